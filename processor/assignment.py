@@ -1,0 +1,174 @@
+"""The owned partitions: ledger rebuilt, committed position and replay mark read, before the first entry is taken."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from processor.ledger import Ledger
+from processor.progress import Progress, read_progress
+from processor.tracker import OffsetTracker
+from runtime.logging import get_logger
+from schemas.topics import Topics, parse_order_key, topic_id
+
+LOAD_MESSAGES = 10_000
+ASK_SECONDS = 3.0
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Partition:
+    """One owned partition of the journal, ready to be worked on."""
+
+    number: int
+    topic_id: str
+    assigned_at: float
+    tracker: OffsetTracker
+    progress: Progress
+
+
+@dataclass(slots=True)
+class _Loading:
+    number: int
+    assigned_at: float
+    end: int | None = None
+    reached: bool = False
+
+
+class Assignment:
+    """Partitions on their way in. `step` does a little and returns those that are ready; it never blocks for long."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        loader: Consumer,
+        admin: AdminClient,
+        ledger: Ledger,
+        topics: Topics,
+        clock: Callable[[], float],
+    ) -> None:
+        self._consumer, self._loader, self._admin = consumer, loader, admin
+        self._ledger, self._topics, self._clock = ledger, topics, clock
+        self._loading: dict[int, _Loading] = {}
+
+    @property
+    def loading(self) -> bool:
+        """Whether some partition is not ready yet."""
+        return bool(self._loading)
+
+    def begin(self, partitions: set[int]) -> None:
+        """Note newly owned partitions; the consumer holds them paused until they are ready."""
+        for number in partitions:
+            self._ledger.open(number)
+            self._loading[number] = _Loading(number, self._clock())
+        self._assign_loader()
+
+    def drop(self, partitions: set[int]) -> None:
+        """Forget partitions, loading or ready."""
+        for number in partitions:
+            self._loading.pop(number, None)
+            self._ledger.drop(number)
+        self._assign_loader()
+
+    def step(self) -> list[Partition]:
+        """Load on; return the partitions that became ready."""
+        for loading in self._loading.values():
+            if loading.end is None:
+                loading.end = self._true_end(loading.number)
+                loading.reached = loading.end == 0
+        if any(not loading.reached for loading in self._loading.values()):
+            self._load()
+        ready = []
+        for loading in [loading for loading in self._loading.values() if loading.reached]:
+            partition = self._position(loading)
+            if partition is not None:
+                del self._loading[loading.number]
+                ready.append(partition)
+        if ready:
+            self._assign_loader()
+        return ready
+
+    def _assign_loader(self) -> None:
+        wanted = {loading.number for loading in self._loading.values() if not loading.reached}
+        held = {partition.partition for partition in self._loader.assignment()}
+        if gone := held - wanted:
+            self._loader.incremental_unassign([TopicPartition(self._topics.deliveries, number) for number in gone])
+        if new := wanted - held:
+            self._loader.incremental_assign(
+                [TopicPartition(self._topics.deliveries, number, OFFSET_BEGINNING) for number in new]
+            )
+
+    def _true_end(self, number: int) -> int | None:
+        # read_uncommitted: the last stable offset hides the rows of a killed member's open transaction
+        wanted = TopicPartition(self._topics.deliveries, number)
+        futures = self._admin.list_offsets(
+            {wanted: OffsetSpec.latest()},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=ASK_SECONDS,
+        )
+        try:
+            return int(futures[wanted].result().offset)
+        except KafkaException as error:
+            log.warning("the ledger's end is not known yet; asking again", partition=number, error=str(error))
+            return None
+
+    def _load(self) -> None:
+        rows: dict[int, list[tuple[int, bytes | None]]] = {}
+        messages = self._loader.consume(LOAD_MESSAGES, 0.05)
+        for message in messages:
+            number, error = message.partition(), message.error()
+            loading = self._loading.get(number) if number is not None else None
+            if loading is None or number is None:
+                continue
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    offset = message.offset()
+                    loading.reached = loading.end is not None and offset is not None and offset >= loading.end
+                continue
+            key, value = message.key(), message.value()
+            try:
+                order_id = parse_order_key(key if isinstance(key, bytes) else None)
+            except ValueError:
+                log.warning("a ledger row without an order id is left out", partition=number, offset=message.offset())
+                continue
+            rows.setdefault(number, []).append((order_id, value if isinstance(value, bytes) else None))
+        for number, found in rows.items():
+            self._ledger.load(number, found)
+
+    def _position(self, loading: _Loading) -> Partition | None:
+        number = loading.number
+        journal = TopicPartition(self._topics.journal, number)
+        try:
+            identity = topic_id(self._admin, self._topics.journal)
+            found: Any = self._consumer.committed([journal], timeout=ASK_SECONDS)[0]
+            low, high = self._consumer.get_watermark_offsets(journal, timeout=ASK_SECONDS)
+        except KafkaException as error:
+            # a killed member's open transaction hides the offsets until it times out: wait, don't guess
+            log.info("the committed offset is not known yet; asking again", partition=number, error=str(error))
+            return None
+        progress, position = self._judge(number, found, identity, low, high)
+        return Partition(number, identity, loading.assigned_at, OffsetTracker(position), progress)
+
+    def _judge(self, number: int, found: Any, identity: str, low: int, high: int) -> tuple[Progress, int]:
+        if found.offset < 0:
+            return Progress(identity), low
+        ours = read_progress(found.metadata)
+        if ours is None:
+            log.warning(
+                "another tool moved the group's offset: entries up to here are applied again",
+                partition=number, offset=found.offset, replay_until=high,
+            )
+            return Progress(identity, replay_until=high), max(low, found.offset)
+        if (ours.topic_id and ours.topic_id != identity) or found.offset > high:
+            log.warning("the journal topic was made anew: reading it from its start", partition=number)
+            return Progress(identity, dead_streak=ours.dead_streak), low
+        if found.offset < low:
+            log.error(
+                "journal gap: entries expired before they were read; the sweep or `bl2sm backfill` brings their orders",
+                partition=number, committed=found.offset, first=low,
+            )
+        return Progress(identity, ours.replay_until, ours.dead_streak), max(low, found.offset)
+

@@ -1,0 +1,135 @@
+"""From the topic to small queues, one a partition; always polling, and never far ahead on one partition.
+
+A backlog is taken side by side from all owned partitions, lowest log id first: neighbours in the journal share
+BaseLinker's windows, and Kafka alone would bring one partition after the other.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from processor.decode import Undecodable, decode
+from processor.jobs import Entry, Raw
+from runtime.logging import get_logger
+from schemas.codec import Codec, RegistryUnavailable
+from schemas.records import Origin
+
+HIGH, LOW = 1000, 300
+POLL_MESSAGES = 500
+REGISTRY_PAUSE_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Queue:
+    replay_until: int
+    raw: deque[Raw] = field(default_factory=deque)
+    heads: deque[Entry | Undecodable] = field(default_factory=deque)  # decoded, at most one
+    paused: bool = False
+    at_end: bool = False
+
+
+class Intake:
+    """The queues of the partitions that are ready to be worked on."""
+
+    def __init__(self, consumer: Consumer, codec: Codec, topic: str) -> None:
+        self._consumer = consumer
+        self._codec = codec
+        self._topic = topic
+        self._queues: dict[int, _Queue] = {}
+        self._registry_back_at = 0.0
+
+    def open(self, partition: int, replay_until: int) -> None:
+        """Begin to take a partition's messages (it is resumed by the caller)."""
+        self._queues[partition] = _Queue(replay_until)
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition's queue: its messages are not committed and come again."""
+        self._queues.pop(partition, None)
+
+    def poll(self, seconds: float) -> int:
+        """Serve the consumer (rebalances run in here) and fill the queues; return how many messages came."""
+        messages = self._consumer.consume(POLL_MESSAGES, seconds)
+        for message in messages:
+            self._file(message)
+        self._balance()
+        return len(messages)
+
+    def queued(self) -> int:
+        """How many messages wait in the queues."""
+        return sum(len(queue.raw) + len(queue.heads) for queue in self._queues.values())
+
+    def at_end(self) -> bool:
+        """Whether every open partition was read to its end and nothing waits."""
+        return self.queued() == 0 and all(queue.at_end for queue in self._queues.values())
+
+    def level(self) -> bool:
+        """Whether no partition's next message is still on its way while others have some."""
+        return all(queue.raw or queue.heads or queue.at_end for queue in self._queues.values())
+
+    def take(self, limit: int, now: float) -> list[Entry | Undecodable]:
+        """Take up to so many entries, lowest log id first over all partitions, each partition in its order."""
+        taken: list[Entry | Undecodable] = []
+        if now < self._registry_back_at:
+            return taken
+        while len(taken) < limit:
+            heads = [head for queue in self._queues.values() if (head := self._head(queue, now)) is not None]
+            if not heads:
+                break
+            first = min(heads, key=_rank)
+            self._queues[first.raw.partition].heads.popleft()
+            taken.append(first)
+        return taken
+
+    def _head(self, queue: _Queue, now: float) -> Entry | Undecodable | None:
+        if not queue.heads and queue.raw and now >= self._registry_back_at:
+            try:
+                queue.heads.append(decode(queue.raw[0], self._codec, queue.replay_until, now))
+            except RegistryUnavailable as error:
+                self._registry_back_at = now + REGISTRY_PAUSE_SECONDS
+                log.warning("schema registry away: waiting for it", error=str(error))
+                return None
+            queue.raw.popleft()
+        return queue.heads[0] if queue.heads else None
+
+    def _file(self, message: Message) -> None:
+        error = message.error()
+        partition = message.partition()
+        queue = self._queues.get(partition) if partition is not None else None
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                if queue is not None:
+                    queue.at_end = True
+            elif error.fatal():
+                raise KafkaException(error)
+            else:
+                log.warning("Kafka reports a problem; waiting for it to pass", error=error.str())
+            return
+        offset = message.offset()
+        if queue is None or partition is None or offset is None:
+            return  # fetched before its partition was revoked
+        queue.at_end = False
+        key, value = message.key(), message.value()
+        headers = tuple((name, _bytes(content)) for name, content in message.headers() or ())
+        queue.raw.append(Raw(partition, offset, _bytes(key), _bytes(value), headers))
+
+    def _balance(self) -> None:
+        for partition, queue in self._queues.items():
+            if not queue.paused and len(queue.raw) >= HIGH:
+                self._consumer.pause([TopicPartition(self._topic, partition)])
+                queue.paused = True
+            elif queue.paused and len(queue.raw) <= LOW:
+                self._consumer.resume([TopicPartition(self._topic, partition)])
+                queue.paused = False
+
+
+def _rank(head: Entry | Undecodable) -> tuple[bool, int]:
+    if isinstance(head, Undecodable):
+        return False, -1
+    return head.record.origin is Origin.BACKFILL, head.record.log_id
+
+
+def _bytes(content: str | bytes | None) -> bytes | None:
+    return content.encode() if isinstance(content, str) else content

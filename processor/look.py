@@ -1,0 +1,98 @@
+"""The look before a purchase is created: is there already a PURCHASE with our external id?
+
+One call shows up to 50 cards (api/salesmanago.md §2). A card that is not shown proves nothing: that is a failure, not
+an absence.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from clients import ContactCard, ExtEvent, RetriableError
+
+CARDS_A_CALL = 50
+
+
+class Cards(Protocol):
+    """The part of the SALESmanago client that reads cards."""
+
+    def contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
+        """Return the cards of these e-mails."""
+
+    def contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
+        """Return the cards of these contact ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One order's question: the contact it is for, and the contact of an earlier intent, if another."""
+
+    order_id: int
+    email: str
+    contact_id: str
+    earlier_contact_id: str | None
+
+    def __repr__(self) -> str:
+        return f"Ask(order_id={self.order_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the cards show: the purchase, if there is one (event id "" = listed without one), and how many."""
+
+    event_id: str | None
+    contact_id: str | None
+    count: int
+
+
+def look(api: Cards, asks: Sequence[Ask]) -> dict[int, Seen | RetriableError]:
+    """Answer up to 50 questions by e-mail, and by contact id where the e-mail's cards do not hold them."""
+    cards = api.contacts_by_email(sorted({ask.email.lower() for ask in asks}))
+    by_id = {card.contact_id: card for card in cards}
+    wanted = {contact for ask in asks for contact in (ask.contact_id, ask.earlier_contact_id) if contact}
+    missing = sorted(wanted - by_id.keys())
+    for start in range(0, len(missing), CARDS_A_CALL):
+        by_id |= {card.contact_id: card for card in api.contacts_by_id(missing[start : start + CARDS_A_CALL])}
+    by_email: dict[str, list[ContactCard]] = {}
+    for card in cards:
+        by_email.setdefault(card.email.lower(), []).append(card)
+    answers: dict[int, Seen | RetriableError] = {}
+    for ask in asks:
+        shown = {card.contact_id: card for card in by_email.get(ask.email.lower(), ())}
+        for contact in (ask.contact_id, ask.earlier_contact_id):
+            if contact in by_id:
+                shown[contact] = by_id[contact]
+        if ask.contact_id not in shown:
+            answers[ask.order_id] = RetriableError(
+                "the contact just written is not listed yet", api="SALESmanago", may_have_applied=False
+            )
+            continue
+        answers[ask.order_id] = _seen(ask.order_id, shown.values())
+    return answers
+
+
+def has_newer_purchase(api: Cards, email: str, order_id: int, date: datetime) -> bool:
+    """Whether the contact bought again after this order."""
+    events = [event for card in api.contacts_by_email([email.lower()]) for event in card.events]
+    return any(
+        _is_purchase(event) and event.external_id != str(order_id) and event.date is not None and event.date > date
+        for event in events
+    )
+
+
+def _seen(order_id: int, cards: Iterable[ContactCard]) -> Seen:
+    found = [
+        (event, card.contact_id)
+        for card in cards
+        for event in card.events
+        if _is_purchase(event) and event.external_id == str(order_id)
+    ]
+    if not found:
+        return Seen(None, None, 0)
+    event, contact_id = min(found, key=lambda pair: (pair[0].date is None, pair[0].date or datetime.max))
+    return Seen(event.event_id or "", contact_id, len(found))
+
+
+def _is_purchase(event: ExtEvent) -> bool:
+    return event.type.upper() in {"PURCHASE", ""}  # no type shown: better taken for one than doubled

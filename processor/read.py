@@ -1,0 +1,115 @@
+"""From waiting jobs to orders read: one batch at a time, on a thread of its own, so that polling never waits."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from clients import BackpressureError, FatalError, RejectedError
+from processor.enrich import Enricher
+from processor.gate import Gate
+from processor.jobs import Job, Jobs, Step
+from processor.rules import Enriched
+from runtime.logging import get_logger
+
+BATCH_ORDERS = 500
+LINGER_SECONDS = 0.3
+
+log = get_logger(__name__)
+
+
+class Read:
+    """`decide` gets each job with its order, `reject` one that BaseLinker refuses for good; both on the main thread."""
+
+    def __init__(
+        self,
+        enricher: Enricher,
+        gate: Gate,
+        jobs: Jobs,
+        clock: Callable[[], float],
+        decide: Callable[[Job, Enriched], None],
+        reject: Callable[[Job, Exception], None],
+    ) -> None:
+        self._enricher, self.gate, self._jobs, self._clock = enricher, gate, jobs, clock
+        self._decide, self._reject = decide, reject
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read")
+        self._reading: tuple[Future[dict[int, Enriched]], list[Job]] | None = None
+        self._probe: tuple[Future[object], Callable[[BaseException | None], None]] | None = None
+        self._alone: set[int] = set()
+        self._waiting_since: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is being read."""
+        return self._reading is not None or self._probe is not None
+
+    def advance(self) -> None:
+        """Take in what was read, and start the next batch when it is time."""
+        self._collect()
+        now = self._clock()
+        if not self._jobs.waiting:
+            self._waiting_since = None
+            return
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if self.busy or not self.gate.admits(now, 0):
+            return
+        if len(self._jobs.waiting) < BATCH_ORDERS and now - self._waiting_since < LINGER_SECONDS:
+            return
+        batch = sorted(self._jobs.waiting, key=lambda job: job.log_id)[:BATCH_ORDERS]
+        alone = [job for job in batch if job.order_id in self._alone]
+        batch = alone[:1] or batch
+        taken = set(map(id, batch))
+        for job in batch:
+            job.step = Step.READING
+        self._jobs.waiting = type(self._jobs.waiting)(job for job in self._jobs.waiting if id(job) not in taken)
+        self._waiting_since = None
+        self._reading = self._pool.submit(self._enricher.enrich, [job.order_id for job in batch]), batch
+
+    def probe(self, call: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
+        """Run one call on the reading thread; `done` is called on the main thread."""
+        self._probe = self._pool.submit(call), done
+
+    def shut(self) -> None:
+        """End the thread; the pacer must be closed before."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _collect(self) -> None:
+        if self._probe is not None and self._probe[0].done():
+            probe, done = self._probe
+            self._probe = None
+            done(probe.exception())
+        if self._reading is None or not self._reading[0].done():
+            return
+        future, batch = self._reading
+        self._reading = None
+        batch = [job for job in batch if not job.abandoned]
+        error = future.exception()
+        if error is None:
+            self.gate.succeeded()
+            found = future.result()
+            for job in batch:
+                self._alone.discard(job.order_id)
+                self._decide(job, found[job.order_id])
+            return
+        self._failed(batch, error)
+
+    def _failed(self, batch: list[Job], error: BaseException) -> None:
+        now = self._clock()
+        if isinstance(error, FatalError):
+            self.gate.stop(now, str(error))
+        elif isinstance(error, BackpressureError):
+            at = error.retry_at
+            self.gate.pushed_back(now, max(0.0, at.timestamp() - time.time()) if at else None, str(error))
+        elif isinstance(error, RejectedError) and len(batch) == 1:
+            self._alone.discard(batch[0].order_id)
+            self._reject(batch[0], error)
+            return
+        elif isinstance(error, RejectedError):
+            self._alone |= {job.order_id for job in batch}
+        else:
+            self.gate.pushed_back(now, None, str(error))
+        log.warning("BaseLinker did not answer the look-up; trying again", error=str(error), orders=len(batch))
+        for job in batch:
+            job.step = Step.WAITING
+            job.join_followers()
+        self._jobs.waiting.extend(batch)
