@@ -144,6 +144,10 @@ class Jobs:
     def __iter__(self) -> Iterator[Job]:
         return iter(list(self._by_order.values()))
 
+    def has(self, order_id: int) -> bool:
+        """Whether the order has an unfinished job."""
+        return order_id in self._by_order
+
     def join(self, entry: Entry) -> bool:
         """Give the entry to the unfinished job of its order; False when there is none."""
         job = self._by_order.get(entry.record.order_id)
