@@ -1,0 +1,160 @@
+"""BaseLinker's journal and orders (api/baselinker.md). Every request takes its place with the pacer first."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from clients.errors import ApiError, BackpressureError, FatalError, RejectedError, RetriableError, clean
+from clients.http import Answer, Http
+from clients.orders import JournalLog, Order, OrderSummary, parse_order
+from clients.pacing import Pacer
+from clients.parsing import as_int, as_map, as_rows, as_seconds, as_text
+
+API = "BaseLinker"
+WARSAW = ZoneInfo("Europe/Warsaw")
+BLOCK = timedelta(minutes=10)
+LONGEST_BLOCK = timedelta(hours=24)
+SHORTEST_BLOCK = timedelta(minutes=1)
+_UNTIL = re.compile(r"until\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
+_BAD_TOKEN = {"ERROR_BAD_TOKEN", "ERROR_EMPTY_TOKEN", "ERROR_NO_TOKEN", "ERROR_AUTH_TOKEN", "ERROR_INVALID_TOKEN"}
+_BLOCKED = {"ERROR_BLOCKED_TOKEN", "ERROR_RATE_LIMIT", "ERROR_QUERY_LIMIT", "ERROR_USER_ACCOUNT_BLOCKED"}
+
+
+class BaseLinker:
+    """Typed calls; ApiError's kinds as clients/errors.py draws them."""
+
+    def __init__(
+        self,
+        http: Http,
+        url: str,
+        token: str,
+        pacer: Pacer,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        counted: Callable[[str], None] = lambda method: None,
+    ) -> None:
+        self._http, self._url, self._token, self._pacer, self._now = http, url, token, pacer, now
+        self._counted = counted
+
+    def __repr__(self) -> str:
+        return "BaseLinker(…)"
+
+    def journal(
+        self, last_log_id: int | None, log_types: Sequence[int], order_id: int | None = None
+    ) -> list[JournalLog]:
+        """Return entries from a log id on (whether it comes itself is open), in the order they came."""
+        parameters = {"last_log_id": last_log_id, "logs_types": list(log_types), "order_id": order_id}
+        logs = self._call("getJournalList", parameters).get("logs")
+        return [
+            JournalLog(
+                as_int(row.get("log_id", row.get("id"))),
+                as_int(row.get("log_type")),
+                as_int(row.get("order_id")),
+                as_int(row.get("object_id")) or None,
+                as_seconds(row.get("date")),
+            )
+            for row in as_rows(logs)
+        ]
+
+    def orders(
+        self,
+        *,
+        order_id: int | None = None,
+        id_from: int | None = None,
+        confirmed_from: datetime | None = None,
+        date_from: datetime | None = None,
+        include_unconfirmed: bool = False,
+    ) -> list[Order]:
+        """Return at most 100 orders of one id, or from an id or time on."""
+        parameters = {
+            "order_id": order_id,
+            "id_from": id_from,
+            "date_confirmed_from": int(confirmed_from.timestamp()) if confirmed_from else None,
+            "date_from": int(date_from.timestamp()) if date_from else None,
+            "get_unconfirmed_orders": True if include_unconfirmed else None,
+        }
+        found = as_rows(self._call("getOrders", parameters).get("orders"))
+        return [order for row in found if (order := parse_order(row)) is not None]
+
+    def orders_by_phone(self, phone: str) -> list[OrderSummary]:
+        """Return the orders BaseLinker finds under a phone number; its matching rule is not documented."""
+        found = as_rows(self._call("getOrdersByPhone", {"phone": phone}).get("orders"))
+        return [
+            OrderSummary(as_int(row.get("order_id")), as_seconds(row.get("date_add")))
+            for row in found
+            if as_int(row.get("order_id")) > 0
+        ]
+
+    def order_sources(self) -> dict[str, dict[int, str]]:
+        """Return group code → source id → name."""
+        sources = as_map(self._call("getOrderSources", {}).get("sources"))
+        return {
+            str(code): {as_int(key): as_text(name) for key, name in as_map(group).items()}
+            for code, group in sources.items()
+        }
+
+    def _call(self, method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._pacer.take()
+        self._counted(method)
+        given = {name: value for name, value in parameters.items() if value is not None}
+        fields = {"method": method, "parameters": json.dumps(given)}
+        body = read_answer(self._http.post_form(self._url, fields, {"X-BLToken": self._token}), self._now())
+        if isinstance(body, ApiError):
+            if isinstance(body, BackpressureError) and body.retry_at is not None:
+                self._pacer.block_until(body.retry_at)
+            raise body
+        return body
+
+
+def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
+    """Map one HTTP answer to its body, or to the error it is. The only place that does."""
+    try:
+        body = json.loads(answer.content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, Mapping) or "status" not in body:
+        if answer.status == 429:
+            return BackpressureError("too many requests (HTTP 429)", api=API, retry_at=_retry_after(answer, now))
+        return RetriableError(
+            f"the answer is not BaseLinker's JSON (HTTP {answer.status}); if it stays so, check BASELINKER_API_URL",
+            api=API,
+            may_have_applied=False,
+        )
+    if as_text(body["status"]).upper() == "SUCCESS":
+        return body
+    code, message = as_text(body.get("error_code")), as_text(body.get("error_message"))
+    if code in _BLOCKED or "query limit exceeded" in message.lower() or "blocked until" in message.lower():
+        return BackpressureError(
+            "the token is blocked: query limit exceeded", api=API, code=code, retry_at=_block_end(message, now)
+        )
+    if code in _BAD_TOKEN:
+        return FatalError(
+            f"BaseLinker refuses the token ({code}): check BASELINKER_TOKEN (BaseLinker → My account → API)",
+            api=API,
+            code=code,
+        )
+    if code in {"ERROR_UNKNOWN_METHOD", "ERROR_PARSE_JSON_PARAMETERS"} or not code:
+        return RetriableError(f"BaseLinker did not understand the request ({code})", api=API, may_have_applied=False)
+    if "token" in code.lower() or "token" in message.lower():
+        return FatalError(f"BaseLinker refuses the token ({clean(code)}): check BASELINKER_TOKEN", api=API, code=code)
+    return RejectedError(f"BaseLinker refuses the request ({clean(code)}: {clean(message)})", api=API, code=code)
+
+
+def _block_end(message: str, now: datetime) -> datetime:
+    """The stated end is taken for Warsaw time; a zone misread must neither hammer nor sleep for a day."""
+    found = _UNTIL.search(message)
+    if found is None:
+        return now + BLOCK
+    try:
+        local = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - zone follows
+    except ValueError:
+        return now + BLOCK
+    end = local.replace(tzinfo=WARSAW, fold=1).astimezone(UTC) + timedelta(seconds=2)
+    return min(max(end, now + SHORTEST_BLOCK), now + LONGEST_BLOCK)
+
+
+def _retry_after(answer: Answer, now: datetime) -> datetime:
+    seconds = as_int(answer.headers.get("retry-after"), 60)
+    return now + timedelta(seconds=min(max(seconds, 1), 3600))

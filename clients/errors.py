@@ -1,0 +1,65 @@
+"""What can go wrong at an API, by what to do about it.
+
+ApiError
+ ├─ FatalError          wrong token, secret or setting: stop until a person mends it
+ ├─ RetriableError      no trustworthy answer: try again; `may_have_applied` = it may have taken effect all the same
+ ├─ BackpressureError   not now: 429, blocked token, nobody listening; never applied; `retry_at` where known
+ └─ RejectedError       this message can never succeed
+     ├─ EventGone       the event to update is not there
+     └─ ContactGone     the contact to write to is not there
+
+Texts are safe for logs: no e-mail, phone number, token or secret.
+"""
+
+import re
+from datetime import datetime
+
+_MAIL = re.compile(r"[^\s@\"'<>,;:(){}\[\]]+@[^\s@\"'<>,;:(){}\[\]]+")
+_DIGITS = re.compile(r"\+?\d[\d \-]{6,}\d")
+LONGEST_TEXT = 200
+
+
+class ApiError(Exception):
+    """Any failed call."""
+
+    def __init__(self, message: str, *, api: str, code: str = "") -> None:
+        super().__init__(message)
+        self.api = api
+        self.code = code
+
+
+class FatalError(ApiError):
+    """Stop: credentials or settings are wrong."""
+
+
+class RetriableError(ApiError):
+    """Try again; look first where `may_have_applied`."""
+
+    def __init__(self, message: str, *, api: str, code: str = "", may_have_applied: bool = True) -> None:
+        super().__init__(message, api=api, code=code)
+        self.may_have_applied = may_have_applied
+
+
+class BackpressureError(ApiError):
+    """Wait, until `retry_at` (aware UTC) where the API named a time."""
+
+    def __init__(self, message: str, *, api: str, code: str = "", retry_at: datetime | None = None) -> None:
+        super().__init__(message, api=api, code=code)
+        self.retry_at = retry_at
+
+
+class RejectedError(ApiError):
+    """This message can never succeed."""
+
+
+class EventGone(RejectedError):
+    """The event is not there any more."""
+
+
+class ContactGone(RejectedError):
+    """The contact is not there any more."""
+
+
+def clean(text: object) -> str:
+    """Return a server's words without anything that may be personal."""
+    return _DIGITS.sub("…", _MAIL.sub("…", str(text)))[:LONGEST_TEXT]

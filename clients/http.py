@@ -1,0 +1,110 @@
+"""HTTP for both APIs: one pool, a deadline for the whole call, and a last check at the write of the request body.
+
+The only module that imports httpx.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from clients.errors import BackpressureError, RetriableError
+
+USER_AGENT = "baselinker-salesmanago/0.1"
+LARGEST_ANSWER = 64 * 1024 * 1024
+BODY_WRITE = "http11.send_request_body.started"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Http:
+    """`seconds` bounds a whole call, however slowly the answer dribbles. Thread-safe.
+
+    Raises BackpressureError when nobody listens (nothing was sent) and RetriableError for everything after that.
+    """
+
+    def __init__(
+        self,
+        api: str,
+        seconds: float = 30.0,
+        max_connections: int = 64,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api, self._seconds, self._clock = api, seconds, clock
+        self._client = httpx.Client(
+            transport=transport,
+            timeout=httpx.Timeout(seconds, connect=min(seconds, 5.0), pool=seconds),
+            limits=httpx.Limits(
+                max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=30.0
+            ),
+            headers={"User-Agent": USER_AGENT},
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def post_form(self, url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """POST `application/x-www-form-urlencoded`, everything percent-encoded."""
+        return self._send("POST", url, headers=dict(headers), data=dict(fields))
+
+    def post_json(self, url: str, body: Any, before_write: Callable[[], None] | None = None) -> Answer:
+        """POST JSON; `before_write` runs at the write of the body, and what it raises keeps the body unsent."""
+        headers = {"Accept": "application/json, application/json", "Content-Type": "application/json;charset=UTF-8"}
+        return self._send("POST", url, before_write, headers=headers, json=body)
+
+    def get_json(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """GET."""
+        return self._send("GET", url, headers={"Accept": "application/json", **headers})
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._client.close()
+
+    def _send(self, method: str, url: str, before_write: Callable[[], None] | None = None, **arguments: Any) -> Answer:
+        written = False
+        refused: list[BaseException] = []
+
+        def trace(event: str, _: Mapping[str, Any]) -> None:
+            nonlocal written
+            if event == BODY_WRITE:
+                if before_write is not None:
+                    try:
+                        before_write()
+                    except BaseException as error:
+                        refused.append(error)
+                        raise
+                written = True
+
+        deadline = self._clock() + self._seconds
+        try:
+            with self._client.stream(method, url, extensions={"trace": trace}, **arguments) as response:
+                content = bytearray()
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > LARGEST_ANSWER:
+                        raise self._lost("the answer is larger than 64 MiB")
+                    if self._clock() > deadline:
+                        raise self._lost("the answer took too long")
+                return Answer(response.status_code, response.headers, bytes(content))
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise BackpressureError(f"can't be reached ({type(error).__name__})", api=self._api) from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise BackpressureError("the URL can't be used: check the settings", api=self._api) from None
+        except httpx.HTTPError as error:
+            if refused:
+                raise refused[0] from None
+            raise RetriableError(
+                f"no answer ({type(error).__name__})", api=self._api, may_have_applied=written
+            ) from None
+
+    def _lost(self, why: str) -> RetriableError:
+        return RetriableError(why, api=self._api, may_have_applied=True)

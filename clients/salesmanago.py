@@ -1,0 +1,240 @@
+"""SALESmanago's contacts and events, API v2, and the catalogue list, API v3 (api/salesmanago.md)."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from clients.contacts import Catalog, Contact, ContactCard, ExtEvent, PurchaseEvent
+from clients.errors import (
+    ApiError,
+    BackpressureError,
+    ContactGone,
+    EventGone,
+    FatalError,
+    RejectedError,
+    RetriableError,
+    clean,
+)
+from clients.http import Answer, Http
+from clients.parsing import as_bool, as_int, as_map, as_millis, as_rows, as_text
+
+API = "SALESmanago"
+MOST_CARDS = 50
+MEND = "check SALESMANAGO_CLIENT_ID, SALESMANAGO_API_SECRET and SALESMANAGO_API_URL (Integration Center → API v2)"
+
+
+class SalesManago:
+    """Typed calls. Consent is never changed: every force flag is sent, false."""
+
+    def __init__(
+        self,
+        http: Http,
+        url: str,
+        client_id: str,
+        api_secret: str,
+        api_key: str,
+        owner: str,
+        v3_url: str | None = None,
+        v3_key: str | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        counted: Callable[[str], None] = lambda path: None,
+    ) -> None:
+        self._http, self._url, self._owner, self._now = http, url.rstrip("/"), owner, now
+        self._v3_url, self._v3_key = (v3_url or "").rstrip("/"), v3_key
+        self._counted = counted
+        sha = hashlib.sha1(f"{api_key}{client_id}{api_secret}".encode(), usedforsecurity=False).hexdigest()
+        self._auth = {"clientId": client_id, "apiKey": api_key, "sha": sha}
+
+    def __repr__(self) -> str:
+        return "SalesManago(…)"
+
+    def upsert_contact(self, contact: Contact) -> str:
+        """Add or change one contact, at once; return its id."""
+        flags = ("forceOptIn", "forceOptOut", "forcePhoneOptIn", "forcePhoneOptOut", "useApiDoubleOptIn")
+        body = {"async": False, **contact.to_json(), **dict.fromkeys(flags, False)}
+        return self._id(self._post("/contact/upsert", body), "contactId")
+
+    def add_event(
+        self, contact_id: str, event: PurchaseEvent, *, before_write: Callable[[], None] | None = None
+    ) -> str:
+        """Create the event, whatever is there already; return its id. Never call it without a look."""
+        body = {"contactId": contact_id, "forceOptIn": False, "contactEvent": event.to_json()}
+        return self._id(self._post("/contact/addContactExtEvent", body, before_write), "eventId")
+
+    def update_event(
+        self,
+        contact_id: str,
+        event_id: str,
+        event: PurchaseEvent,
+        *,
+        before_write: Callable[[], None] | None = None,
+    ) -> str:
+        """Replace every field of an event; EventGone when it is not there."""
+        body = {"contactId": contact_id, "contactEvent": {"eventId": event_id, **event.to_json()}}
+        try:
+            answer = self._post("/contact/updateContactExtEvent", body, before_write)
+        except ContactGone as error:
+            raise EventGone(str(error), api=API, code=error.code) from None
+        return as_text(answer.get("eventId")) or event_id
+
+    def delete_event(self, event_id: str) -> bool:
+        """Delete an event; whether there was one."""
+        try:
+            return as_bool(self._post("/contact/deleteContactExtEvent", {"eventId": event_id}).get("result", True))
+        except EventGone:
+            return False
+
+    def contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
+        """Return the cards of at most 50 e-mails, with their events."""
+        return self._cards("/contact/list", "email", emails)
+
+    def contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
+        """Return the cards of at most 50 contact ids, with their events."""
+        return self._cards("/contact/listById", "contactId", ids)
+
+    def users(self) -> list[str]:
+        """Return the account's users (e-mails): the check of credentials that writes nothing."""
+        users = self._post("/user/listByClient", {}).get("users")
+        found = users if isinstance(users, list) else []
+        return [as_text(user.get("email")) if isinstance(user, Mapping) else as_text(user) for user in found]
+
+    def catalogs(self) -> list[Catalog]:
+        """Return the product catalogues (API v3); FatalError without a key."""
+        if not self._v3_url or not self._v3_key:
+            raise FatalError("set SALESMANAGO_V3_API_KEY to list the e-shops", api=API)
+        self._counted("/v3/product/catalogList")
+        body = read_v3(self._http.get_json(f"{self._v3_url}/product/catalogList", {"API-KEY": self._v3_key}))
+        if isinstance(body, ApiError):
+            raise body
+        return [
+            Catalog(
+                as_text(row.get("catalogId")),
+                as_text(row.get("name")),
+                as_text(row.get("location")),
+                as_text(row.get("currency")),
+                as_bool(row.get("setAsDefault")),
+            )
+            for row in as_rows(body.get("catalogs"))
+        ]
+
+    def _cards(self, path: str, field: str, values: Sequence[str]) -> list[ContactCard]:
+        if len(values) > MOST_CARDS:
+            raise ValueError(f"at most {MOST_CARDS} cards a request")
+        if not values:
+            return []
+        body = self._post(path, {field: list(values)})
+        if "contacts" not in body:
+            raise RetriableError("the answer holds no contacts", api=API, may_have_applied=False)
+        return [_card(row) for row in as_rows(body["contacts"])]
+
+    def _post(
+        self, path: str, fields: Mapping[str, Any], before_write: Callable[[], None] | None = None
+    ) -> Mapping[str, Any]:
+        self._counted(path)
+        time = round(self._now().timestamp() * 1000)
+        body = {**self._auth, "requestTime": time, "owner": self._owner, **fields}
+        found = read_answer(self._http.post_json(self._url + path, body, before_write), self._now())
+        if isinstance(found, ApiError):
+            raise found
+        return found
+
+    @staticmethod
+    def _id(body: Mapping[str, Any], name: str) -> str:
+        found = as_text(body.get(name))
+        if not found:
+            raise RetriableError(f"the answer says success but names no {name}", api=API, may_have_applied=True)
+        return found
+
+
+def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
+    """Map one HTTP answer of API v2 to its body, or to the error it is. The only place that does."""
+    try:
+        body = json.loads(answer.content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        body = None
+    if answer.status == 429:
+        return BackpressureError("too many requests (HTTP 429)", api=API, retry_at=_retry_after(answer, now))
+    if not isinstance(body, Mapping) or "success" not in body:
+        if isinstance(body, Mapping) and answer.status in {401, 403}:
+            return FatalError(f"SALESmanago refuses the credentials (HTTP {answer.status}): {MEND}", api=API)
+        return RetriableError(
+            f"the answer is not SALESmanago's JSON (HTTP {answer.status}); if it stays so, check SALESMANAGO_API_URL",
+            api=API,
+            may_have_applied=not 300 <= answer.status < 400,
+        )
+    if as_bool(body["success"]):
+        return body if answer.status < 400 else RetriableError(f"HTTP {answer.status} with success", api=API)
+    return _failure(answer, body, now)
+
+
+def _failure(answer: Answer, body: Mapping[str, Any], now: datetime) -> ApiError:
+    messages = body.get("message")
+    text = "; ".join(as_text(part) for part in messages) if isinstance(messages, list) else as_text(messages)
+    low = text.lower()
+    said = clean(text) or "no reason given"
+    if answer.status in {401, 403} or "authenticat" in low or "unauthor" in low or "invalid sha" in low:
+        return FatalError(f"SALESmanago refuses the credentials ({said}): {MEND}", api=API)
+    if "rate limit" in low or "too many" in low or "limit exceeded" in low:
+        return BackpressureError(f"SALESmanago asks to wait ({said})", api=API, retry_at=_retry_after(answer, now))
+    if answer.status >= 500 or "internal" in low or "try again" in low or "timeout" in low or "unavailable" in low:
+        return RetriableError(f"SALESmanago failed ({said}, HTTP {answer.status})", api=API)
+    missing = "not found" in low or "not exist" in low or "no such" in low or "unknown" in low
+    if missing and "event" in low:
+        return EventGone(f"the event is not in SALESmanago any more ({said})", api=API)
+    if missing and "contact" in low:
+        return ContactGone(f"the contact is not in SALESmanago ({said})", api=API)
+    if "owner" in low:
+        return FatalError(f"SALESmanago refuses the owner ({said}): check SALESMANAGO_OWNER", api=API)
+    return RejectedError(f"SALESmanago refuses this ({said})", api=API)
+
+
+def read_v3(answer: Answer) -> Mapping[str, Any] | ApiError:
+    """Map one HTTP answer of API v3."""
+    try:
+        body = json.loads(answer.content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, Mapping):
+        return RetriableError(f"the v3 answer is not JSON (HTTP {answer.status})", api=API, may_have_applied=False)
+    problems = [body, *as_rows(body.get("problems"))]
+    codes = {as_int(problem.get("reasonCode")) for problem in problems}
+    if 10 in codes or answer.status in {401, 403}:
+        return FatalError("SALESmanago refuses the v3 key: check SALESMANAGO_V3_API_KEY", api=API, code="10")
+    if answer.status >= 400:
+        return RetriableError(f"the v3 API failed (HTTP {answer.status})", api=API, may_have_applied=False)
+    return body
+
+
+def _card(row: Mapping[str, Any]) -> ContactCard:
+    def first(found: Mapping[str, Any], *names: str) -> Any:
+        return next((found[name] for name in names if found.get(name) not in (None, "")), None)
+
+    events = tuple(
+        ExtEvent(
+            as_text(first(event, "eventId", "id", "contactExtEventId")),
+            as_text(first(event, "contactExtEventType", "type", "eventType")),
+            as_text(first(event, "externalId")),
+            as_millis(first(event, "date")),
+        )
+        for event in as_rows(row.get("contactExtEvents"))
+    )
+    tags = tuple(
+        as_text(tag.get("tag")) if isinstance(tag, Mapping) else as_text(tag)
+        for tag in (as_map(row.get("contactTags") or row.get("tags"))).values()
+    )
+    return ContactCard(as_text(first(row, "contactId", "id")), as_text(row.get("email")), tags, events)
+
+
+def _retry_after(answer: Answer, now: datetime) -> datetime | None:
+    value = answer.headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        until = parsedate_to_datetime(value) if not value.strip().isdigit() else now + timedelta(seconds=int(value))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max(until, now + timedelta(seconds=1)), now + timedelta(hours=1))
