@@ -159,7 +159,9 @@ class Assignment:
         if ours is None:
             log.warning(
                 "another tool moved the group's offset: entries up to here are applied again",
-                partition=number, offset=found.offset, replay_until=high,
+                partition=number,
+                offset=found.offset,
+                replay_until=high,
             )
             return Progress(identity, replay_until=high), max(low, found.offset)
         if (ours.topic_id and ours.topic_id != identity) or found.offset > high:
@@ -168,7 +170,8 @@ class Assignment:
         if found.offset < low:
             log.error(
                 "journal gap: entries expired before they were read; the sweep or `bl2sm backfill` brings their orders",
-                partition=number, committed=found.offset, first=low,
+                partition=number,
+                committed=found.offset,
+                first=low,
             )
         return Progress(identity, ours.replay_until, ours.dead_streak), max(low, found.offset)
-

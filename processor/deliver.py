@@ -392,7 +392,10 @@ class Deliver:
             job.step = step
         log.info(
             "a call failed; trying again",
-            order_id=job.order_id, step=step.name.lower(), attempt=job.attempts, error=type(error).__name__,
+            order_id=job.order_id,
+            step=step.name.lower(),
+            attempt=job.attempts,
+            error=type(error).__name__,
         )
         wait = 0.0
         if counts:
@@ -413,4 +416,3 @@ def _ask(job: Job) -> Ask:
 
 def _bare(contact: Any) -> Any:
     return type(contact)(email=contact.email)
-

@@ -107,7 +107,12 @@ class Record:
             self._abort(error)
 
     def _produce(
-        self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] | None
+        self,
+        topic: str,
+        partition: int,
+        key: bytes,
+        value: bytes | None,
+        headers: Iterable[tuple[str, bytes | None]] | None,
     ) -> None:
         arguments = {"headers": list(headers)} if headers is not None else {}
         while True:

@@ -104,9 +104,7 @@ class Session:
         )
         self._record = Record(parts.make_producer, parts.consumer, parts.codec, parts.topics, parts.group_id)
         self._read = Read(parts.enricher, Gate("BaseLinker"), self._jobs, self._clock, self._decide, self._refused)
-        self._deliver = Deliver(
-            parts.sales, Gate("SALESmanago"), self._lease, parts.limits, self._clock, self._ended
-        )
+        self._deliver = Deliver(parts.sales, Gate("SALESmanago"), self._lease, parts.limits, self._clock, self._ended)
 
     # ---- the chain
 
@@ -265,8 +263,13 @@ class Session:
         self._parts.metrics.orders.labels(outcome=str(row.outcome), reason=row.reason).inc()
         log.info(
             "order done",
-            order_id=job.order_id, outcome=str(row.outcome), reason=row.reason, log_id=job.log_id,
-            partition=job.partition, offset=job.offset, attempt=job.attempts,
+            order_id=job.order_id,
+            outcome=str(row.outcome),
+            reason=row.reason,
+            log_id=job.log_id,
+            partition=job.partition,
+            offset=job.offset,
+            attempt=job.attempts,
         )
         if followers and not job.abandoned:
             following = self._open(job.order_id, job.partition, followers, row)
@@ -350,7 +353,8 @@ class Session:
         self._storm_next = now + 60.0
         log.error(
             "paused: too many dead letters in a row; one is tried again each minute",
-            streak=self._deaths.streak, held=len(self._deaths.held),
+            streak=self._deaths.streak,
+            held=len(self._deaths.held),
         )
         if not self._deaths.held:  # the count came from an earlier run: let the next entry be the probe
             self._deaths.streak = max(0, self._deaths.limit - 1)
@@ -388,8 +392,11 @@ class Session:
             self._batch.dead.append((raw, letter))
         log.error(
             "dead letter",
-            reason=death.reason, partition=death.partition, offset=death.raws[-1].offset,
-            order_id=death.job.order_id if death.job else None, attempt=death.attempts,
+            reason=death.reason,
+            partition=death.partition,
+            offset=death.raws[-1].offset,
+            order_id=death.job.order_id if death.job else None,
+            attempt=death.attempts,
             error=str(death.error) if death.error else "",
         )
         self._parts.metrics.dead_letters.labels(reason=death.reason).inc(len(death.raws))
@@ -530,5 +537,3 @@ class Session:
 
 def _cooperative(consumer: Consumer) -> bool:
     return str(consumer.rebalance_protocol()) == "COOPERATIVE"
-
-

@@ -1,0 +1,66 @@
+"""From order ids to all that the decision needs: the orders, the Allegro buyers' e-mails, the sources' names."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from clients import Order, OrderSummary
+from processor.lookups import Buyers
+from processor.rules import Enriched, RuleSettings, needs_buyer
+from processor.windows import Orders, Windows
+
+SOURCES_SECONDS, SOURCES_AGAIN_SECONDS = 3600.0, 300.0
+
+
+class Api(Orders, Protocol):
+    """The part of the BaseLinker client that is read here."""
+
+    def orders_by_phone(self, phone: str) -> list[OrderSummary]:
+        """Return summaries."""
+
+    def order_sources(self) -> dict[str, dict[int, str]]:
+        """Return group → id → name."""
+
+
+class Enricher:
+    """Called by one thread. An error ends the call; a repeat with the same ids goes on where it stopped."""
+
+    def __init__(self, api: Api, rules: RuleSettings, clock: Callable[[], float]) -> None:
+        self._api, self._rules, self._clock = api, rules, clock
+        self._windows = Windows(api, self._note)
+        self._buyers = Buyers(api, self._windows, rules, clock)
+        self._found: dict[int, Order] = {}
+        self._asked: set[int] = set()
+        self._sources: dict[str, dict[int, str]] = {}
+        self._sources_at: float | None = None
+
+    def enrich(self, order_ids: Sequence[int]) -> dict[int, Enriched]:
+        """Return every id's order as it is now; ApiError when BaseLinker fails, PacerClosed when the program ends."""
+        self._asked &= set(order_ids)
+        self._found = {order_id: order for order_id, order in self._found.items() if order_id in self._asked}
+        self._windows.read(order_ids, self._found, self._asked)
+        orders = [self._found[order_id] for order_id in order_ids if order_id in self._found]
+        buyers = self._buyers.find([order for order in orders if needs_buyer(order, self._rules)])
+        sources = self._named_sources(orders)
+        answers = {
+            order_id: Enriched(self._found.get(order_id), buyers.get(order_id), sources) for order_id in order_ids
+        }
+        self._found, self._asked = {}, set()
+        return answers
+
+    def greet(self) -> None:
+        """Make one harmless request: FatalError when the token is refused."""
+        self._sources = self._api.order_sources()
+        self._sources_at = self._clock()
+
+    def _note(self, order: Order) -> None:
+        self._buyers.note(order)
+
+    def _named_sources(self, orders: Sequence[Order]) -> dict[str, dict[int, str]]:
+        if self._rules.tag_order_source not in {"name", "both"}:
+            return self._sources
+        now = self._clock()
+        age = now - self._sources_at if self._sources_at is not None else SOURCES_SECONDS
+        unknown = any(order.order_source_id not in self._sources.get(order.order_source, {}) for order in orders)
+        if age >= SOURCES_SECONDS or (unknown and age >= SOURCES_AGAIN_SECONDS):
+            self._sources, self._sources_at = self._api.order_sources(), now
+        return self._sources
