@@ -47,6 +47,11 @@ class Enricher:
         self._found, self._asked = {}, set()
         return answers
 
+    def forget(self, order_id: int) -> None:
+        """Read this order anew, even where a failed call had read it already."""
+        self._asked.discard(order_id)
+        self._found.pop(order_id, None)
+
     def greet(self) -> None:
         """Make one harmless request: FatalError when the token is refused."""
         self._sources = self._api.order_sources()

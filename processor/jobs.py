@@ -75,6 +75,7 @@ class Job:
     fingerprint: str | None = None
     keep_fields: bool = False
     attempts: int = 0
+    entries_read: int = 0
     in_call: bool = False
     abandoned: bool = False
     intended: bool = False

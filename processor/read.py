@@ -60,7 +60,9 @@ class Read:
         batch = alone[:1] or batch
         taken = set(map(id, batch))
         for job in batch:
-            job.step = Step.READING
+            if job.entries_read != len(job.entries):  # something new came since a try that failed half-way
+                self._enricher.forget(job.order_id)
+            job.entries_read, job.step = len(job.entries), Step.READING
         self._jobs.waiting = type(self._jobs.waiting)(job for job in self._jobs.waiting if id(job) not in taken)
         self._waiting_since = None
         self._reading = self._pool.submit(self._enricher.enrich, [job.order_id for job in batch]), batch

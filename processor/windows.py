@@ -10,6 +10,8 @@ from typing import Protocol
 
 from clients import Order
 
+TRY_AGAIN_AFTER = 25
+
 
 class Orders(Protocol):
     """The part of the BaseLinker client that reads orders."""
@@ -22,24 +24,32 @@ class Orders(Protocol):
 
 @dataclass(slots=True)
 class Windows:
-    """`span` = how many ids one window covered lately: tells whether another one pays."""
+    """`span` = how many ids one window covered lately: tells whether another one pays. None = not known yet."""
 
     api: Orders
     seen: Callable[[Order], None] = lambda order: None
-    span: float = 200.0
+    span: float | None = None
+    _alone_in_a_row: int = 0
 
     def read(self, wanted: Sequence[int], found: dict[int, Order], asked: set[int]) -> None:
         """Fill `found` and `asked` for all wanted ids; an error leaves what was read so far, for the next try."""
         open_ids = [order_id for order_id in sorted(set(wanted)) if order_id not in asked]
         while open_ids:
             first = open_ids[0]
-            inside = [order_id for order_id in open_ids if order_id <= first + self.span]
-            if len(inside) < 2:
+            if not self._pays(open_ids):
+                self._alone_in_a_row += 1
                 self._alone(first, found)
                 asked.add(first)
                 open_ids = open_ids[1:]
                 continue
             open_ids = self._window(first, open_ids, found, asked)
+
+    def _pays(self, open_ids: Sequence[int]) -> bool:
+        if len(open_ids) < 2:
+            return False
+        if self.span is None or self._alone_in_a_row >= TRY_AGAIN_AFTER:
+            return True
+        return open_ids[1] <= open_ids[0] + self.span
 
     def _window(self, first: int, open_ids: list[int], found: dict[int, Order], asked: set[int]) -> list[int]:
         brought = {order.order_id: order for order in self.api.orders(id_from=first, include_unconfirmed=True)}
@@ -47,10 +57,9 @@ class Windows:
             self.seen(order)
         ids = [order_id for order_id in brought if order_id >= first]
         last = max(ids, default=first)
-        if len(ids) > 1:
-            self.span = max(2.0, (self.span + (last - first)) / 2)
-        else:
-            self.span = max(2.0, self.span / 2)
+        width = float(last - first) if len(ids) > 1 else 1.0
+        self.span = width if self.span is None else (self.span + width) / 2
+        self._alone_in_a_row = 0
         left = []
         for order_id in open_ids:
             if order_id in brought:

@@ -1,0 +1,97 @@
+"""Every metric, declared once; each help text says what a high value means."""
+
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """All of the program's metrics on a registry of their own."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    orders: Counter = field(init=False)
+    dead_letters: Counter = field(init=False)
+    oldest_unfinished: Gauge = field(init=False)
+    paused: Gauge = field(init=False)
+    baselinker_requests: Counter = field(init=False)
+    salesmanago_requests: Counter = field(init=False)
+    entries: Counter = field(init=False)
+    journal_lag: Gauge = field(init=False)
+    leader: Gauge = field(init=False)
+    delivery: Histogram = field(init=False)
+
+    def __post_init__(self) -> None:
+        def make(name: str, metric: object) -> None:
+            object.__setattr__(self, name, metric)
+
+        where = self.registry
+        make(
+            "orders",
+            Counter(
+                "bl2sm_orders",
+                "Orders finished; many skipped = the rules leave out much, many dead = look at the dead letters",
+                ["outcome", "reason"],
+                registry=where,
+            ),
+        )
+        make(
+            "dead_letters",
+            Counter(
+                "bl2sm_dead_letters", "Messages that can never succeed; any is worth a look", ["reason"], registry=where
+            ),
+        )
+        make(
+            "oldest_unfinished",
+            Gauge(
+                "bl2sm_oldest_unfinished_seconds",
+                "Age of the oldest entry without an outcome; high = something is stuck",
+                registry=where,
+            ),
+        )
+        make("paused", Gauge("bl2sm_paused", "1 = stopped until a person mends something", registry=where))
+        make(
+            "baselinker_requests",
+            Counter(
+                "bl2sm_baselinker_requests",
+                "Requests to BaseLinker; near 100 a minute the token gets blocked",
+                ["method"],
+                registry=where,
+            ),
+        )
+        make(
+            "salesmanago_requests",
+            Counter(
+                "bl2sm_salesmanago_requests",
+                "Requests to SALESmanago; many per order = much is tried again",
+                ["path"],
+                registry=where,
+            ),
+        )
+        make(
+            "entries",
+            Counter(
+                "bl2sm_journal_entries",
+                "Entries published; many BACKFILL = the journal misses orders",
+                ["origin"],
+                registry=where,
+            ),
+        )
+        make(
+            "journal_lag",
+            Gauge(
+                "bl2sm_journal_lag_seconds",
+                "Age of the last successful look at the journal; at 3 days entries are lost",
+                registry=where,
+            ),
+        )
+        make("leader", Gauge("bl2sm_producer_leader", "1 = this producer leads", registry=where))
+        make(
+            "delivery",
+            Histogram(
+                "bl2sm_delivery_seconds",
+                "From taking an entry to its outcome; high = APIs slow or budget short",
+                buckets=(0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
+                registry=where,
+            ),
+        )
