@@ -148,7 +148,7 @@ def _block_end(message: str, now: datetime) -> datetime:
     if found is None:
         return now + BLOCK
     try:
-        local = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - zone follows
+        local = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")
     except ValueError:
         return now + BLOCK
     end = local.replace(tzinfo=WARSAW, fold=1).astimezone(UTC) + timedelta(seconds=2)

@@ -8,12 +8,7 @@ from typing import Any
 
 from clients.parsing import as_bool, as_decimal, as_int, as_rows, as_seconds, as_text
 
-_TEXTS = (
-    "external_order_id order_source order_source_info currency payment_method email phone user_login delivery_method"
-    " delivery_fullname delivery_company delivery_address delivery_postcode delivery_city delivery_country"
-    " delivery_country_code invoice_fullname invoice_company invoice_address invoice_postcode invoice_city"
-    " invoice_country invoice_country_code extra_field_1 extra_field_2"
-).split()
+_TEXTS = ["external_order_id", "order_source", "order_source_info", "currency", "payment_method", "email", "phone", "user_login", "delivery_method", "delivery_fullname", "delivery_company", "delivery_address", "delivery_postcode", "delivery_city", "delivery_country", "delivery_country_code", "invoice_fullname", "invoice_company", "invoice_address", "invoice_postcode", "invoice_city", "invoice_country", "invoice_country_code", "extra_field_1", "extra_field_2"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from processor.ledger import Ledger
 from processor.progress import Progress, read_progress
@@ -105,7 +105,7 @@ class Assignment:
         # read_uncommitted: the last stable offset hides the rows of a killed member's open transaction
         wanted = TopicPartition(self._topics.deliveries, number)
         futures = self._admin.list_offsets(
-            {wanted: OffsetSpec.latest()},
+            {wanted: OffsetSpec.latest()}  # type: ignore[no-untyped-call],
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=ASK_SECONDS,
         )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -123,7 +124,8 @@ class Deliver:
         while self._looks and self._may_call(now):
             batch = self._look_batch()
             if batch:
-                self._call(tuple(batch), Step.LOOK, lambda batch=batch: look(self._api, [_ask(job) for job in batch]))
+                asks = [_ask(job) for job in batch]
+                self._call(tuple(batch), Step.LOOK, partial(look, self._api, asks))
         for _ in range(len(self._runnable)):
             if not self._may_call(now):
                 return
@@ -226,7 +228,7 @@ class Deliver:
         def work() -> None:
             try:
                 self._replies.put(_Reply(jobs, step, call(), None))
-            except BaseException as error:  # noqa: BLE001 - every end of a call must come back as a reply
+            except BaseException as error:
                 self._replies.put(_Reply(jobs, step, None, error))
 
         for job in jobs:

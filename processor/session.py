@@ -70,6 +70,7 @@ class Parts:
     budget: int
     poll_interval_seconds: float
     partitions: int
+    cooperative: bool
     check_partitions: Callable[[], None]
     clock: Callable[[], float]
     metrics: Metrics
@@ -251,7 +252,7 @@ class Session:
     def _conclude(self, job: Job, ending: Ending) -> None:
         partition = self._partitions.get(job.partition)
         followers = self._jobs.close(job)
-        if partition is None or job.abandoned and not ending.event_id:
+        if partition is None or (job.abandoned and not ending.event_id):
             return
         row = final_row(job, ending, partition.topic_id, datetime.now(UTC))
         value = self._record.encode(row)
@@ -431,7 +432,7 @@ class Session:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions}
         log.info("partitions assigned", partitions=sorted(numbers))
-        if _cooperative(consumer):
+        if self._parts.cooperative:
             consumer.incremental_assign(partitions)
         else:
             consumer.assign(partitions)
@@ -448,7 +449,7 @@ class Session:
         log.info("partitions revoked", partitions=sorted(numbers))
         self._finish(numbers)
         self._give_up(numbers)
-        if _cooperative(consumer):
+        if self._parts.cooperative:
             consumer.incremental_unassign(partitions)
         else:
             consumer.unassign()
@@ -457,7 +458,7 @@ class Session:
         numbers = {partition.partition for partition in partitions}
         log.warning("partitions lost: nothing of theirs is committed", partitions=sorted(numbers))
         self._give_up(numbers)
-        if _cooperative(consumer):
+        if self._parts.cooperative:
             consumer.incremental_unassign(partitions)
         else:
             consumer.unassign()
@@ -533,7 +534,3 @@ class Session:
     def _greeted(self, error: BaseException | None) -> None:
         if isinstance(error, FatalError):
             raise WrongKey(str(error))
-
-
-def _cooperative(consumer: Consumer) -> bool:
-    return str(consumer.rebalance_protocol()) == "COOPERATIVE"

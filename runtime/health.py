@@ -46,7 +46,7 @@ class HealthServer:
 
     def __init__(self, port: int, health: Health, registry: CollectorRegistry) -> None:
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - the library's name
+            def do_GET(self) -> None:
                 if self.path == "/livez":
                     self._answer(200 if health.live else 503, "text/plain", b"ok" if health.live else b"stuck")
                 elif self.path == "/readyz":
@@ -54,7 +54,7 @@ class HealthServer:
                     fine = bool(checks) and all(state == "ok" for state in checks.values())
                     self._answer(200 if fine else 503, "application/json", json.dumps(checks).encode())
                 elif self.path == "/metrics":
-                    self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))
+                    self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))  # type: ignore[no-untyped-call]
                 else:
                     self._answer(404, "text/plain", b"/livez, /readyz or /metrics")
 

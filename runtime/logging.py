@@ -1,4 +1,4 @@
-"""Logs: JSON or console on stderr, ids only. The last processor masks what looks like an e-mail or is a known secret."""
+"""Logs: JSON or console on stderr, ids only; what looks like an e-mail or is a known secret is masked all the same."""
 
 import logging
 import re

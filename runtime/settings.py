@@ -95,7 +95,12 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what load_settings gives: it has read the environment, `.env` and the files."""
         return (init_settings,)
@@ -147,7 +152,7 @@ class Settings(BaseSettings):
     def _together(self) -> "Settings":
         if self.session_timeout_ms < (self.create_timeout_seconds + 5) * 1000:
             raise ValueError(
-                "SESSION_TIMEOUT_MS must be at least CREATE_TIMEOUT_SECONDS + 5 s, or a replaced processor may still write"
+                "SESSION_TIMEOUT_MS must be at least CREATE_TIMEOUT_SECONDS + 5 s, or a replaced member may still write"
             )
         if not self.group_id:
             self.group_id = f"{self.topic_prefix}-processor"

@@ -112,7 +112,7 @@ class AvroCodec:
         body = io.BytesIO(data)
         body.seek(start)
         try:
-            found = fastavro.schemaless_reader(body, writer, self._parsed[expected])
+            found: Any = fastavro.schemaless_reader(body, writer, self._parsed[expected])
             if body.tell() != len(data):
                 raise DecodeError(f"{len(data) - body.tell()} bytes follow the {expected.__name__} record")
             return _BUILD[expected](found)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The four records that lie in Kafka. Times are aware UTC, whole milliseconds; ids are ints; nothing is personal data."""
+"""The four records that lie in Kafka. Times are aware UTC in whole milliseconds; nothing is personal data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

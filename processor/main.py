@@ -1,0 +1,242 @@
+"""`python -m processor`: a member of the group, until told to stop (or caught up). Exit 0 fine, 1 a problem, 2 settings.
+
+The chain: consume → decode → coalesce → enrich → decide → deliver → record → commit (session.py turns it).
+"""
+
+import argparse
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from clients import BaseLinker, Http, Pacer, SalesManago
+from processor.clock import boottime
+from processor.deliver import Limits
+from processor.enrich import Enricher
+from processor.lease import LeaseLost
+from processor.partition_count import PartitionsChanged, check_partition_count
+from processor.record import Fenced
+from processor.rules import RuleSettings
+from processor.session import Parts, Session, WrongKey
+from runtime.health import Health, HealthServer
+from runtime.kafka import admin_config, consumer_config, transactional_producer_config
+from runtime.logging import configure_logging, get_logger
+from runtime.metrics import Metrics
+from runtime.settings import Settings, SettingsError, load_settings
+from schemas.codec import make_codec
+from schemas.topics import TopicProblem, Topics, ensure_topics
+
+log = get_logger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one processor."""
+    parser = argparse.ArgumentParser(prog="processor", description="Carries journal entries to SALESmanago.")
+    parser.add_argument("--until-caught-up", action="store_true", help="end when nothing is left (for cron, tests)")
+    options = parser.parse_args(argv)
+    warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
+    try:
+        settings = load_settings(need="processor")
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    stop = Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    health, metrics = Health(), Metrics()
+    server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+    try:
+        return run(settings, options.until_caught_up, stop, health, metrics)
+    except (TopicProblem, PartitionsChanged, WrongKey) as error:
+        log.error("stopped", why=str(error))
+        return 1
+    finally:
+        if server is not None:
+            server.close()
+
+
+def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, metrics: Metrics) -> int:
+    """Join the group again and again until told to stop: a lost lease or a fenced producer ends only a session."""
+    topics = Topics(settings.topic_prefix)
+    admin = AdminClient(admin_config(settings))
+    count = wait_for_topics(admin, topics, settings, stop, health)
+    if count is None:
+        return 0
+    pacer = Pacer(0.0)
+    clients = _Clients(settings, pacer, metrics)
+    clients.greet(stop)
+    pacer.set_rate(0.0)
+    try:
+        while not stop.is_set():
+            consumer, loader = _consumers(settings)
+            session: Session | None = None
+            try:
+                check_partition_count(loader, topics, clients.codec, count)
+                parts = _parts(settings, topics, count, admin, consumer, loader, clients, health, metrics)
+                session = Session(parts, until_caught_up, verified=True)
+                session.run(stop.is_set)
+                return 0
+            except (LeaseLost, Fenced) as error:
+                log.warning("giving up all partitions and joining anew", why=str(error))
+            except KafkaException as error:
+                log.warning("Kafka can't go on; joining anew", error=str(error))
+                stop.wait(2.0)
+            finally:
+                if session is not None:
+                    session.close()
+                consumer.close()
+                loader.close()
+        return 0
+    finally:
+        pacer.close()
+        clients.close()
+
+
+class _Clients:
+    """Both APIs and the codec, kept over sessions."""
+
+    def __init__(self, settings: Settings, pacer: Pacer, metrics: Metrics) -> None:
+        self._settings = settings
+        self._http_bl = Http("BaseLinker", 30.0, 4)
+        self._http_sm = Http("SALESmanago", settings.create_timeout_seconds, settings.delivery_threads)
+        self.pacer = pacer
+        self.sales = SalesManago(
+            self._http_sm,
+            settings.salesmanago_api_url,
+            settings.salesmanago_client_id,
+            settings.salesmanago_api_secret.get_secret_value(),
+            settings.salesmanago_api_key.get_secret_value(),
+            settings.salesmanago_owner,
+            counted=lambda path: metrics.salesmanago_requests.labels(path=path).inc(),
+        )
+        base = BaseLinker(
+            self._http_bl,
+            settings.baselinker_api_url,
+            settings.baselinker_token.get_secret_value(),
+            pacer,
+            counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
+        )
+        self.rules = rule_settings(settings)
+        self.enricher = Enricher(base, self.rules, boottime)
+        self.codec = make_codec(Topics(settings.topic_prefix), settings.schema_registry)
+
+    def greet(self, stop: Event) -> None:
+        """Ask both APIs who we are: WrongKey when one refuses; what does not answer is asked again."""
+        self.pacer.set_rate(60.0)
+        for name, ask in (("SALESmanago", self.sales.users), ("BaseLinker", self.enricher.greet)):
+            _greet(name, ask, stop)
+
+    def close(self) -> None:
+        """Close the pools."""
+        self._http_bl.close()
+        self._http_sm.close()
+
+
+def _greet(name: str, ask: Callable[[], object], stop: Event) -> None:
+    from clients import ApiError, BackpressureError, FatalError, PacerClosed  # noqa: PLC0415 - used here alone
+
+    pause = 1.0
+    while not stop.is_set():
+        try:
+            ask()
+            return
+        except FatalError as error:
+            raise WrongKey(str(error)) from None
+        except PacerClosed:
+            return
+        except ApiError as error:
+            log.warning("does not answer yet; asking again", api=name, error=str(error))
+            until = error.retry_at if isinstance(error, BackpressureError) else None
+            stop.wait(max(1.0, until.timestamp() - time.time()) if until is not None else pause)
+            pause = min(30.0, pause * 2)
+
+
+def rule_settings(settings: Settings) -> RuleSettings:
+    """Return what the rules need."""
+    return RuleSettings(
+        location=settings.salesmanago_location,
+        contact_tag=settings.contact_tag,
+        tag_order_source=settings.tag_order_source,
+        skip_shop_orders=settings.skip_shop_orders,
+        product_id_field=settings.product_id_field,
+        masked_email_domains=tuple(settings.masked_email_domains),
+    )
+
+
+def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop: Event, health: Health) -> int | None:
+    """Return the journal's partition count once the broker answers; None when told to stop meanwhile."""
+    while not stop.is_set():
+        health.turn()
+        try:
+            count = ensure_topics(admin, topics, settings.journal_partitions, seconds=5.0)
+            health.set_ready("broker", True)
+            return count
+        except KafkaException as error:
+            health.set_ready("broker", False, "Kafka does not answer")
+            log.warning("Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=str(error))
+            stop.wait(2.0)
+    return None
+
+
+def _consumers(settings: Settings) -> tuple[Consumer, Consumer]:
+    consumer = Consumer(consumer_config(settings, settings.group_id))
+    over: dict[str, Any] = {"queued.max.messages.kbytes": 16384}
+    settings = settings.model_copy(
+        update={"kafka_properties": {k: v for k, v in settings.kafka_properties.items() if k != "group.protocol"}}
+    )
+    return consumer, Consumer(consumer_config(settings, f"{settings.group_id}-ledger", **over))
+
+
+def _parts(
+    settings: Settings,
+    topics: Topics,
+    count: int,
+    admin: AdminClient,
+    consumer: Consumer,
+    loader: Consumer,
+    clients: _Clients,
+    health: Health,
+    metrics: Metrics,
+) -> Parts:
+    properties = settings.kafka_properties
+    cooperative = properties.get("group.protocol") == "consumer" or "cooperative" in properties.get(
+        "partition.assignment.strategy", ""
+    )
+    return Parts(
+        consumer=consumer,
+        loader=loader,
+        admin=admin,
+        make_producer=lambda name: Producer(transactional_producer_config(settings, name)),
+        codec=clients.codec,
+        topics=topics,
+        group_id=settings.group_id,
+        sales=clients.sales,
+        enricher=clients.enricher,
+        greet_baselinker=clients.enricher.greet,
+        pacer=clients.pacer,
+        rules=clients.rules,
+        secret=settings.salesmanago_api_secret.get_secret_value().encode(),
+        limits=Limits(
+            settings.delivery_threads,
+            settings.max_attempts,
+            settings.create_timeout_seconds,
+            settings.settle_seconds,
+        ),
+        lease_seconds=settings.session_timeout_ms / 2000,
+        dead_letter_limit=settings.max_consecutive_dead_letters,
+        budget=settings.baselinker_requests_per_minute,
+        poll_interval_seconds=settings.poll_interval_seconds,
+        partitions=count,
+        cooperative=cooperative,
+        check_partitions=lambda: None,
+        clock=boottime,
+        metrics=metrics,
+        health=health,
+    )
