@@ -1,0 +1,1 @@
+"""The `bl2sm` commands, one a file."""

@@ -105,7 +105,7 @@ class Assignment:
         # read_uncommitted: the last stable offset hides the rows of a killed member's open transaction
         wanted = TopicPartition(self._topics.deliveries, number)
         futures = self._admin.list_offsets(
-            {wanted: OffsetSpec.latest()}  # type: ignore[no-untyped-call],
+            {wanted: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=ASK_SECONDS,
         )

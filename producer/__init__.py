@@ -1,0 +1,1 @@
+"""From BaseLinker's journal to the topic, exactly once."""

@@ -1,0 +1,1 @@
+"""What both programs stand on: settings, Kafka configuration, logs, metrics, health."""

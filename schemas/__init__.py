@@ -1,0 +1,1 @@
+"""The contract: schemas, records, codec, topic names and their settings."""

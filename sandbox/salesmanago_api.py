@@ -1,0 +1,212 @@
+"""A stand-in of SALESmanago as api/salesmanago.md describes it: does not de-duplicate external ids."""
+
+import asyncio
+import hashlib
+import re
+import time
+import unicodedata
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.baselinker_api import apply_switches
+from sandbox.faults import Faults
+
+LIMITS = {"products": 512, "description": 2048, "location": 36, "externalId": 255}
+
+
+@dataclass(slots=True)
+class Switches:
+    """The open readings, and what a test wants to happen."""
+
+    latency: float = 0.0
+    auth_ok: bool = True
+    over_long: str = "refuse"  # or cut
+    list_late_seconds: float = 0.0
+    reject_email: str = ""
+
+
+class SalesManagoApi:
+    """Contacts and events in memory; `writes` is the log of every effect, in order."""
+
+    def __init__(
+        self,
+        client_id: str,
+        api_secret: str,
+        owner: str,
+        v3_key: str,
+        location: str,
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client_id, self._secret, self._owner = client_id, api_secret, owner
+        self._v3_key, self._location, self._clock = v3_key, location, clock
+        self.switches, self.faults = Switches(), Faults(seed)
+        self.requests: Counter[str] = Counter()
+        self.violations: list[str] = []
+        self.contacts: dict[str, dict[str, Any]] = {}  # by id
+        self.by_email: dict[str, str] = {}
+        self.events: dict[str, dict[str, Any]] = {}
+        self.writes: list[dict[str, Any]] = []
+        self.app = web.Application(client_max_size=2**24)
+        self.app.router.add_get("/v3/product/catalogList", self._catalogs)
+        self.app.router.add_get("/_sandbox/state", self._state)
+        self.app.router.add_post("/_sandbox/switches", self._switch)
+        self.app.router.add_post("/api/{path:.*}", self._serve)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"].removeprefix("v2/")
+        try:
+            given = await request.json()
+        except ValueError:
+            return web.json_response({"success": False, "message": ["Malformed JSON"]})
+        self.requests[path] += 1
+        if self.switches.latency:
+            await asyncio.sleep(self.switches.latency)
+        if (played := await self.faults.play(request, path, after=False)) is not None:
+            return played
+        answer = self._answer(path, given)
+        if (played := await self.faults.play(request, path, after=True)) is not None:
+            return played
+        return web.json_response(answer)
+
+    def _answer(self, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        text = f"{given.get('apiKey', '')}{self._client_id}{self._secret}"
+        sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        if given.get("clientId") != self._client_id or given.get("sha") != sha or not self.switches.auth_ok:
+            return _no("User not authenticated")
+        calls: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "user/listByClient": lambda _: {"success": True, "message": [], "users": [{"email": self._owner}]},
+            "contact/upsert": self._upsert,
+            "contact/addContactExtEvent": self._add,
+            "contact/updateContactExtEvent": self._update,
+            "contact/deleteContactExtEvent": self._delete,
+            "contact/list": lambda body: self._list([self.by_email.get(str(m).lower()) for m in body.get("email", [])]),
+            "contact/listById": lambda body: self._list(list(body.get("contactId", []))),
+            "contact/hasContact": self._has,
+        }
+        if path not in calls:
+            return _no("Unknown method")
+        if path != "user/listByClient" and given.get("owner") != self._owner:
+            return _no("Owner not found")
+        return calls[path](given)
+
+    def _upsert(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        contact = given.get("contact") or {}
+        email = str(contact.get("email", "")).strip()
+        if not email:
+            return _no("No email specified")
+        if self.switches.reject_email and email.lower() == self.switches.reject_email.lower():
+            return _no(f"Wrong email {email}")
+        for flag in ("forceOptIn", "forceOptOut", "forcePhoneOptIn", "forcePhoneOptOut"):
+            if given.get(flag) is not False:
+                self.violations.append(f"{flag} is {given.get(flag)!r}: consent would be changed")
+        contact_id = self.by_email.get(email.lower())
+        if contact_id is None:
+            contact_id = str(uuid.uuid4())
+            self.by_email[email.lower()] = contact_id
+            self.contacts[contact_id] = {"contactId": contact_id, "email": email.lower(), "optedOut": True, "tags": []}
+        card = self.contacts[contact_id]
+        card |= {name: value for name, value in contact.items() if value and name != "email"}
+        card["tags"] = sorted({*card["tags"], *(_tag(tag) for tag in given.get("tags", []))})
+        self._wrote("contact", contact_id=contact_id, email=email.lower())
+        return {"success": True, "message": [], "contactId": contact_id, "externalId": ""}
+
+    def _add(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        contact_id = given.get("contactId") or self.by_email.get(str(given.get("email", "")).lower())
+        event = dict(given.get("contactEvent") or {})
+        if contact_id not in self.contacts:
+            return {"success": True, "message": [], "eventId": str(uuid.uuid4())}  # parked, then dropped silently
+        if (wrong := self._too_long(event)) is not None:
+            return wrong
+        event_id = str(uuid.uuid4())
+        self.events[event_id] = {**event, "eventId": event_id, "contactId": contact_id, "added": self._clock()}
+        self._wrote("event", contact_id=contact_id, event_id=event_id, external_id=event.get("externalId"))
+        return {"success": True, "message": [], "eventId": event_id}
+
+    def _update(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        event = dict(given.get("contactEvent") or {})
+        known = self.events.get(str(event.get("eventId")))
+        if known is None:
+            return _no("Event not found")
+        if (wrong := self._too_long(event)) is not None:
+            return wrong
+        kept = {name: known[name] for name in ("eventId", "contactId", "added")}
+        self.events[known["eventId"]] = {**event, **kept}
+        self._wrote("update", contact_id=known["contactId"], event_id=known["eventId"], external_id=event["externalId"])
+        return {"success": True, "message": [], "eventId": known["eventId"]}
+
+    def _delete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        gone = self.events.pop(str(given.get("eventId")), None)
+        return {"success": True, "message": [], "result": gone is not None}
+
+    def _has(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        contact_id = self.by_email.get(str(given.get("email", "")).lower())
+        return {"success": True, "message": [], "result": contact_id is not None, "contactId": contact_id}
+
+    def _list(self, ids: list[str | None]) -> dict[str, Any]:
+        if len(ids) > 50:
+            return _no("Too many contacts in the request")
+        shown_until = self._clock() - self.switches.list_late_seconds
+        cards = []
+        for contact_id in dict.fromkeys(ids):
+            if contact_id is None or contact_id not in self.contacts:
+                continue
+            card = self.contacts[contact_id]
+            events = [
+                {key: value for key, value in event.items() if key not in {"contactId", "added"}}
+                for event in self._events_of(contact_id)
+                if event["added"] <= shown_until
+            ]
+            tags = [{"tag": tag} for tag in card["tags"]]
+            cards.append({**card, "contactTags": tags, "contactExtEvents": events})
+        return {"success": True, "message": [], "contacts": cards}
+
+    def _events_of(self, contact_id: str) -> list[dict[str, Any]]:
+        return [event for event in self.events.values() if event["contactId"] == contact_id]
+
+    def _too_long(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        for name, value in list(event.items()):
+            limit = LIMITS.get(name, 255)
+            if isinstance(value, str) and len(value) > limit:
+                if self.switches.over_long == "refuse":
+                    self.violations.append(f"{name} has {len(value)} characters, {limit} are allowed")
+                    return _no(f"{name} too long")
+                event[name] = value[:limit]
+        return None
+
+    def _wrote(self, kind: str, **what: Any) -> None:
+        self.writes.append({"at": self._clock(), "kind": kind, **what})
+
+    async def _catalogs(self, request: web.Request) -> web.Response:
+        if request.headers.get("API-KEY") != self._v3_key:
+            return web.json_response({"reasonCode": 10, "messages": ["Authentication failed"]}, status=400)
+        one = {"catalogId": "c1", "name": "Sklep", "setAsDefault": True, "currency": "PLN", "location": self._location}
+        return web.json_response({"requestId": "r", "catalogs": [one], "limits": {"max": 10}})
+
+    async def _state(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "contacts": list(self.contacts.values()),
+                "events": list(self.events.values()),
+                "writes": self.writes,
+                "requests": dict(self.requests),
+                "violations": self.violations,
+            }
+        )
+
+    async def _switch(self, request: web.Request) -> web.Response:
+        return apply_switches(self.switches, self.faults, await request.json())
+
+
+def _no(message: str) -> dict[str, Any]:
+    return {"success": False, "message": [message]}
+
+
+def _tag(tag: str) -> str:
+    plain = unicodedata.normalize("NFKD", str(tag).upper().replace("Ł", "L"))
+    return re.sub(r"[^A-Z0-9\-(\[{)\]}_ ]", "_", "".join(letter for letter in plain if not unicodedata.combining(letter)))
