@@ -90,9 +90,11 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
                 stop.wait(2.0)
             finally:
                 if session is not None:
-                    session.close()
+                    session.leave()
                 consumer.close()
                 loader.close()
+                if session is not None:
+                    session.close()
         return 0
     finally:
         pacer.close()

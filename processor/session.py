@@ -95,6 +95,7 @@ class Session:
         self._deaths = Deaths(parts.dead_letter_limit)
         self._storm_probe: Job | None = None
         self._storm_next = 0.0
+        self._over = False
         self._committed_at = self._clock()
         self._retry_commit_at = 0.0
         self._lease = Lease(parts.lease_seconds, self._clock)
@@ -445,6 +446,8 @@ class Session:
         self._share()
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._over:
+            return
         numbers = {partition.partition for partition in partitions}
         log.info("partitions revoked", partitions=sorted(numbers))
         self._finish(numbers)
@@ -455,6 +458,8 @@ class Session:
             consumer.unassign()
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._over:
+            return
         numbers = {partition.partition for partition in partitions}
         log.warning("partitions lost: nothing of theirs is committed", partitions=sorted(numbers))
         self._give_up(numbers)
@@ -520,17 +525,13 @@ class Session:
             processor_share(parts.budget, parts.poll_interval_seconds, len(self._owned), parts.partitions)
         )
 
+    def leave(self) -> None:
+        """Refuse every later write; the group's callbacks do nothing any more."""
+        self._over = True
+        self._lease.give_up()
+
     def close(self) -> None:
         """End the threads and remove the ledger; calls under way are waited for."""
-        self._lease.give_up()
+        self.leave()
         self._deliver.shut()
         self._ledger.close()
-
-    def greet(self) -> None:
-        """Ask both APIs who we are, once per process; WrongKey when one refuses."""
-        self._deliver.probe(self._greeted)
-        self._read.probe(self._parts.greet_baselinker, self._greeted)
-
-    def _greeted(self, error: BaseException | None) -> None:
-        if isinstance(error, FatalError):
-            raise WrongKey(str(error))
