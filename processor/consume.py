@@ -112,7 +112,7 @@ class Intake:
             return  # fetched before its partition was revoked
         queue.at_end = False
         key, value = message.key(), message.value()
-        headers = tuple((name, _bytes(content)) for name, content in list(message.headers() or ()))  # type: ignore[str-unpack]
+        headers = tuple((str(name), _bytes(content)) for name, content in list(message.headers() or ()))
         queue.raw.append(Raw(partition, offset, _bytes(key), _bytes(value), headers))
 
     def _balance(self) -> None:

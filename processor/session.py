@@ -38,7 +38,7 @@ from schemas.topics import Topics
 MOST_JOBS = 1500
 UNKNOWN_SECONDS = 30.0
 COMMIT_SECONDS, INTENT_SECONDS = 1.0, 0.05
-BUSY_POLL, IDLE_POLL, REPLY_WAIT = 0.0, 0.1, 0.01
+BUSY_POLL, WORK_POLL, IDLE_POLL, REPLY_WAIT = 0.0, 0.02, 0.1, 0.01
 
 log = get_logger(__name__)
 
@@ -130,8 +130,8 @@ class Session:
         self._finish(set(self._partitions))
 
     def _consume(self) -> None:
-        busy = self._deliver.in_flight or self._read.busy or (self._intake.queued() and len(self._jobs) < MOST_JOBS)
-        self._intake.poll(BUSY_POLL if busy else IDLE_POLL)
+        seconds = BUSY_POLL if self._deliver.in_flight else WORK_POLL if self._jobs else IDLE_POLL
+        self._intake.poll(seconds)
         if self._assignment.loading:
             for partition in self._assignment.step():
                 self._ready(partition)

@@ -1,0 +1,135 @@
+"""Who leads: the member that owns the cursor topic's only partition. Also the place where waiting means polling."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from typing import TypeVar
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from runtime.health import Health
+from runtime.logging import get_logger
+from schemas.codec import Codec
+from schemas.records import Cursor
+from schemas.topics import Topics
+
+T = TypeVar("T")
+CURSOR_SECONDS = 30.0
+
+log = get_logger(__name__)
+
+
+class Stopped(Exception):
+    """The program was told to end."""
+
+
+class LeadLost(Exception):
+    """Another member leads now."""
+
+
+class Leader:
+    """The group membership. Every wait goes through here, so that the membership is kept and losses are seen."""
+
+    def __init__(
+        self,
+        make_consumer: Callable[[], Consumer],
+        admin: AdminClient,
+        topics: Topics,
+        codec: Codec,
+        stopping: Callable[[], bool],
+        health: Health,
+        cooperative: bool,
+    ) -> None:
+        self._make_consumer, self._admin, self._topics, self._codec = make_consumer, admin, topics, codec
+        self._stopping, self._health, self._cooperative = stopping, health, cooperative
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ask")
+        self._leads = False
+        self._consumer = make_consumer()
+        self._consumer.subscribe(
+            [topics.cursor], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    @property
+    def leads(self) -> bool:
+        """Whether this member owns the cursor's partition."""
+        return self._leads
+
+    def wait(self, seconds: float) -> None:
+        """Poll for a while; Stopped when the program ends."""
+        turns = max(1, round(seconds / 0.1))
+        for _ in range(turns):
+            self._turn()
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """Run a call on the asking thread while polling; Stopped and LeadLost give its answer up."""
+        future: Future[T] = self._pool.submit(call)
+        while True:
+            self._turn()
+            if not self._leads:
+                raise LeadLost
+            try:
+                return future.result(timeout=0.02)
+            except NotYet:
+                if future.done():
+                    raise
+
+    def read_cursor(self) -> Cursor | None:
+        """Return the newest cursor row; the reading goes to the topic's true end, past open transactions."""
+        wanted = TopicPartition(self._topics.cursor, 0)
+        futures = self._admin.list_offsets(
+            {wanted: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=5.0,
+        )
+        end = futures[wanted].result().offset
+        reader = self._make_consumer()
+        newest: Cursor | None = None
+        try:
+            reader.assign([TopicPartition(self._topics.cursor, 0, OFFSET_BEGINNING)])
+            while end > 0:
+                self._turn()
+                for message in reader.consume(1000, 0.1):
+                    error, value = message.error(), message.value()
+                    offset = message.offset()
+                    if error is not None:
+                        if error.code() == KafkaError._PARTITION_EOF and offset is not None and offset >= end:
+                            return newest
+                    elif isinstance(value, bytes):
+                        newest = self._codec.decode(value, Cursor)
+            return newest
+        finally:
+            reader.close()
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._consumer.close()
+
+    def _turn(self) -> None:
+        if self._stopping():
+            raise Stopped
+        self._health.turn()
+        for message in self._consumer.consume(100, 0.08):
+            error = message.error()
+            if error is not None and error.fatal():
+                raise KafkaException(error)
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._cooperative:
+            consumer.incremental_assign(partitions)
+        else:
+            consumer.assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+            self._leads = True
+            log.info("this producer leads now")
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if partitions:
+            self._leads = False
+            log.info("this producer stands by")
+        if self._cooperative:
+            consumer.incremental_unassign(partitions)
+        else:
+            consumer.unassign()
