@@ -1,0 +1,59 @@
+"""Kafka by the first way there is: a given broker, a container, Java + Maven, and for the demo librdkafka's mock."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.kafka import container, maven, mock
+
+
+class NoKafka(Exception):
+    """There is no way to a Kafka here; the text says what each way lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningKafka:
+    """Where it is, and by which way."""
+
+    bootstrap: str
+    way: str
+
+
+def say(text: str) -> None:
+    """Tell the person on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def start_kafka(
+    folder: Path | None = None, port: int = 0, allow_mock: bool = False, tell: Callable[[str], None] = say
+) -> Iterator[RunningKafka]:
+    """Yield a broker and stop it in the end; `folder` keeps its data, port 0 = any free one."""
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "").strip()
+    if given:
+        yield RunningKafka(given, "KAFKA_BOOTSTRAP_SERVERS")
+        return
+    lacking = []
+    ways: list[tuple[str, Callable[[], str | None], Callable[[], object]]] = [
+        ("a container", container.lacks, lambda: container.run(port)),
+        ("Java and Maven", maven.lacks, lambda: maven.run(folder, port, tell)),
+    ]
+    if allow_mock:
+        ways.append(("librdkafka's mock broker", lambda: None, mock.run))
+    for name, lacks, run in ways:
+        why = lacks()
+        if why is None:
+            try:
+                running = run()
+            except (OSError, RuntimeError) as error:
+                why = str(error)
+            else:
+                with running as bootstrap:  # type: ignore[attr-defined]
+                    tell(f"Kafka: {name} at {bootstrap}")
+                    yield RunningKafka(bootstrap, name)
+                return
+        lacking.append(f"{name}: {why}")
+    raise NoKafka("no Kafka can be started here\n" + "\n".join(lacking))
