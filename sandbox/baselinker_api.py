@@ -130,7 +130,11 @@ class BaseLinkerApi:
             found = [one] if one is not None else []
         if not given.get("get_unconfirmed_orders"):
             found = [order for order in found if order["confirmed"]]
-        for name, key in (("id_from", "order_id"), ("date_confirmed_from", "date_confirmed"), ("date_from", "date_add")):
+        for name, key in (
+            ("id_from", "order_id"),
+            ("date_confirmed_from", "date_confirmed"),
+            ("date_from", "date_add"),
+        ):
             if given.get(name):
                 found = [order for order in found if order[key] >= int(given[name])]
         key = "date_confirmed" if given.get("date_confirmed_from") else "order_id"

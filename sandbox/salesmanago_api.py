@@ -209,4 +209,6 @@ def _no(message: str) -> dict[str, Any]:
 
 def _tag(tag: str) -> str:
     plain = unicodedata.normalize("NFKD", str(tag).upper().replace("Ł", "L"))
-    return re.sub(r"[^A-Z0-9\-(\[{)\]}_ ]", "_", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    return re.sub(
+        r"[^A-Z0-9\-(\[{)\]}_ ]", "_", "".join(letter for letter in plain if not unicodedata.combining(letter))
+    )

@@ -71,7 +71,10 @@ def _install(tell: Callable[[str], None]) -> None:
     tell("Kafka: installing Java and Maven by apt")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     wanted = ["openjdk-17-jre-headless", "maven"]
-    for command in (["apt-get", "-qq", "update"], ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *wanted]):
+    for command in (
+        ["apt-get", "-qq", "update"],
+        ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *wanted],
+    ):
         done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-300:]}")
@@ -107,9 +110,7 @@ def run(folder: Path | None, port: int, tell: Callable[[str], None]) -> Iterator
     home = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="bl2sm-kafka-"))
     home.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    (home / "server.properties").write_text(
-        PROPERTIES.format(port=port, controller=free_port(), data=home / "data")
-    )
+    (home / "server.properties").write_text(PROPERTIES.format(port=port, controller=free_port(), data=home / "data"))
     (home / "log4j2.yaml").write_text(LOGGING)
     java = ["java", "-Xmx512m", f"-Dlog4j2.configurationFile={home / 'log4j2.yaml'}", "-cp", f"{libs}/*"]
     if not (home / "data" / "meta.properties").exists():
@@ -123,9 +124,7 @@ def run(folder: Path | None, port: int, tell: Callable[[str], None]) -> Iterator
     with (home / "kafka.log").open("ab") as output:
         command = [*java, "kafka.Kafka", str(home / "server.properties")]
         guard = [sys.executable, "-m", "sandbox.kafka.guard", *command]
-        broker = subprocess.Popen(
-            guard, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
-        )
+        broker = subprocess.Popen(guard, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)
     try:
         _wait_up(broker, port, home / "kafka.log")
         yield f"127.0.0.1:{port}"

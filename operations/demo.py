@@ -1,0 +1,16 @@
+"""`bl2sm demo`: the whole way on this machine, without any account."""
+
+from typing import Annotated
+
+import typer
+
+from sandbox.demo import run_demo
+
+
+def demo(
+    orders: Annotated[int, typer.Option(help="How many orders.")] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
+    kill: Annotated[bool, typer.Option(help="kill -9 a processor in the middle.")] = False,
+) -> None:
+    """Run everything here against stand-in APIs and check what arrived. Example: bl2sm demo --kill."""
+    raise typer.Exit(run_demo(orders, seed, kill))

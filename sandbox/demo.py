@@ -1,0 +1,208 @@
+"""The demo: a Kafka, both stand-ins, one producer and two processors as processes, and a check of what arrived."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.expected import Choice, Expectation, expect
+from sandbox.kafka import NoKafka, start_kafka
+from sandbox.server import LOCATION
+from sandbox.verify import differences, fetch_state
+
+MOST_SECONDS = 110.0
+BUDGET = 600
+TAG = "Sklep Łódź"
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run; `kill` = the first processor is killed in the middle and another one takes over."""
+
+    orders: int
+    seed: int
+    kill: bool
+    out: Console
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bl2sm-demo-")))
+
+    def run(self) -> int:
+        """Run to the end; 0 only when what arrived is what should have."""
+        try:
+            with ExitStack() as stack:
+                kafka = stack.enter_context(start_kafka(tell=lambda text: self.out.print(text)))
+                settings = stack.enter_context(self._sandbox())
+                settings |= {
+                    "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
+                    "TOPIC_PREFIX": f"demo-{os.getpid()}-{int(time.time())}",
+                    "BASELINKER_REQUESTS_PER_MINUTE": str(BUDGET),
+                    "POLL_INTERVAL_SECONDS": "1",
+                    "CONTACT_TAG": TAG,
+                    "TAG_ORDER_SOURCE": "both",
+                    "LOG_FORMAT": "json",
+                }
+                self.out.print(
+                    f"Sandbox: {self.orders} orders; the stand-in's limit is raised from 100 to {BUDGET * 2} requests a"
+                    " minute, so that the demo ends soon"
+                )
+                self._programs(settings)
+                code = self._tell(settings)
+        except NoKafka as error:
+            self.out.print(str(error))
+            return 1
+        if code == 0:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            self._show_logs()
+        return code
+
+    @contextmanager
+    def _sandbox(self) -> Iterator[dict[str, str]]:
+        command = [sys.executable, "-m", "sandbox", "--orders", str(self.orders), "--seed", str(self.seed)]
+        command += ["--limit", str(BUDGET * 2), "--latency", "0.05"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                line = server.stdout.readline()
+                if not line:
+                    raise RuntimeError("the sandbox did not start")
+                yield json.loads(line)
+            finally:
+                server.terminate()
+
+    def _programs(self, settings: Mapping[str, str]) -> None:
+        """Producer to the end; processors beside it, and until nothing is left."""
+        children: list[subprocess.Popen[bytes]] = []
+        until = time.monotonic() + MOST_SECONDS
+        try:
+            producer = self._start("producer", "producer", settings)
+            children.append(producer)
+            producer_done = False
+            processors = [self._start("processor", f"processor-{number}", settings, False) for number in (1, 2)]
+            children += processors
+            killed = not self.kill
+            shown = -1
+            while time.monotonic() < until:
+                producer_done = producer_done or producer.poll() is not None
+                done = self._count_done()
+                if done != shown:
+                    shown = done
+                    self.out.print(f"  {done} of {self.orders} orders done")
+                if not killed and done > self.orders // 5:
+                    killed = True
+                    processors[0].kill()
+                    self.out.print("  kill -9: processor-1; another one takes its place")
+                    children.append(self._start("processor", "processor-3", settings, False))
+                if producer_done and done >= self.orders and killed:
+                    break
+                time.sleep(1.0)
+            for child in children:
+                if child.poll() is None:
+                    child.send_signal(signal.SIGTERM)
+            last = self._start("processor", "processor-last", settings)  # until caught up: proves nothing is left
+            children.append(last)
+            last.wait(max(10.0, until + 60 - time.monotonic()))
+        finally:
+            for child in children:
+                if child.poll() is None:
+                    child.terminate()
+            for child in children:
+                try:
+                    child.wait(30)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+
+    def _start(
+        self, module: str, name: str, settings: Mapping[str, str], to_the_end: bool = True
+    ) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", module] + (["--until-caught-up"] if to_the_end else [])
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
+        with (self.folder / f"{name}.log").open("wb") as output:
+            return subprocess.Popen(
+                command, env={**clean, **settings}, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def _count_done(self) -> int:
+        done = set()
+        for path in self.folder.glob("processor-*.log"):
+            for line in path.read_text(errors="replace").splitlines():
+                if '"order done"' in line:
+                    try:
+                        done.add(json.loads(line)["order_id"])
+                    except (ValueError, KeyError):
+                        continue
+        return len(done)
+
+    def _tell(self, settings: Mapping[str, str]) -> int:
+        base, sales = fetch_state(settings["BASELINKER_API_URL"]), fetch_state(settings["SALESMANAGO_API_URL"])
+        choice = Choice(LOCATION, TAG, "both")
+        expected = expect(base, choice)
+        self._tables(base, sales, expected)
+        self._stories(sales, expected)
+        wrong = differences(base, sales, choice)
+        for line in wrong[:20]:
+            self.out.print(f"WRONG {line}")
+        if not wrong:
+            self.out.print("Every order is where it should be: none lost, none doubled.")
+        return 1 if wrong else 0
+
+    def _tables(self, base: Mapping[str, Any], sales: Mapping[str, Any], expected: Sequence[Expectation]) -> None:
+        reasons = Counter(
+            "sent: contact and purchase" if one.purchase else "sent: contact" if one.email else f"skipped: {one.reason}"
+            for one in expected
+        )
+        table = Table("orders", "outcome")
+        for reason, count in reasons.most_common():
+            table.add_row(str(count), reason)
+        self.out.print(table)
+        table = Table("SALESmanago", "")
+        table.add_row("contacts", str(len(sales["contacts"])))
+        table.add_row("purchases", str(len(sales["events"])))
+        tags = Counter(tag for contact in sales["contacts"] for tag in contact["tags"])
+        for tag, count in tags.most_common():
+            table.add_row(f"tag {tag}", str(count))
+        self.out.print(table)
+        table = Table("requests", "")
+        for api, state in (("BaseLinker", base), ("SALESmanago", sales)):
+            for name, count in sorted(state["requests"].items()):
+                table.add_row(f"{api} {name}", str(count))
+        self.out.print(table)
+
+    def _stories(self, sales: Mapping[str, Any], expected: Sequence[Expectation]) -> None:
+        events = {str(event["externalId"]): event for event in sales["events"]}
+        plain = next((one for one in expected if one.purchase and one.order["order_source"] == "shop"), None)
+        allegro = next((one for one in expected if one.purchase and one.order["order_source"] == "allegro"), None)
+        skipped = next((one for one in expected if one.email is None), None)
+        for one, what in ((plain, "a plain order"), (allegro, "an Allegro order, its buyer found by phone")):
+            event = events.get(str(one.order_id)) if one else None
+            if one is None or event is None:
+                continue
+            self.out.print(
+                f"Order {one.order_id}, {what}: contact {event['contactId'][:8]}… got PURCHASE {event['eventId'][:8]}…"
+                f" of {event['value']} {one.order['currency']}, tags {', '.join(sorted(one.tags))}"
+            )
+        if skipped is not None:
+            self.out.print(f"Order {skipped.order_id}, skipped: {skipped.reason}")
+
+    def _show_logs(self) -> None:
+        self.out.print(f"Logs: {self.folder}")
+        for path in sorted(self.folder.glob("*.log")):
+            lines = [line for line in path.read_text(errors="replace").splitlines() if '"order done"' not in line]
+            self.out.print(f"--- {path.name}", *lines[-5:], sep="\n")
+
+
+def run_demo(orders: int = 300, seed: int = 1, kill: bool = False) -> int:
+    """Run the demo and return its exit code."""
+    return Demo(orders, seed, kill, Console()).run()
