@@ -1,0 +1,111 @@
+"""Sandbox, Kafka, producer and processors as processes of their own; judged by what arrived."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox.expected import Choice
+from sandbox.server import LOCATION
+from sandbox.verify import differences, fetch_state
+
+CHOICE = Choice(LOCATION, "Klient", "both")
+
+
+@contextmanager
+def sandbox(*options: str) -> Iterator[dict[str, str]]:
+    """Both stand-ins; yields the settings that point at them."""
+    command = [sys.executable, "-m", "sandbox", "--limit", "100000", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield json.loads(server.stdout.readline())
+        finally:
+            server.terminate()
+
+
+def settings(apis: dict[str, str], kafka: str, prefix: str) -> dict[str, str]:
+    """Everything the programs need."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
+    return {
+        **own,
+        **apis,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "TOPIC_PREFIX": prefix,
+        "BASELINKER_REQUESTS_PER_MINUTE": "20000",
+        "POLL_INTERVAL_SECONDS": "1",
+        "CONTACT_TAG": "Klient",
+        "TAG_ORDER_SOURCE": "both",
+        "LOG_FORMAT": "json",
+    }
+
+
+def run(module: str, environment: dict[str, str], log: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start a program."""
+    with log.open("wb") as output:
+        return subprocess.Popen([sys.executable, "-m", module, *options], env=environment, stderr=output)
+
+
+def wrong(apis: dict[str, str]) -> list[str]:
+    """What differs from what should have arrived."""
+    return differences(fetch_state(apis["BASELINKER_API_URL"]), fetch_state(apis["SALESMANAGO_API_URL"]), CHOICE)
+
+
+@pytest.mark.parametrize(("cursor", "types"), [("inclusive", "new"), ("exclusive", "old")])
+def test_every_order_arrives_as_the_rules_say(kafka: str, prefix: str, tmp_path: Path, cursor: str, types: str) -> None:
+    with sandbox("--orders", "120", "--cursor", cursor, "--types", types) as apis:
+        environment = settings(apis, kafka, prefix)
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        processors = [
+            run("processor", environment, tmp_path / f"processor{number}.log", "--until-caught-up") for number in (1, 2)
+        ]
+        assert [processor.wait(100) for processor in processors] == [0, 0]
+        assert wrong(apis) == []
+
+
+def test_a_second_run_sends_nothing_again(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "40") as apis:
+        environment = settings(apis, kafka, prefix)
+        for program in ("producer", "processor"):
+            assert run(program, environment, tmp_path / f"{program}.log", "--until-caught-up").wait(60) == 0
+        before = fetch_state(apis["SALESMANAGO_API_URL"])["writes"]
+        for program in ("producer", "processor"):
+            assert run(program, environment, tmp_path / f"{program}2.log", "--until-caught-up").wait(60) == 0
+        assert fetch_state(apis["SALESMANAGO_API_URL"])["writes"] == before
+
+
+def test_a_killed_processor_costs_no_order_and_doubles_none(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "120", "--latency", "0.1") as apis:
+        environment = settings(apis, kafka, prefix) | {"SETTLE_SECONDS": "3", "CREATE_TIMEOUT_SECONDS": "2"}
+        environment |= {"SESSION_TIMEOUT_MS": "7000", "DELIVERY_THREADS": "4"}
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        victim = run("processor", environment, tmp_path / "victim.log")
+        while len(fetch_state(apis["SALESMANAGO_API_URL"])["events"]) < 10:
+            assert victim.poll() is None, (tmp_path / "victim.log").read_text()
+        victim.kill()
+        assert run("processor", environment, tmp_path / "heir.log", "--until-caught-up").wait(100) == 0
+        assert wrong(apis) == []
+
+
+def test_a_wrong_token_stops_the_programs_and_names_what_to_mend(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "10") as apis:
+        environment = settings(apis, kafka, prefix) | {"BASELINKER_TOKEN": "1-2-WRONG"}
+        for program in ("producer", "processor"):
+            log = tmp_path / f"{program}.log"
+            assert run(program, environment, log, "--until-caught-up").wait(60) == 1
+            assert "BASELINKER_TOKEN" in log.read_text()
+            assert "1-2-WRONG" not in log.read_text()
+
+
+def test_missing_settings_are_named_all_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "processor"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())}
+    ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    for name in ("BASELINKER_TOKEN", "SALESMANAGO_LOCATION", "SALESMANAGO_API_URL", "KAFKA_BOOTSTRAP_SERVERS"):
+        assert name in ended.stderr
