@@ -8,7 +8,24 @@ from typing import Any
 
 from clients.parsing import as_bool, as_decimal, as_int, as_rows, as_seconds, as_text
 
-_TEXTS = ["external_order_id", "order_source", "order_source_info", "currency", "payment_method", "email", "phone", "user_login", "delivery_method", "delivery_fullname", "delivery_company", "delivery_address", "delivery_postcode", "delivery_city", "delivery_country", "delivery_country_code", "invoice_fullname", "invoice_company", "invoice_address", "invoice_postcode", "invoice_city", "invoice_country", "invoice_country_code", "extra_field_1", "extra_field_2"]
+_TEXTS = (
+    *tuple(
+        f"{part}_{name}"
+        for part in ("delivery", "invoice")
+        for name in ("fullname", "company", "address", "postcode", "city", "country", "country_code")
+    ),
+    "external_order_id",
+    "order_source",
+    "order_source_info",
+    "currency",
+    "payment_method",
+    "email",
+    "phone",
+    "user_login",
+    "delivery_method",
+    "extra_field_1",
+    "extra_field_2",
+)
 
 
 @dataclass(frozen=True, slots=True)

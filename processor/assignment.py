@@ -14,7 +14,7 @@ from runtime.logging import get_logger
 from schemas.topics import Topics, parse_order_key, topic_id
 
 LOAD_MESSAGES = 10_000
-ASK_SECONDS = 3.0
+ASK_SECONDS = 2.0
 
 log = get_logger(__name__)
 
@@ -75,18 +75,12 @@ class Assignment:
 
     def step(self) -> list[Partition]:
         """Load on; return the partitions that became ready."""
-        for loading in self._loading.values():
-            if loading.end is None:
-                loading.end = self._true_end(loading.number)
-                loading.reached = loading.end == 0
+        self._find_ends([loading for loading in self._loading.values() if loading.end is None])
         if any(not loading.reached for loading in self._loading.values()):
             self._load()
-        ready = []
-        for loading in [loading for loading in self._loading.values() if loading.reached]:
-            partition = self._position(loading)
-            if partition is not None:
-                del self._loading[loading.number]
-                ready.append(partition)
+        ready = self._positions([loading for loading in self._loading.values() if loading.reached])
+        for partition in ready:
+            del self._loading[partition.number]
         if ready:
             self._assign_loader()
         return ready
@@ -101,19 +95,23 @@ class Assignment:
                 [TopicPartition(self._topics.deliveries, number, OFFSET_BEGINNING) for number in new]
             )
 
-    def _true_end(self, number: int) -> int | None:
+    def _find_ends(self, unknown: list[_Loading]) -> None:
         # read_uncommitted: the last stable offset hides the rows of a killed member's open transaction
-        wanted = TopicPartition(self._topics.deliveries, number)
+        if not unknown:
+            return
+        wanted = {loading.number: TopicPartition(self._topics.deliveries, loading.number) for loading in unknown}
         futures = self._admin.list_offsets(
-            {wanted: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
+            {partition: OffsetSpec.latest() for partition in wanted.values()},  # type: ignore[no-untyped-call]
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=ASK_SECONDS,
         )
-        try:
-            return int(futures[wanted].result().offset)
-        except KafkaException as error:
-            log.warning("the ledger's end is not known yet; asking again", partition=number, error=str(error))
-            return None
+        for loading in unknown:
+            try:
+                loading.end = int(futures[wanted[loading.number]].result().offset)
+            except KafkaException as error:
+                log.warning("the ledger's end is not known yet; asking again", error=str(error))
+                return
+            loading.reached = loading.end == 0
 
     def _load(self) -> None:
         rows: dict[int, list[tuple[int, bytes | None]]] = {}
@@ -138,19 +136,26 @@ class Assignment:
         for number, found in rows.items():
             self._ledger.load(number, found)
 
-    def _position(self, loading: _Loading) -> Partition | None:
-        number = loading.number
-        journal = TopicPartition(self._topics.journal, number)
+    def _positions(self, reached: list[_Loading]) -> list[Partition]:
+        if not reached:
+            return []
+        asked = [TopicPartition(self._topics.journal, loading.number) for loading in reached]
+        ready = []
         try:
             identity = topic_id(self._admin, self._topics.journal)
-            found: Any = self._consumer.committed([journal], timeout=ASK_SECONDS)[0]
-            low, high = self._consumer.get_watermark_offsets(journal, timeout=ASK_SECONDS)
+            committed: list[Any] = self._consumer.committed(asked, timeout=ASK_SECONDS)
+            for loading, found in zip(reached, committed, strict=True):
+                if found.error is not None:
+                    raise KafkaException(found.error)
+                low, high = self._consumer.get_watermark_offsets(found, timeout=ASK_SECONDS)
+                progress, position = self._judge(loading.number, found, identity, low, high)
+                ready.append(
+                    Partition(loading.number, identity, loading.assigned_at, OffsetTracker(position), progress)
+                )
         except KafkaException as error:
             # a killed member's open transaction hides the offsets until it times out: wait, don't guess
-            log.info("the committed offset is not known yet; asking again", partition=number, error=str(error))
-            return None
-        progress, position = self._judge(number, found, identity, low, high)
-        return Partition(number, identity, loading.assigned_at, OffsetTracker(position), progress)
+            log.info("the committed offsets are not known yet; asking again", error=str(error))
+        return ready
 
     def _judge(self, number: int, found: Any, identity: str, low: int, high: int) -> tuple[Progress, int]:
         if found.offset < 0:

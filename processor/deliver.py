@@ -124,6 +124,8 @@ class Deliver:
         while self._looks and self._may_call(now):
             batch = self._look_batch()
             if batch:
+                for job in batch:
+                    job.looked_at = now  # a look is as old as its question
                 asks = [_ask(job) for job in batch]
                 self._call(tuple(batch), Step.LOOK, partial(look, self._api, asks))
         for _ in range(len(self._runnable)):
@@ -306,8 +308,10 @@ class Deliver:
             at = error.retry_at
             self.gate.pushed_back(now, max(0.0, at.timestamp() - time.time()) if at else None, str(error))
             return False
-        if isinstance(error, LeaseLost | LookTooOld):
+        if isinstance(error, LeaseLost):
             return False
+        if isinstance(error, LookTooOld):
+            return True
         if isinstance(error, RejectedError):
             self.gate.succeeded()
             return True
@@ -364,7 +368,7 @@ class Deliver:
         elif job.attempts >= self._limits.attempts:
             self._finish(job, Ending(Outcome.DEAD, "gave_up", None, job.contact_id))
         else:
-            job.looked_at, job.step = self._clock(), Step.CREATE
+            job.step = Step.CREATE
             self._runnable.appendleft(job)
 
     def _failed(self, job: Job, step: Step, error: BaseException, counts: bool) -> None:

@@ -1,4 +1,4 @@
-"""What was sent, told apart without being told: an HMAC under the API secret (a plain hash of an e-mail is personal)."""
+"""What was sent, told apart without being told: an HMAC under the API secret, for a plain hash is personal data."""
 
 import hashlib
 import hmac

@@ -1,18 +1,24 @@
-"""Who is the Allegro buyer: phone → e-mail of an earlier order elsewhere, remembered in memory only (design §6)."""
+"""Who is the Allegro buyer: phone → e-mail of an earlier order elsewhere, remembered in memory only (design §6).
+
+What passed by in windows answers first. Else BaseLinker is asked for the phone's orders, and these are read newest
+first until one counts: same phone, confirmed, not Allegro's, a real e-mail, made before the order in question.
+"""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from clients import Order, OrderSummary
-from processor.phones import normal, spellings
-from processor.rules import RuleSettings, is_allegro, is_masked, is_usable
+from processor.phones import has_country_code, is_filler, phone_of, spellings
+from processor.rules import RuleSettings, is_allegro, is_masked, is_usable, source_of
 from processor.windows import Windows
 
-MOST_PHONES, MOST_ORDERS_A_PHONE, MOST_CANDIDATES = 50_000, 5, 10
-POSITIVE_SECONDS, NEGATIVE_SECONDS = 6 * 3600.0, 300.0
+MOST_PHONES, MOST_BOUGHT, MOST_NEVER = 50_000, 10, 50_000
+MOST_CANDIDATES, MOST_SUMMARIES = 10, 200
+REMEMBERED_SECONDS, ASKED_SECONDS = 6 * 3600.0, 300.0
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Phones(Protocol):
@@ -24,15 +30,21 @@ class Phones(Protocol):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Bought:
-    email: str
-    at: datetime
+    """An order that counts."""
+
     order_id: int
+    email: str
+    made_at: datetime
+    noted_at: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Known:
-    bought: list[_Bought]
-    asked_at: float | None  # when all of the phone's orders were asked for
+    """What is known of a phone; `summaries` newest first, as BaseLinker told at `asked_at`."""
+
+    bought: dict[int, _Bought] = field(default_factory=dict)
+    summaries: tuple[OrderSummary, ...] = ()
+    asked_at: float | None = None
 
 
 class Buyers:
@@ -41,79 +53,123 @@ class Buyers:
     def __init__(self, api: Phones, windows: Windows, rules: RuleSettings, clock: Callable[[], float]) -> None:
         self._api, self._windows, self._rules, self._clock = api, windows, rules, clock
         self._phones: OrderedDict[str, _Known] = OrderedDict()
+        self._phone_of: dict[int, str] = {}
+        self._never: OrderedDict[int, None] = OrderedDict()
 
     def note(self, order: Order) -> None:
-        """Remember an order that a later look-up may need."""
-        if not self._counts(order):
+        """Remember an order that a later look-up may need; forget what it was before."""
+        self._forget(order.order_id)
+        if source_of(order) in {"allegro", "order_return"}:
+            self._never[order.order_id] = None
+            while len(self._never) > MOST_NEVER:
+                self._never.popitem(last=False)
+        phone = matchable(order)
+        if phone is None or order.date_add is None or not self._counts(order):
             return
-        phone = phone_of(order)
-        if phone is None or order.date_add is None:
-            return
-        known = self._known(phone)
-        known.bought = [bought for bought in known.bought if bought.order_id != order.order_id]
-        known.bought.append(_Bought(order.email, order.date_add, order.order_id))
-        known.bought.sort(key=lambda bought: bought.at, reverse=True)
-        del known.bought[MOST_ORDERS_A_PHONE:]
+        bought = self._known(phone).bought
+        bought[order.order_id] = _Bought(order.order_id, order.email.strip(), order.date_add, self._clock())
+        self._phone_of[order.order_id] = phone
+        if len(bought) > MOST_BOUGHT:
+            self._forget(min(bought.values(), key=lambda one: one.made_at).order_id)
 
     def find(self, orders: Sequence[Order]) -> dict[int, str | None]:
-        """Return the buyer's e-mail by order id; None = bought nowhere else before."""
-        candidates: dict[str, list[int]] = {}
+        """Return the buyer's e-mail by order id; None = bought nowhere else before.
+
+        An ApiError ends it; what was learned until then is kept and not asked for again soon.
+        """
+        phones = {order.order_id: phone for order in orders if (phone := matchable(order)) is not None}
+        answers: dict[int, str | None] = {order.order_id: None for order in orders}
+        asking = []
         for order in orders:
-            phone = phone_of(order)
-            if phone is None or self._answer(order, phone) is not None or self._fresh(phone):
-                continue
-            if phone not in candidates:
-                candidates[phone] = self._candidates(phone)
-        wanted = sorted({order_id for ids in candidates.values() for order_id in ids})
-        self._windows.read(wanted, {}, set())  # feeds note()
-        for phone in candidates:
-            self._known(phone).asked_at = self._clock()
-        return {
-            order.order_id: self._answer(order, phone) if (phone := phone_of(order)) is not None else None
-            for order in orders
-        }
+            if order.order_id in phones:
+                answers[order.order_id] = self._remembered(order, phones[order.order_id])
+                if answers[order.order_id] is None:
+                    asking.append(order)
+        candidates = {order.order_id: self._candidates(order, phones[order.order_id]) for order in asking}
+        read: dict[int, Order] = {}
+        asked: set[int] = set()
+        while asking:  # a round reads the next candidate of every order that has none yet, in shared windows
+            rounds = {order.order_id: candidates[order.order_id].pop(0) for order in asking if candidates[order.order_id]}
+            asking = [order for order in asking if order.order_id in rounds]
+            self._windows.read(list(rounds.values()), read, asked)
+            for order in asking:
+                candidate = read.get(rounds[order.order_id])
+                if candidate is not None and self._matches(candidate, order, phones[order.order_id]):
+                    answers[order.order_id] = candidate.email.strip()
+            asking = [order for order in asking if answers[order.order_id] is None]
+        return answers
 
-    def _candidates(self, phone: str) -> list[int]:
-        found: dict[int, OrderSummary] = {}
-        for spelling in spellings(phone):
-            found |= {summary.order_id: summary for summary in self._api.orders_by_phone(spelling)}
-        newest = sorted(
-            found.values(),
-            key=lambda summary: (summary.date_add.timestamp() if summary.date_add else 0.0, summary.order_id),
-            reverse=True,
-        )
-        return [summary.order_id for summary in newest[:MOST_CANDIDATES]]
-
-    def _answer(self, order: Order, phone: str) -> str | None:
+    def _remembered(self, order: Order, phone: str) -> str | None:
         known = self._phones.get(phone)
         if known is None or order.date_add is None:
             return None
-        before = [bought for bought in known.bought if bought.at < order.date_add and bought.order_id != order.order_id]
-        return before[0].email if before else None
-
-    def _fresh(self, phone: str) -> bool:
-        known = self._phones.get(phone)
-        if known is None or known.asked_at is None:
-            return False
-        return self._clock() - known.asked_at < (POSITIVE_SECONDS if known.bought else NEGATIVE_SECONDS)
-
-    def _known(self, phone: str) -> _Known:
-        known = self._phones.setdefault(phone, _Known([], None))
         self._phones.move_to_end(phone)
-        while len(self._phones) > MOST_PHONES:
-            self._phones.popitem(last=False)
-        return known
+        oldest = self._clock() - REMEMBERED_SECONDS
+        before = [one for one in known.bought.values() if one.made_at < order.date_add and one.noted_at >= oldest]
+        return max(before, key=lambda one: (one.made_at, one.order_id)).email if before else None
+
+    def _candidates(self, order: Order, phone: str) -> list[int]:
+        """Return the ids of the newest orders under the phone that may count, newest first."""
+        if order.date_add is None:
+            return []
+        known = self._known(phone)
+        now = self._clock()
+        if known.asked_at is None or now - known.asked_at >= ASKED_SECONDS:
+            known.summaries, known.asked_at = self._ask(order, phone), now
+        before = (one for one in known.summaries if one.date_add is None or one.date_add < order.date_add)
+        return [
+            one.order_id
+            for one in list(before)[:MOST_CANDIDATES]
+            if one.order_id not in self._never and one.order_id != order.order_id
+        ]
+
+    def _ask(self, order: Order, phone: str) -> tuple[OrderSummary, ...]:
+        """Ask for the phone's spellings; one is enough where BaseLinker shows that it looks through spellings.
+
+        It does when the number without its country code brings the very order that was typed with it.
+        """
+        found: dict[int, OrderSummary] = {}
+        for spelling in spellings(phone):
+            found |= {summary.order_id: summary for summary in self._api.orders_by_phone(spelling)}
+            if order.order_id in found and has_country_code(order.phone, phone):
+                break
+        return _newest(found.values())
+
+    def _matches(self, candidate: Order, order: Order, phone: str) -> bool:
+        earlier = candidate.date_add is not None and order.date_add is not None and candidate.date_add < order.date_add
+        return earlier and self._counts(candidate) and matchable(candidate) == phone
 
     def _counts(self, order: Order) -> bool:
+        """Whether the order shows who its buyer is: personal and shop orders too, whatever is sent of them."""
         return (
             order.confirmed
             and not is_allegro(order)
-            and order.order_source.lower() != "order_return"
+            and source_of(order) != "order_return"
             and not is_masked(order.email, self._rules)
-            and is_usable(order.email)
+            and is_usable(order.email.strip())
         )
 
+    def _known(self, phone: str) -> _Known:
+        known = self._phones.setdefault(phone, _Known())
+        self._phones.move_to_end(phone)
+        while len(self._phones) > MOST_PHONES:
+            _, gone = self._phones.popitem(last=False)
+            for order_id in gone.bought:
+                self._phone_of.pop(order_id, None)
+        return known
 
-def phone_of(order: Order) -> str | None:
-    """Return the order's phone in normal form; None for none and for dummies."""
-    return normal(order.phone, order.delivery_country_code or order.invoice_country_code) if order.phone else None
+    def _forget(self, order_id: int) -> None:
+        phone = self._phone_of.pop(order_id, None)
+        if phone is not None and phone in self._phones:
+            self._phones[phone].bought.pop(order_id, None)
+
+
+def matchable(order: Order) -> str | None:
+    """Return the order's phone, None also for a number that many type for want of one."""
+    phone = phone_of(order)
+    return None if phone is None or is_filler(phone) else phone
+
+
+def _newest(summaries: Iterable[OrderSummary]) -> tuple[OrderSummary, ...]:
+    ordered = sorted(summaries, key=lambda one: (one.date_add or _LONG_AGO, one.order_id), reverse=True)
+    return tuple(ordered[:MOST_SUMMARIES])

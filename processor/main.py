@@ -1,4 +1,4 @@
-"""`python -m processor`: a member of the group, until told to stop (or caught up). Exit 0 fine, 1 a problem, 2 settings.
+"""`python -m processor`: a member of the group until told to stop, or caught up. Exit 0 fine, 1 a problem, 2 settings.
 
 The chain: consume → decode → coalesce → enrich → decide → deliver → record → commit (session.py turns it).
 """
@@ -126,13 +126,17 @@ class _Clients:
             counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
         )
         self.rules = rule_settings(settings)
-        self.enricher = Enricher(base, self.rules, boottime)
+        self._base = base
         self.codec = make_codec(Topics(settings.topic_prefix), settings.schema_registry)
+
+    def enricher(self) -> Enricher:
+        """Return a new one: each session has its own, for the last one's thread may still be reading."""
+        return Enricher(self._base, self.rules, boottime)
 
     def greet(self, stop: Event) -> None:
         """Ask both APIs who we are: WrongKey when one refuses; what does not answer is asked again."""
         self.pacer.set_rate(60.0)
-        for name, ask in (("SALESmanago", self.sales.users), ("BaseLinker", self.enricher.greet)):
+        for name, ask in (("SALESmanago", self.sales.users), ("BaseLinker", self._base.order_sources)):
             _greet(name, ask, stop)
 
     def close(self) -> None:
@@ -207,6 +211,7 @@ def _parts(
     health: Health,
     metrics: Metrics,
 ) -> Parts:
+    enricher = clients.enricher()
     properties = settings.kafka_properties
     cooperative = properties.get("group.protocol") == "consumer" or "cooperative" in properties.get(
         "partition.assignment.strategy", ""
@@ -220,8 +225,8 @@ def _parts(
         topics=topics,
         group_id=settings.group_id,
         sales=clients.sales,
-        enricher=clients.enricher,
-        greet_baselinker=clients.enricher.greet,
+        enricher=enricher,
+        greet_baselinker=enricher.greet,
         pacer=clients.pacer,
         rules=clients.rules,
         secret=settings.salesmanago_api_secret.get_secret_value().encode(),

@@ -71,9 +71,9 @@ class Read:
         """Run one call on the reading thread; `done` is called on the main thread."""
         self._probe = self._pool.submit(call), done
 
-    def shut(self) -> None:
-        """End the thread; the pacer must be closed before."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def leave(self) -> None:
+        """Start nothing more; a look-up under way ends by itself, unheard."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _collect(self) -> None:
         if self._probe is not None and self._probe[0].done():

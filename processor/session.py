@@ -534,4 +534,5 @@ class Session:
         """End the threads and remove the ledger; calls under way are waited for."""
         self.leave()
         self._deliver.shut()
+        self._read.leave()
         self._ledger.close()

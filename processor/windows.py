@@ -1,7 +1,8 @@
 """Orders by id in few requests: getOrders has no list of ids, but `id_from` brings the shop's next 100 (api §3).
 
 Ids are sorted and covered by greedy windows. What a window did not bring is asked for alone: a window proves presence,
-never absence. Where windows bring little that is wanted, fewer are tried.
+never absence. A window and a single question cost the same request, so a window is asked for as soon as it is likely
+to bring two wanted orders, by the width of the last full one.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,8 @@ from typing import Protocol
 
 from clients import Order
 
-TRY_AGAIN_AFTER = 25
+FULL_WINDOW = 100
+TRY_AGAIN_AFTER = 10
 
 
 class Orders(Protocol):
@@ -24,60 +26,57 @@ class Orders(Protocol):
 
 @dataclass(slots=True)
 class Windows:
-    """`span` = how many ids one window covered lately: tells whether another one pays. None = not known yet."""
+    """`seen` is told every order that passes by; `width` = ids the last full window covered, None = not known yet."""
 
     api: Orders
     seen: Callable[[Order], None] = lambda order: None
-    span: float | None = None
+    width: int | None = None
     _alone_in_a_row: int = 0
 
     def read(self, wanted: Sequence[int], found: dict[int, Order], asked: set[int]) -> None:
-        """Fill `found` and `asked` for all wanted ids; an error leaves what was read so far, for the next try."""
-        open_ids = [order_id for order_id in sorted(set(wanted)) if order_id not in asked]
-        while open_ids:
-            first = open_ids[0]
-            if not self._pays(open_ids):
-                self._alone_in_a_row += 1
-                self._alone(first, found)
-                asked.add(first)
-                open_ids = open_ids[1:]
+        """Fill `found` and `asked` for all wanted ids; an error leaves what was read so far, for the next try.
+
+        An id in `asked` that is not in `found` is of no order that BaseLinker knows.
+        """
+        left = [order_id for order_id in sorted(set(wanted)) if order_id not in asked]
+        end_at: int | None = None
+        while left:
+            if end_at is not None or not self._pays(left):
+                self._alone(left.pop(0), found, asked)
                 continue
-            open_ids = self._window(first, open_ids, found, asked)
+            last, at_end = self._window(left, found, asked)
+            for order_id in left:
+                if order_id <= last and order_id not in asked:
+                    self._alone(order_id, found, asked)
+            left = [order_id for order_id in left if order_id not in asked]
+            end_at = last if at_end else None  # nothing lies beyond: what is left is missing, or not to be had this way
 
-    def _pays(self, open_ids: Sequence[int]) -> bool:
-        if len(open_ids) < 2:
+    def _pays(self, left: Sequence[int]) -> bool:
+        if len(left) < 2:
             return False
-        if self.span is None or self._alone_in_a_row >= TRY_AGAIN_AFTER:
+        if self.width is None or self._alone_in_a_row >= TRY_AGAIN_AFTER:
             return True
-        return open_ids[1] <= open_ids[0] + self.span
+        return left[1] - left[0] <= self.width
 
-    def _window(self, first: int, open_ids: list[int], found: dict[int, Order], asked: set[int]) -> list[int]:
-        brought = {order.order_id: order for order in self.api.orders(id_from=first, include_unconfirmed=True)}
-        for order in brought.values():
-            self.seen(order)
-        ids = [order_id for order_id in brought if order_id >= first]
-        last = max(ids, default=first)
-        width = float(last - first) if len(ids) > 1 else 1.0
-        self.span = width if self.span is None else (self.span + width) / 2
+    def _window(self, left: Sequence[int], found: dict[int, Order], asked: set[int]) -> tuple[int, bool]:
+        """Ask from the first id on; return the last id that came, and whether the shop has no more."""
+        first, wanted = left[0], set(left)
+        brought = self.api.orders(id_from=first, include_unconfirmed=True)
         self._alone_in_a_row = 0
-        left = []
-        for order_id in open_ids:
-            if order_id in brought:
-                found[order_id] = brought[order_id]
-                asked.add(order_id)
-            elif order_id <= last:
-                self._alone(order_id, found)
-                asked.add(order_id)
-            else:
-                left.append(order_id)
-        if left and left[0] == first:  # the window brought nothing at all
-            self._alone(first, found)
-            asked.add(first)
-            left = left[1:]
-        return left
-
-    def _alone(self, order_id: int, found: dict[int, Order]) -> None:
-        for order in self.api.orders(order_id=order_id, include_unconfirmed=True):
+        for order in brought:
             self.seen(order)
+            if order.order_id in wanted:
+                found[order.order_id] = order
+                asked.add(order.order_id)
+        last = max((order.order_id for order in brought), default=first)
+        if len(brought) >= FULL_WINDOW:
+            self.width = max(0, last - first)
+        return max(first, last), len(brought) < FULL_WINDOW
+
+    def _alone(self, order_id: int, found: dict[int, Order], asked: set[int]) -> None:
+        self._alone_in_a_row += 1
+        for order in self.api.orders(order_id=order_id, include_unconfirmed=True):
             if order.order_id == order_id:
+                self.seen(order)
                 found[order_id] = order
+        asked.add(order_id)

@@ -42,7 +42,7 @@ class Demo:
         """Run to the end; 0 only when what arrived is what should have."""
         try:
             with ExitStack() as stack:
-                kafka = stack.enter_context(start_kafka(tell=lambda text: self.out.print(text)))
+                kafka = stack.enter_context(start_kafka(tell=self.out.print))
                 settings = stack.enter_context(self._sandbox())
                 settings |= {
                     "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,

@@ -14,7 +14,7 @@ from sandbox.baselinker_api import BaseLinkerApi
 from sandbox.salesmanago_api import SalesManagoApi
 from sandbox.shop import make_shop
 
-TOKEN, CLIENT_ID, SECRET = "1000-2000-SANDBOXTOKEN", "sandbox-client", "sandbox-secret"  # noqa: S105 - a stand-in's
+TOKEN, CLIENT_ID, SECRET = "1000-2000-SANDBOXTOKEN", "sandbox-client", "sandbox-secret"
 OWNER, V3_KEY, LOCATION = "owner@example.com", "sandbox-v3-key", "sandbox_shop"
 
 

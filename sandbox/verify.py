@@ -15,7 +15,7 @@ from sandbox.server import LOCATION
 
 def fetch_state(url: str) -> dict[str, Any]:
     """Return a stand-in's state by any of its URLs."""
-    root = url.split("/connector.php")[0].removesuffix("/api")
+    root = url.split("/connector.php", maxsplit=1)[0].removesuffix("/api")
     with urllib.request.urlopen(f"{root}/_sandbox/state", timeout=30) as answer:  # noqa: S310 - the sandbox's own
         found: dict[str, Any] = json.load(answer)
     return found

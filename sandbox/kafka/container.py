@@ -17,14 +17,14 @@ def lacks() -> str | None:
     try:
         client = docker.from_env(timeout=5)
         client.ping()
-    except Exception as error:  # noqa: BLE001 - whatever keeps an engine from answering
+    except Exception as error:
         return f"no container engine answers ({type(error).__name__})"
     try:
         client.images.get(IMAGE)
-    except Exception:  # noqa: BLE001 - not there: can it be had?
+    except Exception:
         try:
             client.images.pull(IMAGE)
-        except Exception as error:  # noqa: BLE001 - no registry
+        except Exception as error:
             return f"the image {IMAGE} is not there and can't be pulled ({type(error).__name__})"
     return None
 
