@@ -27,25 +27,40 @@ class Enricher:
     def __init__(self, api: Api, rules: RuleSettings, clock: Callable[[], float]) -> None:
         self._api, self._rules, self._clock = api, rules, clock
         self._windows = Windows(api, self._note)
-        self._buyers = Buyers(api, self._windows, rules, clock)
+        self._buyers = Buyers(api, self._windows, rules, clock)  # told of every order by the windows
         self._found: dict[int, Order] = {}
         self._asked: set[int] = set()
         self._sources: dict[str, dict[int, str]] = {}
         self._sources_at: float | None = None
 
-    def enrich(self, order_ids: Sequence[int]) -> dict[int, Enriched]:
-        """Return every id's order as it is now; ApiError when BaseLinker fails, PacerClosed when the program ends."""
+    def enrich(self, order_ids: Sequence[int], most_look_ups: int | None = None) -> dict[int, Enriched]:
+        """Return every id's order as it is now; ApiError when BaseLinker fails, PacerClosed when the program ends.
+
+        With `most_look_ups`, orders beyond so many phone look-ups are left out of the answer, to be asked for again:
+        a look-up costs several requests, and the others need not wait for it.
+        """
         self._asked &= set(order_ids)
         self._found = {order_id: order for order_id, order in self._found.items() if order_id in self._asked}
         self._windows.read(order_ids, self._found, self._asked)
-        orders = [self._found[order_id] for order_id in order_ids if order_id in self._found]
-        buyers = self._buyers.find([order for order in orders if needs_buyer(order, self._rules)])
+        orders = [self._found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._found]
+        unnamed = [order for order in orders if needs_buyer(order, self._rules)]
+        later = self._beyond(unnamed, most_look_ups)
+        buyers = self._buyers.find([order for order in unnamed if order.order_id not in later])
         sources = self._named_sources(orders)
         answers = {
-            order_id: Enriched(self._found.get(order_id), buyers.get(order_id), sources) for order_id in order_ids
+            order_id: Enriched(self._found.get(order_id), buyers.get(order_id), sources)
+            for order_id in order_ids
+            if order_id not in later
         }
-        self._found, self._asked = {}, set()
+        self._found = {order_id: self._found[order_id] for order_id in later}
+        self._asked = later
         return answers
+
+    def _beyond(self, orders: Sequence[Order], most_look_ups: int | None) -> set[int]:
+        if most_look_ups is None:
+            return set()
+        asking = [order.order_id for order in orders if self._buyers.must_ask(order)]
+        return set(asking[max(1, most_look_ups) :])
 
     def forget(self, order_id: int) -> None:
         """Read this order anew, even where a failed call had read it already."""
@@ -65,7 +80,10 @@ class Enricher:
             return self._sources
         now = self._clock()
         age = now - self._sources_at if self._sources_at is not None else SOURCES_SECONDS
-        unknown = any(order.order_source_id not in self._sources.get(order.order_source, {}) for order in orders)
+        unknown = any(
+            order.order_source and order.order_source_id not in self._sources.get(order.order_source, {})
+            for order in orders
+        )
         if age >= SOURCES_SECONDS or (unknown and age >= SOURCES_AGAIN_SECONDS):
             self._sources, self._sources_at = self._api.order_sources(), now
         return self._sources

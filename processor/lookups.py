@@ -40,11 +40,12 @@ class _Bought:
 
 @dataclass(slots=True, repr=False)
 class _Known:
-    """What is known of a phone; `summaries` newest first, as BaseLinker told at `asked_at`."""
+    """What is known of a phone: `summaries`, newest first, as told at `asked_at`; `refused` were read since, in vain."""
 
     bought: dict[int, _Bought] = field(default_factory=dict)
     summaries: tuple[OrderSummary, ...] = ()
     asked_at: float | None = None
+    refused: set[int] = field(default_factory=set)
 
 
 class Buyers:
@@ -88,16 +89,24 @@ class Buyers:
         candidates = {order.order_id: self._candidates(order, phones[order.order_id]) for order in asking}
         read: dict[int, Order] = {}
         asked: set[int] = set()
-        while asking:  # a round reads the next candidate of every order that has none yet, in shared windows
-            rounds = {order.order_id: candidates[order.order_id].pop(0) for order in asking if candidates[order.order_id]}
-            asking = [order for order in asking if order.order_id in rounds]
-            self._windows.read(list(rounds.values()), read, asked)
+        while asking := [order for order in asking if answers[order.order_id] is None and candidates[order.order_id]]:
+            # a round reads the next candidate of every order that has no answer yet, in shared windows
+            turn = {order.order_id: candidates[order.order_id].pop(0) for order in asking}
+            self._windows.read(list(turn.values()), read, asked)
             for order in asking:
-                candidate = read.get(rounds[order.order_id])
-                if candidate is not None and self._matches(candidate, order, phones[order.order_id]):
+                candidate, phone = read.get(turn[order.order_id]), phones[order.order_id]
+                if candidate is None or not self._counts(candidate) or matchable(candidate) != phone:
+                    self._known(phone).refused.add(turn[order.order_id])
+                elif _earlier(candidate, order):
                     answers[order.order_id] = candidate.email.strip()
-            asking = [order for order in asking if answers[order.order_id] is None]
         return answers
+
+    def must_ask(self, order: Order) -> bool:
+        """Whether `find` would have to ask BaseLinker for this order's phone."""
+        phone = matchable(order)
+        if phone is None or order.date_add is None or self._remembered(order, phone) is not None:
+            return False
+        return not self._fresh(self._phones.get(phone))
 
     def _remembered(self, order: Order, phone: str) -> str | None:
         known = self._phones.get(phone)
@@ -113,15 +122,17 @@ class Buyers:
         if order.date_add is None:
             return []
         known = self._known(phone)
-        now = self._clock()
-        if known.asked_at is None or now - known.asked_at >= ASKED_SECONDS:
-            known.summaries, known.asked_at = self._ask(order, phone), now
+        if not self._fresh(known):
+            known.summaries, known.asked_at, known.refused = self._ask(order, phone), self._clock(), set()
         before = (one for one in known.summaries if one.date_add is None or one.date_add < order.date_add)
         return [
             one.order_id
             for one in list(before)[:MOST_CANDIDATES]
-            if one.order_id not in self._never and one.order_id != order.order_id
+            if one.order_id not in self._never and one.order_id not in known.refused and one.order_id != order.order_id
         ]
+
+    def _fresh(self, known: _Known | None) -> bool:
+        return known is not None and known.asked_at is not None and self._clock() - known.asked_at < ASKED_SECONDS
 
     def _ask(self, order: Order, phone: str) -> tuple[OrderSummary, ...]:
         """Ask for the phone's spellings; one is enough where BaseLinker shows that it looks through spellings.
@@ -134,10 +145,6 @@ class Buyers:
             if order.order_id in found and has_country_code(order.phone, phone):
                 break
         return _newest(found.values())
-
-    def _matches(self, candidate: Order, order: Order, phone: str) -> bool:
-        earlier = candidate.date_add is not None and order.date_add is not None and candidate.date_add < order.date_add
-        return earlier and self._counts(candidate) and matchable(candidate) == phone
 
     def _counts(self, order: Order) -> bool:
         """Whether the order shows who its buyer is: personal and shop orders too, whatever is sent of them."""
@@ -162,6 +169,10 @@ class Buyers:
         phone = self._phone_of.pop(order_id, None)
         if phone is not None and phone in self._phones:
             self._phones[phone].bought.pop(order_id, None)
+
+
+def _earlier(candidate: Order, order: Order) -> bool:
+    return candidate.date_add is not None and order.date_add is not None and candidate.date_add < order.date_add
 
 
 def matchable(order: Order) -> str | None:

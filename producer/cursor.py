@@ -1,4 +1,4 @@
-"""How far the journal was read: pure. A log id may become visible after a higher one, so the last few minutes stay open.
+"""How far the journal was read: pure. A log id may show up after a higher one, so the last few minutes stay open.
 
 `settled` = nothing below it is expected any more; `recent` = ids above it that were published. Asking again from
 `settled` and dropping the recent ones finds the late.

@@ -57,7 +57,7 @@ class Poll:
             self._dates[log_id] = now()
 
     def run_once(self, thorough: bool = False) -> None:
-        """Poll, and make the settled pass and the sweep when they are due; thorough = from the settled id to the end."""
+        """Poll, and make the settled pass and the sweep when they are due; thorough = from the settled id on."""
         started = self._now()
         self._mind_gap(started)
         due = self._settled_pass_at is None or started - self._settled_pass_at >= SETTLED_PASS
