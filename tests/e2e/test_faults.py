@@ -1,0 +1,124 @@
+"""What goes wrong on the way: judged by what arrived and by the dead letters."""
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from schemas.codec import make_codec
+from schemas.records import dead_letter_from_headers
+from schemas.topics import Topics, ensure_topics
+from tests.e2e.test_whole_way import run, sandbox, settings, wrong
+
+
+def switch(url: str, **switches: Any) -> None:
+    """Set switches of a stand-in."""
+    root = url.split("/connector.php", maxsplit=1)[0].removesuffix("/api")
+    request = urllib.request.Request(f"{root}/_sandbox/switches", json.dumps(switches).encode(), method="POST")
+    urllib.request.urlopen(request, timeout=10).read()
+
+
+def dead_letters(kafka: str, topics: Topics) -> list[tuple[bytes | None, str, str]]:
+    """Value, reason and message of every dead letter."""
+    config = {
+        "bootstrap.servers": kafka,
+        "group.id": "t",
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+    }
+    reader = Consumer({**config, "isolation.level": "read_committed"})
+    reader.subscribe([topics.dead_letters])
+    found: list[tuple[bytes | None, str, str]] = []
+    ends = 0
+    while ends < 6:
+        message = reader.poll(5)
+        if message is None:
+            break
+        if message.error():
+            ends += 1
+            continue
+        letter = dead_letter_from_headers(list(message.headers() or []))
+        value = message.value()
+        found.append((value if isinstance(value, bytes) else None, letter.reason, letter.message))
+    reader.close()
+    return found
+
+
+def test_messages_that_can_never_be_read_are_dead_letters_and_the_others_go_on(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    topics = Topics(prefix)
+    ensure_topics(AdminClient({"bootstrap.servers": kafka}), topics)
+    codec = make_codec(topics, None)
+    with sandbox("--orders", "20") as apis:
+        environment = settings(apis, kafka, prefix)
+        hostile = Producer({"bootstrap.servers": kafka})
+        for key, value in (
+            (b"1", b"not avro"),
+            (b"2", b"\x00\x00\x00\x00\x07body"),
+            (b"3", b"\xc3\x01" + b"unknown!" + b"x"),
+            (b"4", None),
+            (None, b"\xc3\x01"),
+        ):
+            hostile.produce(topics.journal, key=key, value=value)
+        hostile.flush()
+        assert codec is not None
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        log = tmp_path / "processor.log"
+        assert run("processor", environment, log, "--until-caught-up").wait(60) == 0, log.read_text()
+        assert wrong(apis) == []
+    found = dead_letters(kafka, topics)
+    assert sorted(reason for _, reason, _ in found) == ["empty_value"] + ["undecodable"] * 4
+    assert all(message for _, _, message in found)
+    assert (b"not avro", "undecodable") in {(value, reason) for value, reason, _ in found}
+
+
+@pytest.mark.parametrize("kind", ["html502", "truncated", "empty", "reset", "503", "429"])
+def test_an_api_that_fails_now_and_then_costs_no_order_and_doubles_none(
+    kafka: str, prefix: str, tmp_path: Path, kind: str
+) -> None:
+    with sandbox("--orders", "25", "--seed", "3") as apis:
+        environment = settings(apis, kafka, prefix)
+        environment |= {"SETTLE_SECONDS": "1", "CREATE_TIMEOUT_SECONDS": "1"}
+        faults = [{"kind": kind, "rate": 0.2, "after": after} for after in (False, True)]
+        switch(apis["SALESMANAGO_API_URL"], faults=faults)
+        switch(apis["BASELINKER_API_URL"], faults=[{"kind": kind, "rate": 0.1}])
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(100) == 0
+        log = tmp_path / "processor.log"
+        assert run("processor", environment, log, "--until-caught-up").wait(110) == 0, log.read_text()[-3000:]
+        assert wrong(apis) == []
+
+
+def test_a_key_refused_in_mid_run_pauses_and_a_mended_one_goes_on(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "20") as apis:
+        environment = settings(apis, kafka, prefix)
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        switch(apis["SALESMANAGO_API_URL"], auth_ok=False)
+        log = tmp_path / "refused.log"
+        assert run("processor", environment, log, "--until-caught-up").wait(60) == 1
+        assert "SALESMANAGO_API_SECRET" in log.read_text()
+        switch(apis["SALESMANAGO_API_URL"], auth_ok=True)
+        assert run("processor", environment, tmp_path / "mended.log", "--until-caught-up").wait(60) == 0
+        assert wrong(apis) == []
+        assert dead_letters(kafka, Topics(prefix)) == []
+
+
+def test_a_processor_told_to_stop_finishes_what_is_under_way_and_leaves(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with sandbox("--orders", "60", "--latency", "0.2") as apis:
+        environment = settings(apis, kafka, prefix) | {"DELIVERY_THREADS": "4"}
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        first = run("processor", environment, tmp_path / "first.log")
+        while '"order done"' not in (tmp_path / "first.log").read_text():
+            assert first.poll() is None
+            time.sleep(0.1)
+        first.terminate()
+        assert first.wait(40) == 0
+        assert run("processor", environment, tmp_path / "second.log", "--until-caught-up").wait(100) == 0
+        assert wrong(apis) == []
