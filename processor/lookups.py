@@ -40,7 +40,7 @@ class _Bought:
 
 @dataclass(slots=True, repr=False)
 class _Known:
-    """What is known of a phone: `summaries`, newest first, as told at `asked_at`; `refused` were read since, in vain."""
+    """What is known of a phone: `summaries`, newest first, as told at `asked_at`; `refused` = read since in vain."""
 
     bought: dict[int, _Bought] = field(default_factory=dict)
     summaries: tuple[OrderSummary, ...] = ()
@@ -119,17 +119,15 @@ class Buyers:
 
     def _candidates(self, order: Order, phone: str) -> list[int]:
         """Return the ids of the newest orders under the phone that may count, newest first."""
-        if order.date_add is None:
+        made_at = order.date_add
+        if made_at is None:
             return []
         known = self._known(phone)
         if not self._fresh(known):
             known.summaries, known.asked_at, known.refused = self._ask(order, phone), self._clock(), set()
-        before = (one for one in known.summaries if one.date_add is None or one.date_add < order.date_add)
-        return [
-            one.order_id
-            for one in list(before)[:MOST_CANDIDATES]
-            if one.order_id not in self._never and one.order_id not in known.refused and one.order_id != order.order_id
-        ]
+        ids = [one.order_id for one in known.summaries if one.date_add is None or one.date_add < made_at]
+        may_count = [number for number in ids if number not in self._never and number != order.order_id]
+        return [number for number in may_count[:MOST_CANDIDATES] if number not in known.refused]
 
     def _fresh(self, known: _Known | None) -> bool:
         return known is not None and known.asked_at is not None and self._clock() - known.asked_at < ASKED_SECONDS
@@ -139,11 +137,11 @@ class Buyers:
 
         It does when the number without its country code brings the very order that was typed with it.
         """
-        found: dict[int, OrderSummary] = {}
-        for spelling in spellings(phone):
-            found |= {summary.order_id: summary for summary in self._api.orders_by_phone(spelling)}
-            if order.order_id in found and has_country_code(order.phone, phone):
-                break
+        national, *others = spellings(phone)
+        found = {summary.order_id: summary for summary in self._api.orders_by_phone(national)}
+        if not (order.order_id in found and has_country_code(order.phone, phone)):
+            for spelling in others:
+                found |= {summary.order_id: summary for summary in self._api.orders_by_phone(spelling)}
         return _newest(found.values())
 
     def _counts(self, order: Order) -> bool:

@@ -13,6 +13,7 @@ from clients import Contact, Order, OrderProduct, PurchaseEvent
 from processor.phones import phone_of
 
 LONGEST_DETAIL, LONGEST_PRODUCTS, LONGEST_DESCRIPTION, LONGEST_FIELD = 255, 512, 2048, 255
+UNPRINTED = frozenset({"Cc", "Cs"})
 LARGEST_VALUE = Decimal("9999999999999999.99")
 
 
@@ -23,7 +24,7 @@ def lane_key(email: str) -> str:
 
 def plain(text: str, limit: int) -> str:
     """Return the text on one line, without what JSON or a screen cannot carry, at most so many characters."""
-    shown = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text)
+    shown = "".join(" " if unicodedata.category(letter) in UNPRINTED else letter for letter in text)
     return " ".join(shown.split())[:limit].rstrip()
 
 
@@ -116,9 +117,10 @@ def _ids(lines: Iterable[OrderProduct], field: str) -> str:
 
 
 def _id(line: OrderProduct, field: str, limit: int) -> str:
-    """Return an id; "" for blank, "0", one that a comma would split in two, and one that would not fit whole."""
-    value = plain(str(getattr(line, field)), limit + 1)
-    return "" if value in {"", "0"} or "," in value or len(value) > limit else value
+    """Return an id as it is; "" for blank, "0", one that a comma would split in two, and one that cannot go whole."""
+    value = str(getattr(line, field))
+    odd = "," in value or len(value) > limit or any(unicodedata.category(letter) in UNPRINTED for letter in value)
+    return "" if odd or value.strip() in {"", "0"} else value
 
 
 def _first(*texts: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from clients import OrderProduct
 from processor.mapping import date_of, join_whole, lane_key, order_value, to_contact, to_purchase
-from tests.processor.orders import an_order, at
+from tests.processor.shop import an_order, at
 
 
 def line(product_id: str = "", quantity: int = 1, price: str = "1.00", **more: str) -> OrderProduct:
