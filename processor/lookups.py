@@ -15,7 +15,7 @@ from processor.phones import has_country_code, is_filler, phone_of, spellings
 from processor.rules import RuleSettings, is_allegro, is_masked, is_usable, source_of
 from processor.windows import Windows
 
-MOST_PHONES, MOST_BOUGHT, MOST_NEVER = 50_000, 10, 50_000
+MOST_PHONES, MOST_ORDERS, MOST_BOUGHT_BY_ONE, MOST_NEVER = 50_000, 60_000, 50, 50_000
 MOST_CANDIDATES, MOST_SUMMARIES = 10, 200
 REMEMBERED_SECONDS, ASKED_SECONDS = 6 * 3600.0, 300.0
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,8 +70,10 @@ class Buyers:
         bought = self._known(phone).bought
         bought[order.order_id] = _Bought(order.order_id, order.email.strip(), order.date_add, self._clock())
         self._phone_of[order.order_id] = phone
-        if len(bought) > MOST_BOUGHT:
+        if len(bought) > MOST_BOUGHT_BY_ONE:
             self._forget(min(bought.values(), key=lambda one: one.made_at).order_id)
+        while len(self._phone_of) > MOST_ORDERS:
+            self._forget_oldest()
 
     def find(self, orders: Sequence[Order]) -> dict[int, str | None]:
         """Return the buyer's e-mail by order id; None = bought nowhere else before.
@@ -158,10 +160,14 @@ class Buyers:
         known = self._phones.setdefault(phone, _Known())
         self._phones.move_to_end(phone)
         while len(self._phones) > MOST_PHONES:
-            _, gone = self._phones.popitem(last=False)
-            for order_id in gone.bought:
-                self._phone_of.pop(order_id, None)
+            self._forget_oldest()
         return known
+
+    def _forget_oldest(self) -> None:
+        """Forget the phone that nobody asked for or bought under for longest."""
+        _, gone = self._phones.popitem(last=False)
+        for order_id in gone.bought:
+            del self._phone_of[order_id]
 
     def _forget(self, order_id: int) -> None:
         phone = self._phone_of.pop(order_id, None)
