@@ -13,6 +13,7 @@ from runtime.logging import get_logger
 
 BATCH_ORDERS = 500
 LINGER_SECONDS = 0.3
+LOOK_UPS_A_BATCH = 20  # phone look-ups; the orders beyond them wait for the next batch
 
 log = get_logger(__name__)
 
@@ -65,7 +66,10 @@ class Read:
             job.entries_read, job.step = len(job.entries), Step.READING
         self._jobs.waiting = type(self._jobs.waiting)(job for job in self._jobs.waiting if id(job) not in taken)
         self._waiting_since = None
-        self._reading = self._pool.submit(self._enricher.enrich, [job.order_id for job in batch]), batch
+        self._reading = (
+            self._pool.submit(self._enricher.enrich, [job.order_id for job in batch], LOOK_UPS_A_BATCH),
+            batch,
+        )
 
     def probe(self, call: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
         """Run one call on the reading thread; `done` is called on the main thread."""
@@ -91,7 +95,9 @@ class Read:
             found = future.result()
             for job in batch:
                 self._alone.discard(job.order_id)
-                self._decide(job, found[job.order_id])
+                if job.order_id in found:
+                    self._decide(job, found[job.order_id])
+            self._wait_on([job for job in batch if job.order_id not in found])
             return
         self._failed(batch, error)
 
@@ -111,7 +117,10 @@ class Read:
         else:
             self.gate.pushed_back(now, None, str(error))
         log.warning("BaseLinker did not answer the look-up; trying again", error=str(error), orders=len(batch))
-        for job in batch:
+        self._wait_on(batch)
+
+    def _wait_on(self, jobs: list[Job]) -> None:
+        for job in jobs:
             job.step = Step.WAITING
             job.join_followers()
-        self._jobs.waiting.extend(batch)
+        self._jobs.waiting.extend(jobs)

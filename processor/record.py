@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from processor.assignment import Partition
 from processor.deliver import Ending
 from processor.jobs import Job, Raw
+from processor.rules import BY_SHOPS_CHOICE
 from runtime.logging import get_logger
 from schemas.codec import Codec
 from schemas.records import DeadLetter, Delivery, Outcome
@@ -144,7 +145,7 @@ def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Deliver
     if delivered and job.purchase and job.send is not None and job.send.purchase is not None:
         due = False
     else:
-        due = job.purchase and ending.reason not in SHOP_SKIPS
+        due = job.purchase and ending.reason not in BY_SHOPS_CHOICE
     return Delivery(
         outcome=ending.outcome,
         reason=ending.reason,
@@ -190,9 +191,6 @@ def dead_letter(raw: Raw, topic: str, reason: str, error: Exception | None, atte
         attempts=attempts,
         time=datetime.now(UTC),
     )
-
-
-SHOP_SKIPS = frozenset({"shop_order", "return_order"})
 
 
 def _fingerprint(job: Job, sent: bool) -> str | None:

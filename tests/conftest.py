@@ -2,23 +2,46 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from sandbox.kafka import NoKafka, start_kafka
 
+GIVEN = "KAFKA_BOOTSTRAP_SERVERS"
+_broker = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the one broker before the workers, which find it in the environment; never when nothing will run."""
+    if hasattr(config, "workerinput") or os.environ.get(GIVEN) or config.option.collectonly or _only_pure(config):
+        return
+    try:
+        os.environ[GIVEN] = _broker.enter_context(start_kafka()).bootstrap
+    except NoKafka as error:
+        os.environ["BL2SM_NO_KAFKA"] = str(error)
+
+
+def pytest_unconfigure() -> None:
+    """Stop it."""
+    _broker.close()
+
+
+def _only_pure(config: pytest.Config) -> bool:
+    """Whether only rooms without a test on Kafka were asked for."""
+    asked = [str(argument) for argument in config.args]
+    return bool(asked) and all(part.startswith(("tests/processor", "tests/clients", "tests/runtime")) for part in asked)
+
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
+def kafka() -> str:
     """The address of a real broker; without one the test is skipped, in CI it fails."""
-    try:
-        with start_kafka() as running:
-            yield running.bootstrap
-    except NoKafka as error:
-        if os.environ.get("CI") or os.environ.get("REQUIRE_KAFKA"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    if address := os.environ.get(GIVEN):
+        return address
+    why = os.environ.get("BL2SM_NO_KAFKA", "no Kafka was started for these folders: set KAFKA_BOOTSTRAP_SERVERS")
+    if os.environ.get("CI") or os.environ.get("REQUIRE_KAFKA"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 @pytest.fixture

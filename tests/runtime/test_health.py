@@ -1,0 +1,83 @@
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from runtime.health import STUCK_SECONDS, Health, HealthServer
+from runtime.metrics import Metrics
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+Served = tuple[HealthServer, Health, Metrics, Clock]
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    clock = Clock()
+    health, metrics = Health(clock), Metrics()
+    server = HealthServer(0, health, metrics.registry)
+    yield server, health, metrics, clock
+    server.close()
+
+
+def get(server: HealthServer, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_it_lives_while_the_loop_turns(served: Served) -> None:
+    server, health, _, clock = served
+    assert get(server, "/livez")[0] == 200
+    clock.now += STUCK_SECONDS + 1
+    assert get(server, "/livez")[0] == 503
+    health.turn()
+    assert get(server, "/livez")[0] == 200
+
+
+def test_it_is_not_ready_before_anything_was_checked(served: Served) -> None:
+    assert get(served[0], "/readyz")[0] == 503
+
+
+def test_it_is_ready_when_every_check_is_fine_and_says_what_is_wrong(served: Served) -> None:
+    server, health, _, _ = served
+    health.set_ready("kafka", True)
+    health.set_ready("salesmanago", False, "wrong API secret")
+    status, body = get(server, "/readyz")
+    assert (status, json.loads(body)) == (503, {"kafka": "ok", "salesmanago": "wrong API secret"})
+    health.set_ready("salesmanago", True)
+    assert get(server, "/readyz")[0] == 200
+
+
+def test_every_metric_is_served_with_its_sentence(served: Served) -> None:
+    server, _, metrics, _ = served
+    metrics.orders.labels("delivered", "").inc()
+    status, body = get(server, "/metrics")
+    assert status == 200
+    assert 'bl2sm_orders_total{outcome="delivered",reason=""} 1.0' in body
+    families = list(text_string_to_metric_families(body))
+    assert families
+    assert all(family.documentation for family in families)
+
+
+def test_another_path_says_which_there_are(served: Served) -> None:
+    status, body = get(served[0], "/")
+    assert status == 404
+    assert "/readyz" in body
+
+
+def test_the_port_is_free_after_closing() -> None:
+    first = HealthServer(0, Health(), Metrics().registry)
+    first.close()
+    HealthServer(first.port, Health(), Metrics().registry).close()
