@@ -2,32 +2,11 @@
 
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
-
 from runtime.settings import Settings
 
-FIXED = {
-    "acks", "allow.auto.create.topics", "auto.offset.reset", "enable.auto.commit", "enable.auto.offset.store",
-    "enable.idempotence", "enable.partition.eof", "group.id", "group.instance.id", "isolation.level",
-    "message.timeout.ms", "delivery.timeout.ms", "partitioner", "transaction.timeout.ms", "transactional.id",
-    "bootstrap.servers", "request.required.acks", "max.in.flight", "max.in.flight.requests.per.connection",
-    "enable.gapless.guarantee", "auto.commit.enable", "retries", "message.send.max.retries", "session.timeout.ms",
-    "max.poll.interval.ms", "test.mock.num.brokers",
-}  # fmt: skip
 CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queued.", "max.partition", "check.crcs")
 PRODUCER_ONLY = ("linger.", "batch.", "compression.", "queue.buffering", "sticky.", "message.max")
 TRANSACTION_MS = 10_000
-
-
-def known_property(name: str) -> bool:
-    """Whether librdkafka has a property of this name."""
-    try:
-        Producer({name: "\x00", "no.such.property": "x"})
-    except KafkaException as error:
-        return f'"{name}"' not in str(error) or "No such configuration property" not in str(error)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _common(settings: Settings, without: tuple[str, ...]) -> dict[str, Any]:

@@ -1,17 +1,27 @@
 """Every setting, declared once with title and help; all that is wrong is said at once, with the way to mend it."""
 
+import difflib
 import hashlib
 import hmac
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from runtime.environment import read_variables
+from runtime.properties import (
+    is_kafka_property,
+    is_registry_property,
+    is_secret,
+    kafka_properties,
+    property_name,
+    registry_properties,
+)
 
 Need = Literal["all", "producer", "processor", "kafka"]
 SECRETS = ("BASELINKER_TOKEN", "SALESMANAGO_API_SECRET", "SALESMANAGO_API_KEY", "SALESMANAGO_V3_API_KEY")
@@ -37,7 +47,9 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """The program's settings; each field is the environment variable of the same name."""
 
-    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False, validate_default=False)
+    model_config = SettingsConfigDict(
+        extra="ignore", case_sensitive=False, validate_default=False, hide_input_in_errors=True
+    )
 
     baselinker_token: SecretStr = Field(SecretStr(""), description="BaseLinker API token (My account → API)")
     baselinker_api_url: str = Field(
@@ -65,16 +77,28 @@ class Settings(BaseSettings):
     )
     group_id: str = Field("", description="Consumer group of the processors; <prefix>-processor if unset")
     journal_partitions: int = Field(6, ge=1, le=200, description="Partitions of the journal topic, when it is created")
-    poll_interval_seconds: float = Field(10, ge=1, le=300, description="How often the producer asks for news")
+    poll_interval_seconds: float = Field(
+        10, allow_inf_nan=False, ge=1, le=300, description="How often the producer asks for news"
+    )
     start_from: Literal["earliest", "latest"] = Field(
         "earliest", description="First start: from the journal's beginning (earliest, 3 days) or its end (latest)"
     )
     sweep_interval_seconds: float = Field(
-        3600, ge=0, description="How often confirmed orders are compared with the journal; 0 = never"
+        3600,
+        allow_inf_nan=False,
+        ge=0,
+        le=604_800,
+        description="How often confirmed orders are compared with the journal; 0 = never",
     )
-    create_timeout_seconds: float = Field(10, ge=1, le=60, description="Time-out of creating an event")
+    create_timeout_seconds: float = Field(
+        10, allow_inf_nan=False, ge=1, le=60, description="Time-out of creating an event"
+    )
     settle_seconds: float = Field(
-        20, ge=0, le=600, description="How late SALESmanago may still show an event that was created"
+        20,
+        allow_inf_nan=False,
+        ge=0,
+        le=600,
+        description="How late SALESmanago may still show an event that was created",
     )
     delivery_threads: int = Field(48, ge=1, le=256, description="Requests to SALESmanago under way at once")
     max_attempts: int = Field(20, ge=1, le=1000, description="Failed tries of one order before it is a dead letter")
@@ -90,8 +114,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["json", "console"] | None = Field(None, description="json or console; unset = by terminal")
     http_port: int | None = Field(None, ge=0, le=65535, description="Port of /livez, /readyz, /metrics; unset = none")
-    kafka_properties: dict[str, str] = Field({}, exclude=True)
-    schema_registry: dict[str, str] | None = Field(None, exclude=True)
+    kafka_properties: dict[str, str] = Field({}, exclude=True, repr=False)
+    schema_registry: dict[str, str] | None = Field(None, exclude=True, repr=False)
 
     @classmethod
     def settings_customise_sources(
@@ -133,7 +157,7 @@ class Settings(BaseSettings):
     @field_validator("salesmanago_owner")
     @classmethod
     def _owner(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        if value and not re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", value):
             raise ValueError("must be the e-mail of a user of the SALESmanago account")
         return value
 
@@ -149,11 +173,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _together(self) -> "Settings":
-        if self.session_timeout_ms < (self.create_timeout_seconds + 5) * 1000:
-            raise ValueError(
-                "SESSION_TIMEOUT_MS must be at least CREATE_TIMEOUT_SECONDS + 5 s, or a replaced member may still write"
-            )
+    def _derived(self) -> "Settings":
         if not self.group_id:
             self.group_id = f"{self.topic_prefix}-processor"
         if not self.salesmanago_api_key.get_secret_value():
@@ -166,109 +186,114 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """Every secret value, for the log's mask."""
         found = [getattr(self, name.lower()).get_secret_value() for name in SECRETS]
-        found += [value for name, value in self.kafka_properties.items() if "password" in name or "key.pem" in name]
+        for properties in (self.kafka_properties, self.schema_registry or {}):
+            found += [value for name, value in properties.items() if is_secret(name)]
         return [secret for secret in found if secret]
 
 
 def load_settings(
-    environ: Mapping[str, str] | None = None, env_file: str | None = ".env", need: Need = "all"
+    environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env", need: Need = "all"
 ) -> Settings:
     """Read `.env`, then the environment, then `<NAME>_FILE`s; SettingsError names all that is missing or wrong."""
-    given: dict[str, str] = {}
-    if env_file is not None and Path(env_file).is_file():
-        given |= {name.upper(): value for name, value in dotenv_values(env_file).items() if value is not None}
-    given |= {name.upper(): value for name, value in (os.environ if environ is None else environ).items()}
-    given = {name: value.strip() for name, value in given.items() if value.strip()}
-    problems = _read_files(given)
-    values: dict[str, Any] = {name.lower(): given[name] for name in _names() if name in given}
-    values["kafka_properties"] = _kafka_properties(given, problems)
-    registry = {
-        name.removeprefix("SCHEMA_REGISTRY_").lower().replace("_", "."): value
-        for name, value in given.items()
-        if name.startswith("SCHEMA_REGISTRY_") and not name.endswith("_FILE")
-    }
-    values["schema_registry"] = registry if "url" in registry else None
+    read = read_variables(os.environ if environ is None else environ, env_file, _may_be_file)
+    given, problems = read.values, list(read.errors)
+    values: dict[str, Any] = {name.lower(): given[name] for name in setting_names() if name in given}
+    kafka = kafka_properties(_starting(given, "KAFKA_", without="KAFKA_BOOTSTRAP_SERVERS"))
+    registry = registry_properties(_starting(given, "SCHEMA_REGISTRY_", without="SCHEMA_REGISTRY_URL"))
+    values["kafka_properties"] = kafka.accepted
+    if url := given.get("SCHEMA_REGISTRY_URL"):
+        values["schema_registry"] = {"url": url, **registry.accepted}
+        if not all(_URL.fullmatch(part.strip()) for part in url.split(",")):
+            problems.append("SCHEMA_REGISTRY_URL: must be a whole URL; e.g. http://schema-registry:8081")
+    problems += kafka.errors
+    unreadable = {problem.split(":")[0].removesuffix("_FILE") for problem in problems}
     for name in (*REQUIRED[need], "KAFKA_BOOTSTRAP_SERVERS"):
-        if name not in given and not any(problem.startswith(f"{name}_FILE") for problem in problems):
+        if name not in given and name not in unreadable:
             problems.append(f"{name}: is missing; {Settings.model_fields[name.lower()].description}")
+    wrong: set[str] = set()
     try:
         settings = Settings(**values)
     except ValidationError as error:
         for found in error.errors(include_input=False, include_url=False):
-            name = str(found["loc"][0]).upper() if found["loc"] else ""
-            text = found["msg"].removeprefix("Value error, ")
-            field = Settings.model_fields.get(name.lower())
-            problems.append(f"{name}: {text}; {field.description}" if field else text)
-        raise SettingsError("\n".join(problems)) from None
+            name = str(found["loc"][0])
+            if name not in wrong:
+                problems.append(_sentence(name, found["type"], found["msg"], found.get("ctx", {})))
+            wrong.add(name)
+        settings = Settings(**{name: value for name, value in values.items() if name not in wrong})
+    problems += [text for names, text in _contradictions(settings) if not wrong.intersection(names)]
     if problems:
         raise SettingsError("\n".join(problems))
-    if settings.baselinker_requests_per_minute > 100:
-        warnings.warn(
-            "BASELINKER_REQUESTS_PER_MINUTE is above the API's 100: BaseLinker will block the token", stacklevel=2
-        )
+    for text in [*kafka.warnings, *registry.warnings, *_oddities(settings, given)]:
+        warnings.warn(text, stacklevel=2)
     return settings
 
 
-def _names() -> list[str]:
+def setting_names() -> list[str]:
+    """Every setting's environment variable, in the order of declaration."""
     return [name.upper() for name, field in Settings.model_fields.items() if not field.exclude]
 
 
-def _read_files(given: dict[str, str]) -> list[str]:
-    problems = []
-    for name in SECRETS:
-        path = given.get(f"{name}_FILE")
-        if path is None:
-            continue
-        if name in given:
-            problems.append(f"{name}_FILE: {name} is set too; leave one of them out")
-            continue
-        try:
-            given[name] = Path(path).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(f"{name}_FILE: the file can't be read ({type(error).__name__}); check path and rights")
-    return problems
+def _starting(given: Mapping[str, str], start: str, without: str) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name.startswith(start) and name != without}
 
 
-def _kafka_properties(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
-    from runtime.kafka import FIXED, known_property  # noqa: PLC0415 - the names are librdkafka's
+def _may_be_file(name: str) -> bool:
+    """Every secret may; of Kafka's and the registry's properties those that hold one."""
+    if name.startswith("KAFKA_"):
+        return is_secret(name) and is_kafka_property(property_name(name, "KAFKA_"))
+    if name.startswith("SCHEMA_REGISTRY_"):
+        return is_secret(name) and is_registry_property(property_name(name, "SCHEMA_REGISTRY_"))
+    return name in SECRETS
 
-    found = {}
-    for name, value in given.items():
-        if not name.startswith("KAFKA_") or name == "KAFKA_BOOTSTRAP_SERVERS":
-            continue
-        prop = name.removeprefix("KAFKA_").lower().replace("_", ".")
-        if prop in FIXED:
-            problems.append(f"{name}: the promises rest on {prop}; leave it out")
-        elif known_property(prop):
-            found[prop] = value
-        else:
-            warnings.warn(f"{name}: librdkafka has no property {prop}; ignored", stacklevel=2)
+
+def _sentence(name: str, kind: str, text: str, context: Mapping[str, Any]) -> str:
+    """Return `NAME: what is wrong; how to mend it`, without the value: it may be a secret in the wrong line."""
+    field = Settings.model_fields[name]
+    if kind in {"int_parsing", "int_from_float", "float_parsing", "finite_number", "bool_parsing"} or "than" in kind:
+        text = "must be true or false" if field.annotation is bool else _range(field.annotation, field.metadata)
+    elif kind == "literal_error":
+        text = f"must be one of {context['expected']}"
+    elif kind == "string_pattern_mismatch":
+        text = "may have only letters, digits and . _ - (at most 200)"
+    return f"{name.upper()}: {text.removeprefix('Value error, ')}; {field.description}"
+
+
+def _range(annotation: Any, metadata: Iterable[Any]) -> str:
+    bounds = {kind: getattr(item, kind) for item in metadata for kind in ("ge", "le") if hasattr(item, kind)}
+    low, high = bounds.get("ge"), bounds.get("le")
+    number = "a number" if annotation is float else "a whole number"
+    return f"must be {number}" + (f" from {low}" if low is not None else "") + (f" to {high}" if high else "")
+
+
+def _contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
+    """Return (settings concerned, sentence) for settings that are fine alone and wrong together."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    least = int((settings.create_timeout_seconds + 5) * 1000)
+    if settings.session_timeout_ms < least:
+        text = (
+            f"SESSION_TIMEOUT_MS: is below CREATE_TIMEOUT_SECONDS + 5 s, a replaced member may still write; use {least}"
+        )
+        found.append((("session_timeout_ms", "create_timeout_seconds"), text))
+    # The journal's minute: its polls, 3 second looks, 5 for the tools; what remains reads the orders.
+    spent = int(60 / settings.poll_interval_seconds) + 3 + 5
+    if settings.baselinker_requests_per_minute <= spent:
+        text = (
+            f"BASELINKER_REQUESTS_PER_MINUTE: {spent} a minute go to asking for news, none is left to read orders; "
+            "raise it, or POLL_INTERVAL_SECONDS"
+        )
+        found.append((("baselinker_requests_per_minute", "poll_interval_seconds"), text))
     return found
 
 
-def env_example() -> str:
-    """Return the text of `.env.example`: every setting with its help."""
-    lines = ["# Every setting. Blank = the default. Every secret may come from a file: <NAME>_FILE=/path.", ""]
-    for name in _names():
-        field = Settings.model_fields[name.lower()]
-        required = " (required)" if name in REQUIRED["all"] or name == "KAFKA_BOOTSTRAP_SERVERS" else ""
-        default = field.default
-        shown = "" if isinstance(default, SecretStr) or default is None else default
-        if isinstance(shown, tuple):
-            shown = ",".join(shown)
-        if isinstance(shown, bool):
-            shown = str(shown).lower()
-        lines += [f"# {field.description}{required}", f"{name}={shown}", ""]
-    lines += [
-        "# Any other property of librdkafka, e.g. for TLS and SASL",
-        "#KAFKA_SECURITY_PROTOCOL=SASL_SSL",
-        "#KAFKA_SASL_MECHANISM=PLAIN",
-        "#KAFKA_SASL_USERNAME=",
-        "#KAFKA_SASL_PASSWORD=",
-        "",
-        "# Set = Confluent's wire format with this registry; unset = Avro single objects",
-        "#SCHEMA_REGISTRY_URL=http://schema-registry:8081",
-        "#SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=",
-        "",
-    ]
-    return "\n".join(lines)
+def _oddities(settings: Settings, given: Mapping[str, str]) -> list[str]:
+    """Return what is accepted, but worth a warning."""
+    found = []
+    if settings.baselinker_requests_per_minute > 100:
+        found.append("BASELINKER_REQUESTS_PER_MINUTE is above the API's 100: BaseLinker will block the token")
+    known = setting_names()
+    known += [f"{name}_FILE" for name in SECRETS]
+    for name in sorted(given):
+        if name.startswith(("BASELINKER_", "SALESMANAGO_")) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            found += [f"{name} is ignored: there is no such setting; did you mean {near[0]}?"] if near else []
+    return found

@@ -66,7 +66,7 @@ def test_every_metric_is_served_with_its_sentence(served: Served) -> None:
     status, body = get(server, "/metrics")
     assert status == 200
     assert 'bl2sm_orders_total{outcome="delivered",reason=""} 1.0' in body
-    families = list(text_string_to_metric_families(body))
+    families = list(text_string_to_metric_families(body))  # type: ignore[no-untyped-call]
     assert families
     assert all(family.documentation for family in families)
 
