@@ -92,6 +92,44 @@ def test_a_killed_processor_costs_no_order_and_doubles_none(kafka: str, prefix: 
         assert wrong(apis) == []
 
 
+@pytest.mark.parametrize(
+    "protocol",
+    [{"KAFKA_GROUP_PROTOCOL": "consumer"}, {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "cooperative-sticky"}],
+    ids=["KIP-848", "cooperative-sticky"],
+)
+def test_members_come_and_go_under_every_group_protocol(
+    kafka: str, prefix: str, tmp_path: Path, protocol: dict[str, str]
+) -> None:
+    with sandbox("--orders", "60", "--latency", "0.1") as apis:
+        environment = settings(apis, kafka, prefix) | protocol | {"DELIVERY_THREADS": "4"}
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        first = run("processor", environment, tmp_path / "first.log")
+        while len(fetch_state(apis["SALESMANAGO_API_URL"])["events"]) < 5:
+            assert first.poll() is None, (tmp_path / "first.log").read_text()
+        second = run("processor", environment, tmp_path / "second.log", "--until-caught-up")
+        assert second.wait(90) == 0, (tmp_path / "second.log").read_text()
+        first.terminate()
+        assert first.wait(40) == 0
+        assert run("processor", environment, tmp_path / "last.log", "--until-caught-up").wait(60) == 0
+        assert wrong(apis) == []
+
+
+def test_a_replay_updates_what_is_there_and_creates_nothing_twice(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "20") as apis:
+        environment = settings(apis, kafka, prefix)
+        for program in ("producer", "processor"):
+            assert run(program, environment, tmp_path / f"{program}.log", "--until-caught-up").wait(60) == 0
+        replay = [sys.executable, "-m", "operations.cli", "replay", "--from-offset", "0", "--json"]
+        told = subprocess.run(replay, env=environment, capture_output=True, text=True, check=True)
+        assert json.loads(told.stdout)["executed"] is False
+        subprocess.run([*replay, "--execute"], env=environment, capture_output=True, text=True, check=True)
+        assert run("processor", environment, tmp_path / "again.log", "--until-caught-up").wait(60) == 0
+        assert wrong(apis) == []
+        writes = fetch_state(apis["SALESMANAGO_API_URL"])["writes"]
+        created = [write["external_id"] for write in writes if write["kind"] == "event"]
+        assert sorted(write["external_id"] for write in writes if write["kind"] == "update") == sorted(created)
+
+
 def test_a_wrong_token_stops_the_programs_and_names_what_to_mend(kafka: str, prefix: str, tmp_path: Path) -> None:
     with sandbox("--orders", "10") as apis:
         environment = settings(apis, kafka, prefix) | {"BASELINKER_TOKEN": "1-2-WRONG"}
