@@ -97,8 +97,6 @@ def test_a_property_of_the_other_group_protocol_is_refused(protocol: str, name: 
 def test_librdkafka_takes_each_configuration_silently(
     variables: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    variables: dict[str, str], capfd: pytest.CaptureFixture[str]
-) -> None:
     chosen = settings(**variables)
     consumer = Consumer(consumer_config(chosen, "group") | {"log_level": 4})
     Producer(transactional_producer_config(chosen, "id") | {"log_level": 4}).flush(0)
