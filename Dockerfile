@@ -4,7 +4,7 @@ COPY requirements.lock ./
 RUN python -m venv /opt/bl2sm \
     && /opt/bl2sm/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
-RUN python -m venv /opt/wheel && /opt/wheel/bin/pip install --no-cache-dir hatchling \
+RUN python -m venv /opt/wheel && /opt/wheel/bin/pip install --no-cache-dir hatchling==1.33.0 \
     && /opt/wheel/bin/python -m hatchling build -t wheel -d /dist \
     && /opt/bl2sm/bin/pip install --no-cache-dir --no-deps /dist/*.whl \
     && /opt/bl2sm/bin/pip uninstall --yes pip setuptools

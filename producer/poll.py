@@ -48,7 +48,7 @@ class Poll:
         self._api, self._leader, self._publisher, self._plan = api, leader, publisher, plan
         self._metrics, self._now = metrics, now
         self._dates: dict[int, datetime] = {}
-        self._largest_page = 2
+        self._largest_page = 1
         self._named_since_sweep = 0
         self._settled_pass_at: datetime | None = None
         self._first_sweep_from: datetime | None = None
@@ -100,6 +100,9 @@ class Poll:
             highest = max((row.log_id for row in page), default=at)
             full = len(page) >= self._largest_page
             self._largest_page = max(self._largest_page, len(page))
+            if highest == at and len(page) == self._largest_page == 1:
+                at += 1  # pages of one entry that hold the asked id itself would never lead on
+                continue
             if highest <= at or (not whole and not full):
                 return
             at = highest

@@ -32,9 +32,11 @@ def lacks() -> str | None:
 @contextmanager
 def run(port: int) -> Iterator[str]:
     """Run the broker; it waits inside until its mapped port is known, for it must advertise it."""
+    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - optional
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - optional
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415 - optional
 
+    testcontainers_config.ryuk_disabled = True  # this program stops what it starts; the reaper is another image to pull
     broker: Any = DockerContainer(IMAGE)
     if port:
         broker.with_bind_ports(9092, port)

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def start_kafka(
         yield RunningKafka(given, "KAFKA_BOOTSTRAP_SERVERS")
         return
     lacking = []
-    ways: list[tuple[str, Callable[[], str | None], Callable[[], object]]] = [
+    ways: list[tuple[str, Callable[[], str | None], Callable[[], AbstractContextManager[str]]]] = [
         ("a container", container.lacks, lambda: container.run(port)),
         ("Java and Maven", maven.lacks, lambda: maven.run(folder, port, tell)),
     ]
@@ -45,15 +45,15 @@ def start_kafka(
         ways.append(("librdkafka's mock broker", lambda: None, mock.run))
     for name, lacks, run in ways:
         why = lacks()
-        if why is None:
-            try:
-                running = run()
-            except (OSError, RuntimeError) as error:
-                why = str(error)
-            else:
-                with running as bootstrap:  # type: ignore[attr-defined]
+        with ExitStack() as stack:
+            if why is None:
+                try:
+                    bootstrap = stack.enter_context(run())
+                except Exception as error:  # whatever keeps this way from working, the next may
+                    why = f"{type(error).__name__} {error}"[:400]
+                else:
                     tell(f"Kafka: {name} at {bootstrap}")
                     yield RunningKafka(bootstrap, name)
-                return
+                    return
         lacking.append(f"{name}: {why}")
     raise NoKafka("no Kafka can be started here\n" + "\n".join(lacking))

@@ -58,7 +58,7 @@ def test_keys_go_to_partitions_as_java_clients_send_them(kafka: str, prefix: str
     producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
 
     def note(_: object, message: Message) -> None:
-        went[bytes(message.key() or b"")] = message.partition() or 0  # type: ignore[arg-type]
+        went[bytes(message.key() or b"")] = message.partition() or 0
 
     for order_id in range(747_000_000, 747_000_060):
         producer.produce(topics.journal, key=order_key(order_id), on_delivery=note)

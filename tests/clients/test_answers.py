@@ -1,0 +1,214 @@
+"""Every drift of types and every kind of failure that the references name."""
+
+import json
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from clients import (
+    ApiError,
+    BackpressureError,
+    BaseLinker,
+    Contact,
+    FatalError,
+    Http,
+    Pacer,
+    PurchaseEvent,
+    RejectedError,
+    RetriableError,
+    SalesManago,
+)
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+TOKEN, SECRET = "1-23-VERYSECRETTOKEN", "very-secret"
+EVENT = PurchaseEvent("7", NOW, "shop", Decimal("9.99"))
+
+
+def reply(status: int, body: Any, **headers: str) -> httpx.MockTransport:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.MockTransport(lambda _: httpx.Response(status, content=content, headers=headers))
+
+
+def baselinker(transport: httpx.BaseTransport) -> BaseLinker:
+    pacer = Pacer(1e9, now=lambda: NOW)
+    return BaseLinker(Http("BaseLinker", transport=transport), "http://bl/connector.php", TOKEN, pacer, lambda: NOW)
+
+
+def salesmanago(transport: httpx.BaseTransport) -> SalesManago:
+    http = Http("SALESmanago", transport=transport)
+    return SalesManago(http, "http://sm/api", "client", SECRET, "key", "owner@example.com", now=lambda: NOW)
+
+
+def error(code: str, message: str = "") -> dict[str, str]:
+    return {"status": "ERROR", "error_code": code, "error_message": message}
+
+
+@pytest.mark.parametrize("name", ["log_id", "id"])
+def test_a_journal_entry_is_read_in_either_spelling(name: str) -> None:
+    row = {name: "456", "order_id": 7, "log_type": "1", "object_id": 0, "date": 1763640000}
+    (log,) = baselinker(reply(200, {"status": "SUCCESS", "logs": [row]})).journal(0, [1])
+    assert (log.log_id, log.order_id, log.log_type, log.object_id) == (456, 7, 1, None)
+
+
+def test_an_order_is_read_in_the_shapes_of_2022_and_of_today() -> None:
+    old_line: dict[str, Any] = {"price_brutto": 1.1, "quantity": "2", "variant_id": 0}
+    new_line: dict[str, Any] = {"price_brutto": "1.1", "quantity": 2, "variant_id": "0"}
+    same: dict[str, Any] = {"confirmed": True, "delivery_price": 9}
+    old: dict[str, Any] = {
+        "order_id": "7",
+        "shop_order_id": "",
+        "order_source_id": "31",
+        "payment_done": "50",
+        "email": None,
+    }
+    new: dict[str, Any] = {"order_id": 7, "shop_order_id": 0, "order_source_id": 31, "payment_done": 50.0, "email": ""}
+    old, new = old | same | {"products": [old_line]}, new | same | {"products": {"0": new_line}}
+    orders = [baselinker(reply(200, {"status": "SUCCESS", "orders": [one]})).orders()[0] for one in (old, new)]
+    assert orders[0] == orders[1]
+    assert orders[0].products[0].price_brutto == Decimal("1.1")
+
+
+@pytest.mark.parametrize("empty", [[], {}])
+def test_empty_maps_may_be_lists(empty: object) -> None:
+    assert baselinker(reply(200, {"status": "SUCCESS", "sources": empty})).order_sources() == {}
+    sources = {"personal": ["Phone"], "shop": {"12": "Store"}}
+    assert baselinker(reply(200, {"status": "SUCCESS", "sources": sources})).order_sources() == {
+        "personal": {0: "Phone"},
+        "shop": {12: "Store"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, error("ERROR_BAD_TOKEN", "Invalid user token"), FatalError),
+        (200, error("ERROR_EMPTY_TOKEN"), FatalError),
+        (200, error("ERROR_BLOCKED_TOKEN", "token blocked until 2026-11-24 13:10:00"), BackpressureError),
+        (200, error("ERROR_RATE_LIMIT"), BackpressureError),
+        (200, error("ERROR_NEW", "Query limit exceeded"), BackpressureError),
+        (200, error("ERROR_UNKNOWN_METHOD"), RetriableError),
+        (502, b"<html>502</html>", RetriableError),
+        (200, b'{"status":"SUCC', RetriableError),
+        (200, b"", RetriableError),
+        (200, [], RetriableError),
+        (302, b"", RetriableError),
+        (429, b"{}", BackpressureError),
+    ],
+)  # fmt: skip
+def test_baselinkers_failures_have_their_kind(status: int, body: Any, kind: type[ApiError]) -> None:
+    with pytest.raises(kind) as caught:
+        baselinker(reply(status, body)).journal(0, [1])
+    assert TOKEN not in f"{caught.value}{caught.value!r}"
+
+
+def test_a_block_is_waited_out_to_its_end_in_warsaw() -> None:
+    message = "Query limit exceeded, token blocked until 2026-11-24 13:10:00"
+    with pytest.raises(BackpressureError) as caught:
+        baselinker(reply(200, error("ERROR_BLOCKED_TOKEN", message))).journal(0, [1])
+    assert caught.value.retry_at is not None
+    assert timedelta() <= caught.value.retry_at - datetime(2026, 11, 24, 12, 10, tzinfo=UTC) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("until", ["2020-01-01 00:00:00", "2036-01-01 00:00:00", "yesterday"])
+def test_an_absurd_end_of_a_block_neither_hammers_nor_sleeps_for_ever(until: str) -> None:
+    with pytest.raises(BackpressureError) as caught:
+        baselinker(reply(200, error("ERROR_BLOCKED_TOKEN", f"token blocked until {until}"))).journal(0, [1])
+    assert caught.value.retry_at is not None
+    assert timedelta(seconds=59) < caught.value.retry_at - NOW <= timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, {"success": False, "message": ["User not authenticated"]}, FatalError),
+        (200, {"success": False, "message": ["Not authenticated"]}, FatalError),
+        (200, {"success": False, "message": ["Wrong value of a@example.com"]}, RejectedError),
+        (200, {"success": False, "message": []}, RejectedError),
+        (200, {"success": True, "message": []}, RetriableError),
+        (200, b"<html>", RetriableError),
+        (503, b"busy", RetriableError),
+        (500, {"success": False, "message": ["Internal error"]}, RetriableError),
+        (429, b"", BackpressureError),
+        (403, b"<html>cloud</html>", RetriableError),
+    ],
+)
+def test_salesmanagos_failures_have_their_kind(status: int, body: Any, kind: type[ApiError]) -> None:
+    with pytest.raises(kind) as caught:
+        salesmanago(reply(status, body)).add_event("c", EVENT)
+    text = f"{caught.value}{caught.value!r}"
+    assert "a@example.com" not in text
+    assert SECRET not in text
+    if isinstance(caught.value, RetriableError):
+        assert caught.value.may_have_applied
+
+
+def test_consent_is_never_changed_and_nothing_is_blanked() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        return httpx.Response(200, json={"success": True, "message": [], "contactId": "c1"})
+
+    assert salesmanago(httpx.MockTransport(handler)).upsert_contact(Contact("a@example.com", tags=("A",))) == "c1"
+    body = sent[0]
+    assert body["async"] is False
+    assert [body[f"force{flag}"] for flag in ("OptIn", "OptOut", "PhoneOptIn", "PhoneOptOut")] == [False] * 4
+    assert body["contact"] == {"email": "a@example.com"}
+    assert body["sha"] != SECRET
+
+
+@pytest.mark.parametrize(("event_id", "kind"), [("eventId", "contactExtEventType"), ("id", "type")])
+def test_a_cards_events_are_read_in_either_spelling(event_id: str, kind: str) -> None:
+    event = {event_id: "e1", kind: "PURCHASE", "externalId": 7, "date": 1763640000000}
+    card = {"contactId": "c1", "email": "a@example.com", "contactTags": [{"tag": "A"}], "contactExtEvents": [event]}
+    (found,) = salesmanago(reply(200, {"success": True, "contacts": [card]})).contacts_by_email(["a@example.com"])
+    assert found.tags == ("A",)
+    assert (found.events[0].event_id, found.events[0].type, found.events[0].external_id) == ("e1", "PURCHASE", "7")
+    assert "example" not in repr(found)
+
+
+class Listener:
+    """A raw server that notes what it gets and never answers."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/api"
+        self.got = b""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            connection, _ = self.socket.accept()
+            while data := connection.recv(65536):
+                self.got += data
+
+
+def sender(url: str) -> SalesManago:
+    return SalesManago(Http("SALESmanago", 0.5), url, "client", SECRET, "key", "owner@example.com")
+
+
+def test_a_refusal_at_the_write_of_the_body_sends_nothing_of_it() -> None:
+    class Refused(Exception):
+        pass
+
+    def refuse() -> None:
+        raise Refused
+
+    listener = Listener()
+    with pytest.raises(Refused):
+        sender(listener.url).add_event("c", EVENT, before_write=refuse)
+    assert b"contactEvent" not in listener.got
+    with pytest.raises(RetriableError) as lost:
+        sender(listener.url).add_event("c", EVENT)
+    assert lost.value.may_have_applied
+    assert b"contactEvent" in listener.got
+
+
+def test_nobody_listening_is_backpressure() -> None:
+    with pytest.raises(BackpressureError):
+        sender("http://127.0.0.1:9/api").users()
