@@ -126,9 +126,7 @@ class SalesManago:
         if not values:
             return []
         body = self._post(path, {field: list(values)})
-        if "contacts" not in body:
-            raise RetriableError("the answer holds no contacts", api=API, may_have_applied=False)
-        return [_card(row) for row in as_rows(body["contacts"])]
+        return [_card(row) for row in as_rows(body.get("contacts"))]
 
     def _post(
         self, path: str, fields: Mapping[str, Any], before_write: Callable[[], None] | None = None

@@ -36,15 +36,12 @@ class Deaths:
     limit: int
     streak: int = 0
     held: list[Death] = field(default_factory=list)
-
-    @property
-    def storm(self) -> bool:
-        """Whether the limit is reached: pause."""
-        return self.streak + len(self.held) >= self.limit
+    storm: bool = False  # the limit was reached: pause, also while one of the held is tried again
 
     def add(self, death: Death) -> None:
         """Hold one."""
         self.held.append(death)
+        self.storm = self.storm or self.streak + len(self.held) >= self.limit
 
     def delivered(self) -> list[Death]:
         """Something went through: return the held ones to be recorded, unless they were a storm."""
@@ -66,8 +63,9 @@ class Deaths:
     def drop(self, partitions: set[int]) -> None:
         """Forget those of partitions that were given up."""
         self.held = [death for death in self.held if death.partition not in partitions]
+        self.storm = self.storm and bool(self.held)
 
     def pop_all(self) -> list[Death]:
         """Return all held ones, to be tried again now that the way is open."""
-        gone, self.held, self.streak = self.held, [], 0
+        gone, self.held, self.streak, self.storm = self.held, [], 0, False
         return gone

@@ -96,7 +96,8 @@ class Deliver:
         self._tick = itertools.count()
         self._in_flight = 0
         self.to_intend: list[Job] = []
-        self.only: Job | None = None  # while dead letters storm: the one job that may go on, as a probe
+        self.halted = False  # dead letters storm: nothing goes on but `only`, as a probe
+        self.only: Job | None = None
 
     @property
     def in_flight(self) -> int:
@@ -134,7 +135,7 @@ class Deliver:
             job = self._runnable.popleft()
             if job.abandoned:
                 continue
-            if self.only is not None and job is not self.only:
+            if self.halted and job is not self.only:
                 self._runnable.append(job)
                 continue
             self._run(job)

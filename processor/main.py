@@ -21,9 +21,10 @@ from processor.deliver import Limits
 from processor.enrich import Enricher
 from processor.lease import LeaseLost
 from processor.partition_count import PartitionsChanged, check_partition_count
+from processor.parts import Parts, WrongKey
 from processor.record import Fenced
 from processor.rules import RuleSettings
-from processor.session import Parts, Session, WrongKey
+from processor.session import Session
 from runtime.health import Health, HealthServer
 from runtime.kafka import admin_config, consumer_config, transactional_producer_config
 from runtime.logging import configure_logging, get_logger

@@ -6,34 +6,29 @@ consume → decode → coalesce → enrich → decide → deliver → record →
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from clients import FatalError, Pacer, SalesManago
+from clients import FatalError
 from clients.pacing import processor_share
 from processor.assignment import Assignment, Partition
 from processor.consume import Intake
 from processor.deaths import Death, Deaths
 from processor.decode import Undecodable
-from processor.deliver import Deliver, Ending, Limits
-from processor.enrich import Enricher
+from processor.deliver import Deliver, Ending
 from processor.fingerprint import fingerprint
 from processor.gate import Gate
 from processor.jobs import WRITES_EVENT, Entry, Job, Jobs, Step
 from processor.lease import Lease
 from processor.ledger import Ledger
+from processor.parts import Parts, WrongKey
 from processor.read import Read
 from processor.record import Batch, NotCommitted, Record, dead_letter, final_row, intent_row
-from processor.rules import Enriched, RuleSettings, Send, Skip, decide
-from runtime.health import Health
+from processor.rules import Enriched, Send, Skip, decide
 from runtime.logging import get_logger
-from runtime.metrics import Metrics
-from schemas.codec import Codec, DecodeError, RegistryUnavailable
+from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Delivery, Origin, Outcome
-from schemas.topics import Topics
 
 MOST_JOBS = 1500
 UNKNOWN_SECONDS = 30.0
@@ -41,40 +36,6 @@ COMMIT_SECONDS, INTENT_SECONDS = 1.0, 0.05
 BUSY_POLL, WORK_POLL, IDLE_POLL, REPLY_WAIT = 0.0, 0.02, 0.1, 0.01
 
 log = get_logger(__name__)
-
-
-class WrongKey(Exception):
-    """Credentials or settings are refused: the sentence says what to mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """All that a session stands on; made by main, kept over sessions."""
-
-    consumer: Consumer
-    loader: Consumer
-    admin: AdminClient
-    make_producer: Callable[[str], Producer]
-    codec: Codec
-    topics: Topics
-    group_id: str
-    sales: SalesManago
-    enricher: Enricher
-    greet_baselinker: Callable[[], object]
-    pacer: Pacer
-    rules: RuleSettings
-    secret: bytes
-    limits: Limits
-    lease_seconds: float
-    dead_letter_limit: int
-    budget: int
-    poll_interval_seconds: float
-    partitions: int
-    cooperative: bool
-    check_partitions: Callable[[], None]
-    clock: Callable[[], float]
-    metrics: Metrics
-    health: Health
 
 
 class Session:
@@ -262,6 +223,7 @@ class Session:
         for entry in job.entries:
             partition.tracker.done(entry.raw.offset)
         self._batch.touched.add(job.partition)
+        self._parts.metrics.delivery.observe(max(0.0, self._clock() - job.entries[0].seen_at))
         self._parts.metrics.orders.labels(outcome=str(row.outcome), reason=row.reason).inc()
         log.info(
             "order done",
@@ -324,6 +286,7 @@ class Session:
                 if gate.probe_due(now):
                     gate.probing(now)
                     self._probe(gate)
+        self._deliver.halted = self._deaths.storm
         if self._deaths.storm:
             if self._until_caught_up:
                 last = self._deaths.held[-1] if self._deaths.held else None
@@ -354,22 +317,15 @@ class Session:
             return
         self._storm_next = now + 60.0
         log.error(
-            "paused: too many dead letters in a row; one is tried again each minute",
+            "paused: too many dead letters in a row; one order is tried again each minute. Mend the cause (restart if"
+            " messages can't be read), or raise MAX_CONSECUTIVE_DEAD_LETTERS",
             streak=self._deaths.streak,
             held=len(self._deaths.held),
         )
-        if not self._deaths.held:  # the count came from an earlier run: let the next entry be the probe
-            self._deaths.streak = max(0, self._deaths.limit - 1)
-            return
-        death = self._deaths.held.pop(0)
-        if death.job is None:
-            self._deaths.add(death)  # a message does not change: only the others can show that all is well
-            others = [held for held in self._deaths.held if held.job is not None]
-            if not others:
-                return
-            death = others[0]
-            self._deaths.held.remove(death)
-        assert death.job is not None
+        death = next((held for held in self._deaths.held if held.job is not None), None)
+        if death is None or death.job is None:
+            return  # messages alone do not change by being tried again: a restart reads them anew
+        self._deaths.held.remove(death)
         self._storm_probe = self._deliver.only = death.job
         death.job.attempts = 0
         self._again(death.job)
@@ -477,7 +433,9 @@ class Session:
             self._assignment.begin({number})
             return
         self._partitions[number] = partition
-        self._deaths.streak = max(self._deaths.streak, partition.progress.dead_streak)
+        # one short of the limit: the next dead letter is held, so a restart loop drains nothing, and a delivery goes on
+        before = min(partition.progress.dead_streak, self._parts.dead_letter_limit - 1)
+        self._deaths.streak = max(self._deaths.streak, before)
         self._intake.open(number, partition.progress.replay_until)
         self._parts.consumer.resume([here])
         log.info("partition ready", partition=number, offset=here.offset, ledger_rows=self._ledger.count(number))

@@ -72,7 +72,7 @@ def configure_logging(level: str, log_format: Literal["json", "console"] | None,
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "urllib3", "confluent_kafka"):
+    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2", "urllib3", "confluent_kafka"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

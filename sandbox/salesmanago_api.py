@@ -28,6 +28,7 @@ class Switches:
     over_long: str = "refuse"  # or cut
     list_late_seconds: float = 0.0
     reject_email: str = ""
+    refuse_contacts: bool = False
 
 
 class SalesManagoApi:
@@ -100,6 +101,8 @@ class SalesManagoApi:
         email = str(contact.get("email", "")).strip()
         if not email:
             return _no("No email specified")
+        if self.switches.refuse_contacts:
+            return _no("Contact refused")
         if self.switches.reject_email and email.lower() == self.switches.reject_email.lower():
             return _no(f"Wrong email {email}")
         for flag in ("forceOptIn", "forceOptOut", "forcePhoneOptIn", "forcePhoneOptOut"):

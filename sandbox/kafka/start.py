@@ -1,4 +1,4 @@
-"""Kafka by the first way there is: a given broker, a container, Java + Maven, and for the demo librdkafka's mock."""
+"""Kafka by the first way there is: a given broker, a container, Java + Maven."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.kafka import container, maven, mock
+from sandbox.kafka import container, maven
 
 
 class NoKafka(Exception):
@@ -28,9 +28,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def start_kafka(
-    folder: Path | None = None, port: int = 0, allow_mock: bool = False, tell: Callable[[str], None] = say
-) -> Iterator[RunningKafka]:
+def start_kafka(folder: Path | None = None, port: int = 0, tell: Callable[[str], None] = say) -> Iterator[RunningKafka]:
     """Yield a broker and stop it in the end; `folder` keeps its data, port 0 = any free one."""
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "").strip()
     if given:
@@ -41,8 +39,6 @@ def start_kafka(
         ("a container", container.lacks, lambda: container.run(port)),
         ("Java and Maven", maven.lacks, lambda: maven.run(folder, port, tell)),
     ]
-    if allow_mock:
-        ways.append(("librdkafka's mock broker", lambda: None, mock.run))
     for name, lacks, run in ways:
         why = lacks()
         with ExitStack() as stack:

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
+from sandbox.verify import fetch_state
 from schemas.codec import make_codec
 from schemas.records import dead_letter_from_headers
 from schemas.topics import Topics, ensure_topics
@@ -122,3 +123,32 @@ def test_a_processor_told_to_stop_finishes_what_is_under_way_and_leaves(
         assert first.wait(40) == 0
         assert run("processor", environment, tmp_path / "second.log", "--until-caught-up").wait(100) == 0
         assert wrong(apis) == []
+
+
+def test_a_storm_of_refusals_stops_the_program_and_drains_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "40") as apis:
+        environment = settings(apis, kafka, prefix) | {"MAX_CONSECUTIVE_DEAD_LETTERS": "5"}
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        switch(apis["SALESMANAGO_API_URL"], refuse_contacts=True)
+        for attempt in (1, 2):
+            log = tmp_path / f"storm{attempt}.log"
+            assert run("processor", environment, log, "--until-caught-up").wait(60) == 1
+            assert "MAX_CONSECUTIVE_DEAD_LETTERS" in log.read_text()
+        assert dead_letters(kafka, Topics(prefix)) == []
+        switch(apis["SALESMANAGO_API_URL"], refuse_contacts=False)
+        assert run("processor", environment, tmp_path / "mended.log", "--until-caught-up").wait(60) == 0
+        assert wrong(apis) == []
+
+
+def test_one_refused_contact_among_many_is_one_dead_letter(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "40") as apis:
+        environment = settings(apis, kafka, prefix)
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        orders = fetch_state(apis["BASELINKER_API_URL"])["orders"]
+        refused = next(one for one in orders if one["order_source"] == "amazon" and one["confirmed"])
+        switch(apis["SALESMANAGO_API_URL"], reject_email=refused["email"])
+        log = tmp_path / "processor.log"
+        assert run("processor", environment, log, "--until-caught-up").wait(60) == 0
+        assert {reason for _, reason, _ in dead_letters(kafka, Topics(prefix))} == {"rejected"}
+        assert all(str(refused["order_id"]) in line or "missing" in line for line in wrong(apis))
+        assert refused["email"] not in log.read_text()

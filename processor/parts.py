@@ -1,0 +1,50 @@
+"""What a session stands on; made by main."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from clients import Pacer, SalesManago
+from processor.deliver import Limits
+from processor.enrich import Enricher
+from processor.rules import RuleSettings
+from runtime.health import Health
+from runtime.metrics import Metrics
+from schemas.codec import Codec
+from schemas.topics import Topics
+
+
+class WrongKey(Exception):
+    """Credentials or settings are refused: the sentence says what to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that a session stands on; made by main, kept over sessions."""
+
+    consumer: Consumer
+    loader: Consumer
+    admin: AdminClient
+    make_producer: Callable[[str], Producer]
+    codec: Codec
+    topics: Topics
+    group_id: str
+    sales: SalesManago
+    enricher: Enricher
+    greet_baselinker: Callable[[], object]
+    pacer: Pacer
+    rules: RuleSettings
+    secret: bytes
+    limits: Limits
+    lease_seconds: float
+    dead_letter_limit: int
+    budget: int
+    poll_interval_seconds: float
+    partitions: int
+    cooperative: bool
+    check_partitions: Callable[[], None]
+    clock: Callable[[], float]
+    metrics: Metrics
+    health: Health
