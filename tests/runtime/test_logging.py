@@ -43,7 +43,7 @@ def test_the_console_format_is_for_people(capsys: pytest.CaptureFixture[str]) ->
 
 def test_lines_of_libraries_come_out_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("INFO", "json", [SECRET])
-    logging.getLogger("some.library").warning("for %s with %s", "jan@shop.example", SECRET)
+    logging.getLogger("some.package").warning("for %s with %s", "jan@shop.example", SECRET)
     (line,) = lines(capsys)
     assert line["event"] == "for *** with ***"
 
