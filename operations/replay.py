@@ -10,9 +10,9 @@ import typer
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor.progress import Progress, read_progress
 from runtime.kafka import admin_config, consumer_config
 from runtime.settings import Settings, SettingsError, load_settings
+from schemas.progress import Progress, read_progress
 from schemas.topics import Topics, topic_id
 
 SECONDS = 10.0

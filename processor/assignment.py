@@ -8,9 +8,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaErr
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from processor.ledger import Ledger
-from processor.progress import Progress, read_progress
 from processor.tracker import OffsetTracker
 from runtime.logging import get_logger
+from schemas.progress import Progress, read_progress
 from schemas.topics import Topics, parse_order_key, topic_id
 
 LOAD_MESSAGES = 10_000

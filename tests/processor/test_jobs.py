@@ -10,9 +10,9 @@ from processor.jobs import Entry, Job, Jobs, Raw, Step
 from processor.lanes import Lanes
 from processor.lease import Lease, LeaseLost
 from processor.look import Ask, Seen, look
-from processor.progress import Progress, read_progress
 from processor.record import final_row, intent_row
 from processor.rules import Send
+from schemas.progress import Progress, read_progress
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
