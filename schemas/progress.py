@@ -1,4 +1,4 @@
-"""What the committed offset's metadata say: of which topic it is, up to where a replay goes, what is still to be closed.
+"""What the committed offset's metadata say: of which topic it is, up to where a replay goes, which gap is open.
 
 Written by the processors with every offset, by `bl2sm replay` with a reset; read by them and by the producer, which
 closes a gap (entries that expired before they were read) from the orders by date.
