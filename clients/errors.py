@@ -3,7 +3,8 @@
 ApiError
  ├─ FatalError          wrong token, secret or setting: stop until a person mends it
  ├─ RetriableError      no trustworthy answer: try again; `may_have_applied` = it may have taken effect all the same
- ├─ BackpressureError   not now: 429, blocked token, nobody listening; never applied; `retry_at` where known
+ ├─ BackpressureError   not now: 429, blocked token, nobody listening; `retry_at` where known; `may_have_applied`
+ │                      where only a status, not the API's own word, says that nothing was done
  └─ RejectedError       this message can never succeed
      ├─ EventGone       the event to update is not there
      └─ ContactGone     the contact to write to is not there
@@ -43,9 +44,18 @@ class RetriableError(ApiError):
 class BackpressureError(ApiError):
     """Wait, until `retry_at` (aware UTC) where the API named a time."""
 
-    def __init__(self, message: str, *, api: str, code: str = "", retry_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        api: str,
+        code: str = "",
+        retry_at: datetime | None = None,
+        may_have_applied: bool = False,
+    ) -> None:
         super().__init__(message, api=api, code=code)
         self.retry_at = retry_at
+        self.may_have_applied = may_have_applied
 
 
 class RejectedError(ApiError):

@@ -56,10 +56,15 @@ class Http:
         """POST `application/x-www-form-urlencoded`, everything percent-encoded."""
         return self._send("POST", url, headers=dict(headers), data=dict(fields))
 
-    def post_json(self, url: str, body: Any, before_write: Callable[[], None] | None = None) -> Answer:
-        """POST JSON; `before_write` runs at the write of the body, and what it raises keeps the body unsent."""
+    def post_json(
+        self, url: str, body: Any, before_write: Callable[[], None] | None = None, seconds: float | None = None
+    ) -> Answer:
+        """POST JSON; `before_write` runs at the write of the body, and what it raises keeps the body unsent.
+
+        `seconds` = another bound for this call.
+        """
         headers = {"Accept": "application/json, application/json", "Content-Type": "application/json;charset=UTF-8"}
-        return self._send("POST", url, before_write, headers=headers, json=body)
+        return self._send("POST", url, before_write, seconds, headers=headers, json=body)
 
     def get_json(self, url: str, headers: Mapping[str, str]) -> Answer:
         """GET."""
@@ -69,7 +74,16 @@ class Http:
         """Close the pool."""
         self._client.close()
 
-    def _send(self, method: str, url: str, before_write: Callable[[], None] | None = None, **arguments: Any) -> Answer:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        before_write: Callable[[], None] | None = None,
+        seconds: float | None = None,
+        **arguments: Any,
+    ) -> Answer:
+        if seconds is not None:
+            arguments["timeout"] = httpx.Timeout(seconds, connect=min(seconds, 5.0))
         written = False
         refused: list[BaseException] = []
 
@@ -84,7 +98,7 @@ class Http:
                         raise
                 written = True
 
-        deadline = self._clock() + self._seconds
+        deadline = self._clock() + (seconds or self._seconds)
         try:
             with self._client.stream(method, url, extensions={"trace": trace}, **arguments) as response:
                 content = bytearray()

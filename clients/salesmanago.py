@@ -23,6 +23,7 @@ from clients.parsing import as_bool, as_int, as_map, as_millis, as_rows, as_text
 
 API = "SALESmanago"
 MOST_CARDS = 50
+CARDS_SECONDS = 30.0  # cards of heavy contacts are megabytes; reading changes nothing, so it may take longer
 MEND = "check SALESMANAGO_CLIENT_ID, SALESMANAGO_API_SECRET and SALESMANAGO_API_URL (Integration Center → API v2)"
 
 
@@ -51,11 +52,11 @@ class SalesManago:
     def __repr__(self) -> str:
         return "SalesManago(…)"
 
-    def upsert_contact(self, contact: Contact) -> str:
+    def upsert_contact(self, contact: Contact, *, before_write: Callable[[], None] | None = None) -> str:
         """Add or change one contact, at once; return its id."""
         flags = ("forceOptIn", "forceOptOut", "forcePhoneOptIn", "forcePhoneOptOut", "useApiDoubleOptIn")
         body = {"async": False, **contact.to_json(), **dict.fromkeys(flags, False)}
-        return self._id(self._post("/contact/upsert", body), "contactId")
+        return self._id(self._post("/contact/upsert", body, before_write), "contactId")
 
     def add_event(
         self, contact_id: str, event: PurchaseEvent, *, before_write: Callable[[], None] | None = None
@@ -125,16 +126,20 @@ class SalesManago:
             raise ValueError(f"at most {MOST_CARDS} cards a request")
         if not values:
             return []
-        body = self._post(path, {field: list(values)})
+        body = self._post(path, {field: list(values)}, seconds=CARDS_SECONDS)
         return [_card(row) for row in as_rows(body.get("contacts"))]
 
     def _post(
-        self, path: str, fields: Mapping[str, Any], before_write: Callable[[], None] | None = None
+        self,
+        path: str,
+        fields: Mapping[str, Any],
+        before_write: Callable[[], None] | None = None,
+        seconds: float | None = None,
     ) -> Mapping[str, Any]:
         self._counted(path)
         time = round(self._now().timestamp() * 1000)
         body = {**self._auth, "requestTime": time, "owner": self._owner, **fields}
-        found = read_answer(self._http.post_json(self._url + path, body, before_write), self._now())
+        found = read_answer(self._http.post_json(self._url + path, body, before_write, seconds), self._now())
         if isinstance(found, ApiError):
             raise found
         return found
@@ -154,7 +159,9 @@ def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
     except (ValueError, RecursionError):
         body = None
     if answer.status == 429:
-        return BackpressureError("too many requests (HTTP 429)", api=API, retry_at=_retry_after(answer, now))
+        return BackpressureError(
+            "too many requests (HTTP 429)", api=API, retry_at=_retry_after(answer, now), may_have_applied=True
+        )
     if not isinstance(body, Mapping) or "success" not in body:
         if isinstance(body, Mapping) and answer.status in {401, 403}:
             return FatalError(f"SALESmanago refuses the credentials (HTTP {answer.status}): {MEND}", api=API)

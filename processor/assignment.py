@@ -1,7 +1,9 @@
 """The owned partitions: ledger rebuilt, committed position and replay mark read, before the first entry is taken."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -10,24 +12,26 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from processor.ledger import Ledger
 from processor.tracker import OffsetTracker
 from runtime.logging import get_logger
-from schemas.progress import Progress, read_progress
+from schemas.progress import Gap, Progress, read_progress
 from schemas.topics import Topics, parse_order_key, topic_id
 
 LOAD_MESSAGES = 10_000
 ASK_SECONDS = 2.0
+GAP_MARGIN = timedelta(days=1)  # rows are not written in the order of their entries
 
 log = get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Partition:
-    """One owned partition of the journal, ready to be worked on."""
+    """One owned partition of the journal, ready to be worked on; `must_tell` = its progress says something new."""
 
     number: int
     topic_id: str
     assigned_at: float
     tracker: OffsetTracker
     progress: Progress
+    must_tell: bool = False
 
 
 @dataclass(slots=True)
@@ -65,6 +69,10 @@ class Assignment:
             self._ledger.open(number)
             self._loading[number] = _Loading(number, self._clock())
         self._assign_loader()
+
+    def rows(self, number: int) -> int:
+        """How many orders the ledger of a partition knows."""
+        return self._ledger.count(number)
 
     def drop(self, partitions: set[int]) -> None:
         """Forget partitions, loading or ready."""
@@ -148,35 +156,66 @@ class Assignment:
                 if found.error is not None:
                     raise KafkaException(found.error)
                 low, high = self._consumer.get_watermark_offsets(found, timeout=ASK_SECONDS)
-                progress, position = self._judge(loading.number, found, identity, low, high)
+                ours = read_progress(found.metadata) if found.offset >= 0 else None
+                progress, position = self._judge(loading.number, found.offset, ours, identity, low, high)
                 ready.append(
-                    Partition(loading.number, identity, loading.assigned_at, OffsetTracker(position), progress)
+                    Partition(
+                        loading.number,
+                        identity,
+                        loading.assigned_at,
+                        OffsetTracker(position),
+                        progress,
+                        must_tell=progress.gap is not None and (ours is None or ours.gap != progress.gap),
+                    )
                 )
         except KafkaException as error:
             # a killed member's open transaction hides the offsets until it times out: wait, don't guess
             log.info("the committed offsets are not known yet; asking again", error=str(error))
         return ready
 
-    def _judge(self, number: int, found: Any, identity: str, low: int, high: int) -> tuple[Progress, int]:
-        if found.offset < 0:
-            return Progress(identity), low
-        ours = read_progress(found.metadata)
+    def _judge(
+        self, number: int, committed: int, ours: Progress | None, identity: str, low: int, high: int
+    ) -> tuple[Progress, int]:
+        """Return what is known of a partition, and the offset to go on from."""
+        if committed < 0:
+            progress = Progress(identity)
+            return (self._with_gap(number, progress, committed, low) if low > 0 else progress), low
         if ours is None:
             log.warning(
                 "another tool moved the group's offset: entries up to here are applied again",
                 partition=number,
-                offset=found.offset,
+                offset=committed,
                 replay_until=high,
             )
-            return Progress(identity, replay_until=high), max(low, found.offset)
-        if (ours.topic_id and ours.topic_id != identity) or found.offset > high:
+            return Progress(identity, replay_until=high), max(low, committed)
+        if (ours.topic_id and ours.topic_id != identity) or committed > high:
             log.warning("the journal topic was made anew: reading it from its start", partition=number)
-            return Progress(identity, dead_streak=ours.dead_streak), low
-        if found.offset < low:
-            log.error(
-                "journal gap: entries expired before they were read; the sweep or `bl2sm backfill` brings their orders",
+            return Progress(identity, dead_streak=ours.dead_streak, gap=ours.gap), low
+        progress = replace(ours, topic_id=identity)
+        if committed < low:
+            progress = self._with_gap(number, progress, committed, low)
+        return progress, max(low, committed)
+
+    def _with_gap(self, number: int, progress: Progress, committed: int, low: int) -> Progress:
+        """Entries expired before they were read: note since when, for the producer closes the gap from the orders."""
+        newest = self._ledger.newest(number)
+        known = [progress.at] if progress.at else []
+        if newest is not None:
+            known.append(int((newest - GAP_MARGIN).timestamp()))
+        if not known:
+            log.warning(
+                "the topic begins later than at offset 0, and nothing is known of what was before: if orders are"
+                " missing, bring them with `bl2sm backfill`",
                 partition=number,
-                committed=found.offset,
                 first=low,
             )
-        return Progress(identity, ours.replay_until, ours.dead_streak), max(low, found.offset)
+            return progress
+        gap = Gap(f"{number}@{int(time.time() * 1000)}", min(known))
+        log.error(
+            "journal gap: entries expired before they were read; the producer brings their orders by date",
+            partition=number,
+            committed=committed,
+            first=low,
+            since=gap.since,
+        )
+        return replace(progress, gap=gap)

@@ -113,7 +113,8 @@ class Intake:
         queue.at_end = False
         key, value = message.key(), message.value()
         headers = tuple((str(name), _bytes(content)) for name, content in list(message.headers() or ()))
-        queue.raw.append(Raw(partition, offset, _bytes(key), _bytes(value), headers))
+        written_at = message.timestamp()[1] / 1000
+        queue.raw.append(Raw(partition, offset, _bytes(key), _bytes(value), headers, written_at))
 
     def _balance(self) -> None:
         for partition, queue in self._queues.items():

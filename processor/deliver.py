@@ -1,7 +1,6 @@
-"""From decision to SALESmanago: contact, intent, look, purchase. Intend, wait if you must, look, create.
+"""From decision to SALESmanago: lanes, a pool of threads that only call, retries; way.py says what follows what.
 
-The main thread owns all state; the pool's threads only call. A job's way (docs/guarantees.md):
-UPSERT → INTEND (a row in Kafka, by the recorder) → [wait] → LOOK → CREATE; or UPSERT → UPDATE when its event is known.
+The main thread owns all state. Calls start while the gate admits them; looks carry up to 50 orders each.
 """
 
 import heapq
@@ -17,53 +16,30 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from clients import (
-    BackpressureError,
-    ContactGone,
-    EventGone,
-    FatalError,
-    RejectedError,
-    RetriableError,
-    SalesManago,
-)
+from clients import BackpressureError, FatalError, RejectedError, RetriableError, SalesManago
 from processor.gate import Gate
 from processor.jobs import WRITES_EVENT, Job, Step
 from processor.lanes import Lanes
 from processor.lease import Lease, LeaseLost
 from processor.look import CARDS_A_CALL, Ask, Seen, has_newer_purchase, look
 from processor.mapping import lane_key
+from processor.way import (
+    Ending,
+    Limits,
+    Next,
+    TooOld,
+    after_failure,
+    after_look,
+    after_reply,
+    begin,
+)
 from runtime.logging import get_logger
-from schemas.records import Outcome
 
 LOOK_AGE_SECONDS = 10.0
-FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0
+LOOKS_AT_ONCE = 4  # cards of heavy contacts are large
+INTENTS_A_THREAD = 4  # more would be too old before their turn comes
 
 log = get_logger(__name__)
-
-
-class LookTooOld(Exception):
-    """The look was made too long ago to create on it: nothing was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A job's outcome, for the recorder."""
-
-    outcome: Outcome
-    reason: str
-    event_id: str | None = None
-    contact_id: str | None = None
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """`settle_seconds` counts from the end of a create's time-out; `attempts` are retriable failures."""
-
-    threads: int
-    attempts: int
-    create_timeout_seconds: float
-    settle_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +68,13 @@ class Deliver:
         self._lanes = Lanes()
         self._runnable: deque[Job] = deque()
         self._looks: deque[Job] = deque()
+        self._to_intend: deque[Job] = deque()
         self._timers: list[tuple[float, int, Job]] = []
         self._tick = itertools.count()
         self._in_flight = 0
-        self.to_intend: list[Job] = []
+        self._looking = 0
+        self._starting: deque[Job] = deque()  # got their lane
+        self._open_intents: set[Job] = set()  # taken to be intended, and neither created nor ended
         self.halted = False  # dead letters storm: nothing goes on but `only`, as a probe
         self.only: Job | None = None
 
@@ -104,29 +83,52 @@ class Deliver:
         """Calls under way."""
         return self._in_flight
 
+    @property
+    def parked(self) -> int:
+        """Orders that wait for another try, or for the end of a wait."""
+        return len(self._timers)
+
     def enter(self, job: Job) -> None:
         """Queue a decided job behind those of the same contact."""
         assert job.send is not None
         job.step = Step.LANE
         if self._lanes.enter(lane_key(job.send.contact.email), job):
-            self._begin(job)
+            self._starting.append(job)
 
-    def intended(self, jobs: list[Job]) -> None:
-        """The intents of these jobs are in Kafka: look next, after the wait where one is due."""
+    def take_intents(self) -> list[Job]:
+        """Return the jobs whose intents should be written now: few more than can be created before they are old."""
+        taken: list[Job] = []
+        while self._to_intend and len(self._open_intents) < INTENTS_A_THREAD * self._limits.threads:
+            job = self._to_intend.popleft()
+            if not job.abandoned:
+                taken.append(job)
+                self._open_intents.add(job)
+        return taken
+
+    def intended(self, jobs: list[Job], at: float) -> None:
+        """The intents of these jobs are in Kafka, by a transaction begun at a time: look next."""
         for job in jobs:
-            job.intended = True
-            self._look_at(job, job.settle_until)
+            if not job.abandoned:
+                job.intended_at, job.intended_contact = at, job.contact_id
+                self._go(job, Next(Step.LOOK, job.settle_until))
 
     def advance(self) -> None:
         """Start every call that may start now."""
+        while self._starting:
+            job = self._starting.popleft()
+            if not job.abandoned and job.step is Step.LANE:
+                self._go(job, begin(job))
         now = self._clock()
         while self._timers and self._timers[0][0] <= now:
-            self._schedule(heapq.heappop(self._timers)[2])
-        while self._looks and self._may_call(now):
+            job = heapq.heappop(self._timers)[2]
+            if not job.abandoned:
+                self._place(job)
+        while self._looks and self._looking < LOOKS_AT_ONCE and self._may_call(now):
             batch = self._look_batch()
             if batch:
                 for job in batch:
                     job.looked_at = now  # a look is as old as its question
+                self._looking += 1
                 asks = [_ask(job) for job in batch]
                 self._call(tuple(batch), Step.LOOK, partial(look, self._api, asks))
         for _ in range(len(self._runnable)):
@@ -150,6 +152,8 @@ class Deliver:
                 return count
             count += 1
             self._in_flight -= 1
+            if reply.step is Step.LOOK:
+                self._looking -= 1
             for job in reply.jobs:
                 job.in_call = False
             self._handle(reply)
@@ -157,9 +161,9 @@ class Deliver:
     def abandon(self, jobs: list[Job]) -> None:
         """Take jobs out; a lane whose call is under way is freed by its reply."""
         for job in jobs:
+            self._open_intents.discard(job)
             if not job.in_call:
                 self._leave(job)
-        self.to_intend = [job for job in self.to_intend if not job.abandoned]
 
     def shut(self) -> None:
         """Wait for the calls under way (each has its time-out) and end the threads."""
@@ -175,26 +179,6 @@ class Deliver:
     def _may_call(self, now: float) -> bool:
         return self._in_flight < self._limits.threads and self.gate.admits(now, self._in_flight)
 
-    def _begin(self, job: Job) -> None:
-        assert job.send is not None
-        if job.late:
-            job.step = Step.PRELOOK
-        elif job.row is not None and self._contact_known(job):
-            job.contact_id = job.row.contact_id
-            self._after_contact(job)
-            return
-        else:
-            job.step = Step.UPSERT
-        self._runnable.append(job)
-
-    def _contact_known(self, job: Job) -> bool:
-        """The same contact was sent before, and no purchase has to be created on it."""
-        row, send = job.row, job.send
-        if row is None or send is None or row.fingerprint is None or job.fingerprint is None or not row.contact_id:
-            return False
-        same = row.fingerprint.split(".")[0] == job.fingerprint.split(".")[0]
-        return same and not job.forced and (send.purchase is None or row.event_id is not None)
-
     def _run(self, job: Job) -> None:
         send, contact_id = job.send, job.contact_id
         assert send is not None
@@ -203,13 +187,11 @@ class Deliver:
             self._call((job,), job.step, lambda: has_newer_purchase(self._api, email, job.order_id, date))
         elif job.step is Step.UPSERT:
             contact = replace(_bare(send.contact), tags=send.contact.tags) if job.keep_fields else send.contact
-            self._call((job,), job.step, lambda: self._api.upsert_contact(contact))
+            self._call((job,), job.step, lambda: self._api.upsert_contact(contact, before_write=self._lease.check))
         elif job.step is Step.CREATE:
             assert contact_id is not None and send.purchase is not None
-            event, looked_at = send.purchase, job.looked_at
-            self._call(
-                (job,), job.step, lambda: self._api.add_event(contact_id, event, before_write=self._guard(looked_at))
-            )
+            event, check = send.purchase, self._guard(job)
+            self._call((job,), job.step, lambda: self._api.add_event(contact_id, event, before_write=check))
         elif job.step is Step.UPDATE:
             assert contact_id is not None and send.purchase is not None and job.event_id
             event, event_id = send.purchase, job.event_id
@@ -219,11 +201,19 @@ class Deliver:
                 lambda: self._api.update_event(contact_id, event_id, event, before_write=self._lease.check),
             )
 
-    def _guard(self, looked_at: float) -> Callable[[], None]:
+    def _guard(self, job: Job) -> Callable[[], None]:
+        """At the write of a create: the loop turns, the look is young, and so is the proof that the partition is ours.
+
+        The intent's transaction is that proof: its offsets are refused once the group has given the partition away.
+        """
+        looked_at, intended_at = job.looked_at, job.intended_at
+        assert intended_at is not None
+
         def check() -> None:
             self._lease.check()
-            if self._clock() - looked_at > LOOK_AGE_SECONDS:
-                raise LookTooOld
+            now = self._clock()
+            if now - looked_at > LOOK_AGE_SECONDS or now - intended_at > self._limits.intent_seconds:
+                raise TooOld
 
         return check
 
@@ -247,7 +237,7 @@ class Deliver:
             if job.abandoned:
                 self._looks.popleft()
                 continue
-            room = CARDS_A_CALL if job.attempts == 0 else max(1, 8 >> job.attempts)
+            room = CARDS_A_CALL if job.failures == 0 else max(1, 8 >> job.failures)
             if batch and len(batch) >= room:
                 break
             batch.append(self._looks.popleft())
@@ -255,27 +245,42 @@ class Deliver:
                 break
         return batch
 
-    def _schedule(self, job: Job) -> None:
-        if job.abandoned:
+    def _go(self, job: Job, after: Next | Ending) -> None:
+        """Let a job take its next step, or end."""
+        if isinstance(after, Ending):
+            self._drop(job)
+            self._end(job, after)
             return
-        (self._looks if job.step is Step.LOOK else self._runnable).append(job)
-
-    def _later(self, job: Job, at: float) -> None:
-        heapq.heappush(self._timers, (at, next(self._tick), job))
-
-    def _look_at(self, job: Job, at: float) -> None:
-        job.step = Step.LOOK
-        if at > self._clock():
-            self._later(job, at)
+        job.step = after.step
+        wait = after.at - self._clock()
+        if after.step is Step.INTEND or wait > self._limits.intent_seconds:  # the old intent is of no use any more
+            self._open_intents.discard(job)
+            job.intended_at = None
+        if wait > 0:
+            heapq.heappush(self._timers, (after.at, next(self._tick), job))
         else:
+            self._place(job)
+
+    def _drop(self, job: Job) -> None:
+        self._open_intents.discard(job)
+        self._leave(job)
+
+    def _place(self, job: Job) -> None:
+        if job.step is Step.LOOK:
             self._looks.append(job)
+        elif job.step is Step.INTEND:
+            self._to_intend.append(job)
+        elif job.step is Step.CREATE:
+            self._runnable.appendleft(job)
+        else:
+            self._runnable.append(job)
 
     def _leave(self, job: Job) -> None:
         following = self._lanes.leave(job)
         while following is not None and following.abandoned and not following.in_call:
             following = self._lanes.leave(following)
-        if following is not None and following.step is Step.LANE:
-            self._begin(following)
+        if following is not None:
+            self._starting.append(following)
 
     # ---- replies
 
@@ -286,21 +291,25 @@ class Deliver:
             return
         if error is None:
             self.gate.succeeded()
-            if reply.step is Step.LOOK:
-                for job in reply.jobs:
+            for job in reply.jobs:
+                if reply.step is Step.LOOK:
+                    if len(reply.jobs) == 1:  # a heavy card takes its time; nobody else waited for this one
+                        job.looked_at = self._clock()
                     self._looked(job, reply.value[job.order_id])
-            else:
-                self._advanced(reply.jobs[0], reply.step, reply.value)
+                elif job.abandoned and reply.step not in WRITES_EVENT:
+                    self._drop(job)
+                else:
+                    self._go(job, after_reply(job, reply.step, reply.value))
             return
         counts = self._note_failure(error)
         for job in reply.jobs:
             if job.abandoned:
-                self._leave(job)
+                self._drop(job)
             else:
                 self._failed(job, reply.step, error, counts)
 
     def _note_failure(self, error: BaseException) -> bool:
-        """Tell the gate; True when the failure counts as an attempt."""
+        """Tell the gate; True when the failure speaks against its order."""
         now = self._clock()
         if isinstance(error, FatalError):
             self.gate.stop(now, str(error))
@@ -309,110 +318,35 @@ class Deliver:
             at = error.retry_at
             self.gate.pushed_back(now, max(0.0, at.timestamp() - time.time()) if at else None, str(error))
             return False
-        if isinstance(error, LeaseLost):
+        if isinstance(error, LeaseLost | TooOld):
             return False
-        if isinstance(error, LookTooOld):
-            return True
         if isinstance(error, RejectedError):
             self.gate.succeeded()
             return True
         return self.gate.failed(now, type(error).__name__)
 
-    def _advanced(self, job: Job, step: Step, value: Any) -> None:
-        assert job.send is not None
-        if job.abandoned and step not in WRITES_EVENT:
-            self._leave(job)
-            return
-        if step is Step.PRELOOK:
-            job.keep_fields, job.step = bool(value), Step.UPSERT
-            self._runnable.append(job)
-        elif step is Step.UPSERT:
-            job.contact_id = value
-            self._after_contact(job)
-        elif step is Step.CREATE:
-            self._finish(job, Ending(Outcome.DELIVERED, "created", value, job.contact_id))
-        elif step is Step.UPDATE:
-            self._finish(job, Ending(Outcome.DELIVERED, "updated", value or job.event_id, job.contact_id))
-
-    def _after_contact(self, job: Job) -> None:
-        send, row = job.send, job.row
-        assert send is not None
-        if send.purchase is None:
-            self._finish(job, Ending(Outcome.DELIVERED, "contact", job.event_id, job.contact_id))
-        elif row is not None and row.event_id is not None:
-            ours, theirs = (job.fingerprint or "").split(".")[-1], (row.fingerprint or "").split(".")[-1]
-            if (ours == theirs and not job.forced) or not row.event_id:
-                self._finish(job, Ending(Outcome.DELIVERED, "unchanged", row.event_id, row.contact_id))
-            else:
-                job.contact_id = row.contact_id or job.contact_id
-                job.step = Step.UPDATE
-                self._runnable.append(job)
-        elif job.intended:
-            self._look_at(job, job.settle_until)
-        else:
-            job.step = Step.INTEND
-            self.to_intend.append(job)
-
     def _looked(self, job: Job, seen: Seen | RetriableError) -> None:
         if job.abandoned:
-            self._leave(job)
-        elif isinstance(seen, RetriableError):
+            self._drop(job)
+            return
+        if isinstance(seen, RetriableError):
             self._failed(job, Step.LOOK, seen, counts=True)
-        elif seen.event_id is not None:
-            if seen.count > 1:
-                log.error("this order has several purchases in SALESmanago", order_id=job.order_id, count=seen.count)
-            if job.forced and seen.event_id:
-                job.known_event, job.contact_id, job.step = seen.event_id, seen.contact_id, Step.UPDATE
-                self._runnable.append(job)
-                return
-            self._finish(job, Ending(Outcome.DELIVERED, "adopted", seen.event_id, seen.contact_id))
-        elif job.attempts >= self._limits.attempts:
-            self._finish(job, Ending(Outcome.DEAD, "gave_up", None, job.contact_id))
-        else:
-            job.step = Step.CREATE
-            self._runnable.appendleft(job)
+            return
+        if seen.count > 1:
+            log.error("this order has several purchases in SALESmanago", order_id=job.order_id, count=seen.count)
+        self._go(job, after_look(job, seen, self._clock(), self._limits))
 
     def _failed(self, job: Job, step: Step, error: BaseException, counts: bool) -> None:
-        """One failed step: what is safe next."""
-        now = self._clock()
-        if counts:
-            job.attempts += 1
-        if isinstance(error, EventGone):
-            self._finish(job, Ending(Outcome.DEAD, "event_gone", job.event_id, job.contact_id, error))
-            return
-        if isinstance(error, ContactGone) and step is not Step.UPDATE and job.attempts < self._limits.attempts:
-            job.step = Step.UPSERT
-        elif isinstance(error, RejectedError):
-            self._finish(job, Ending(Outcome.DEAD, "rejected", job.event_id, job.contact_id, error))
-            return
-        elif step is Step.CREATE:
-            job.step = Step.LOOK  # always before another create
-            if not isinstance(error, BackpressureError | FatalError | LeaseLost | LookTooOld) and not (
-                isinstance(error, RetriableError) and not error.may_have_applied
-            ):
-                job.settle_until = now + self._limits.create_timeout_seconds + self._limits.settle_seconds
-        elif job.attempts >= self._limits.attempts:
-            wrapped = error if isinstance(error, Exception) else None
-            self._finish(job, Ending(Outcome.DEAD, "gave_up", job.event_id, job.contact_id, wrapped))
-            return
-        else:
-            job.step = step
-        log.info(
-            "a call failed; trying again",
-            order_id=job.order_id,
-            step=step.name.lower(),
-            attempt=job.attempts,
-            error=type(error).__name__,
-        )
-        wait = 0.0
-        if counts:
-            wait = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(job.attempts - 1, 10))
-            wait *= random.uniform(0.5, 1.0)
-        self._later(job, max(now + wait, job.settle_until if job.step is Step.LOOK else 0.0))
-
-    def _finish(self, job: Job, ending: Ending) -> None:
-        self._leave(job)
-        self._end(job, ending)
+        after = after_failure(job, step, error, counts, self._clock(), self._limits, random.uniform(0.5, 1.0))
+        if isinstance(after, Next) and not isinstance(error, LeaseLost | TooOld):
+            log.info(
+                "a call failed; trying again",
+                order_id=job.order_id,
+                step=step.name.lower(),
+                attempt=job.attempts,
+                error=type(error).__name__,
+            )
+        self._go(job, after)
 
 
 def _ask(job: Job) -> Ask:

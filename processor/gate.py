@@ -1,8 +1,10 @@
 """When an API may be called: pauses for backpressure and outages, and the full stop for a wrong key."""
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 STORM = 10
+REMEMBERED, ILL_SHARE = 30, 0.3
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 PROBE_SECONDS = 60.0
@@ -13,7 +15,8 @@ class Gate:
     """One API's door. Times are seconds on the loop's clock.
 
     Backpressure closes it for the time the API names, else for a growing pause. STORM failures in a row with no
-    success between count as an outage: then one call at a time probes, and no attempt is counted.
+    success between count as an outage: then one call at a time probes. A failure speaks against its order only while
+    the API is well: while a good share of the last calls failed, whoever made them, no attempt is counted.
     A fatal error stops it until a probe, once a minute, succeeds.
     """
 
@@ -23,6 +26,7 @@ class Gate:
     pause: float = 0.0
     stopped: str | None = None
     why: str = ""
+    _last: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # True = failed
 
     def admits(self, now: float, in_flight: int) -> bool:
         """Whether another call may start while so many are under way."""
@@ -33,14 +37,16 @@ class Gate:
     def succeeded(self) -> None:
         """A trustworthy answer came."""
         self.failures, self.pause, self.why = 0, 0.0, ""
+        self._last.append(False)
 
     def failed(self, now: float, why: str) -> bool:
-        """A retriable failure; True when it counts as an attempt of its job."""
+        """A retriable failure; True when it speaks against its order rather than against the API."""
         self.failures += 1
-        if self.failures < STORM:
-            return True
-        self._close(now, None, why)
-        return False
+        self._last.append(True)
+        if self.failures >= STORM:
+            self._close(now, None, why)
+            return False
+        return sum(self._last) < ILL_SHARE * len(self._last)
 
     def pushed_back(self, now: float, seconds: float | None, why: str) -> None:
         """The API asks for a pause of so many seconds, or of no stated length."""

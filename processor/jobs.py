@@ -13,13 +13,14 @@ PURCHASE_TYPES = frozenset({1, 2})
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A message as it lay in the topic."""
+    """A message as it lay in the topic; `written_at` = unix seconds, 0 = not told."""
 
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    written_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,11 @@ WRITES_EVENT = frozenset({Step.CREATE, Step.UPDATE})
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """All that is known of the way of one order; owned by the main thread alone."""
+    """All that is known of the way of one order; owned by the main thread alone.
+
+    `attempts` are the failures that speak against this order, `failures` all of them (they set the back-off).
+    `intended_at`: when the transaction that holds its intent was begun. `settle_until`: no look before.
+    """
 
     order_id: int
     partition: int
@@ -75,10 +80,13 @@ class Job:
     fingerprint: str | None = None
     keep_fields: bool = False
     attempts: int = 0
+    failures: int = 0
     entries_read: int = 0
     in_call: bool = False
     abandoned: bool = False
-    intended: bool = False
+    parked: bool = False
+    intended_at: float | None = None
+    intended_contact: str | None = None
     settle_until: float = 0.0
     looked_at: float = 0.0
     unknown_since: float | None = None

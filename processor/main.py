@@ -17,20 +17,22 @@ from confluent_kafka.admin import AdminClient
 
 from clients import BaseLinker, Http, Pacer, SalesManago
 from processor.clock import boottime
-from processor.deliver import Limits
 from processor.enrich import Enricher
+from processor.journal_watch import JournalReplaced
 from processor.lease import LeaseLost
+from processor.ledger import Torn
 from processor.partition_count import PartitionsChanged, check_partition_count
 from processor.parts import Parts, WrongKey
 from processor.record import Fenced
 from processor.rules import RuleSettings
 from processor.session import Session
+from processor.way import Limits
 from runtime.health import Health, HealthServer
 from runtime.kafka import admin_config, consumer_config, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings, SettingsError, load_settings
-from schemas.codec import make_codec
+from schemas.codec import RegistryUnavailable, make_codec
 from schemas.topics import TopicProblem, Topics, ensure_topics
 
 log = get_logger(__name__)
@@ -67,39 +69,58 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
     """Join the group again and again until told to stop: a lost lease or a fenced producer ends only a session."""
     topics = Topics(settings.topic_prefix)
     admin = AdminClient(admin_config(settings))
-    count = wait_for_topics(admin, topics, settings, stop, health)
-    if count is None:
-        return 0
     pacer = Pacer(0.0)
     clients = _Clients(settings, pacer, metrics)
-    clients.greet(stop)
-    pacer.set_rate(0.0)
     try:
+        if wait_for_topics(admin, topics, settings, stop, health) is not None:
+            clients.greet(stop)
+        pacer.set_rate(0.0)
         while not stop.is_set():
-            consumer, loader = _consumers(settings)
-            session: Session | None = None
             try:
-                check_partition_count(loader, topics, clients.codec, count)
-                parts = _parts(settings, topics, count, admin, consumer, loader, clients, health, metrics)
-                session = Session(parts, until_caught_up, verified=True)
-                session.run(stop.is_set)
+                count = wait_for_topics(admin, topics, settings, stop, health)
+                if count is not None:
+                    _join(settings, topics, count, admin, clients, until_caught_up, stop, health, metrics)
                 return 0
-            except (LeaseLost, Fenced) as error:
+            except (LeaseLost, Fenced, JournalReplaced, Torn) as error:
                 log.warning("giving up all partitions and joining anew", why=str(error))
+            except RegistryUnavailable as error:
+                log.warning("schema registry away: waiting for it", error=str(error))
+                stop.wait(2.0)
             except KafkaException as error:
                 log.warning("Kafka can't go on; joining anew", error=str(error))
                 stop.wait(2.0)
-            finally:
-                if session is not None:
-                    session.leave()
-                consumer.close()
-                loader.close()
-                if session is not None:
-                    session.close()
         return 0
     finally:
         pacer.close()
         clients.close()
+
+
+def _join(
+    settings: Settings,
+    topics: Topics,
+    count: int,
+    admin: AdminClient,
+    clients: "_Clients",
+    until_caught_up: bool,
+    stop: Event,
+    health: Health,
+    metrics: Metrics,
+) -> None:
+    """Be a member once: until told to stop, caught up, or thrown out."""
+    consumer, loader = _consumers(settings)
+    session: Session | None = None
+    try:
+        check_partition_count(loader, topics, clients.codec, count)
+        parts = _parts(settings, topics, count, admin, consumer, loader, clients, health, metrics)
+        session = Session(parts, until_caught_up)
+        session.run(stop.is_set)
+    finally:
+        if session is not None:
+            session.leave()
+        consumer.close()
+        loader.close()
+        if session is not None:
+            session.close()
 
 
 class _Clients:
@@ -236,6 +257,7 @@ def _parts(
             settings.max_attempts,
             settings.create_timeout_seconds,
             settings.settle_seconds,
+            intent_seconds=min(10.0, settings.session_timeout_ms / 2000),
         ),
         lease_seconds=settings.session_timeout_ms / 2000,
         dead_letter_limit=settings.max_consecutive_dead_letters,
@@ -243,7 +265,6 @@ def _parts(
         poll_interval_seconds=settings.poll_interval_seconds,
         partitions=count,
         cooperative=cooperative,
-        check_partitions=lambda: None,
         clock=boottime,
         metrics=metrics,
         health=health,

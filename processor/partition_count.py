@@ -35,7 +35,12 @@ def check_partition_count(reader: Consumer, topics: Topics, codec: Codec, count:
     """Raise PartitionsChanged when the journal has another count than when it was first written."""
     cursor = read_cursor(reader, topics, codec)
     if cursor is not None and cursor.journal_partitions != count:
-        raise PartitionsChanged(
-            f"{topics.journal} has {count} partitions and had {cursor.journal_partitions}: orders would be looked up in"
-            " the wrong place. Move to a new TOPIC_PREFIX: the look at SALESmanago keeps purchases from being doubled"
-        )
+        raise PartitionsChanged(moved_away(topics.journal, count, cursor.journal_partitions))
+
+
+def moved_away(topic: str, count: int, before: int) -> str:
+    """Return the sentence that says what is wrong, and what to do."""
+    return (
+        f"{topic} has {count} partitions and had {before}: orders would be looked up in the wrong place. Move to a new"
+        " TOPIC_PREFIX: the look at SALESmanago keeps purchases from being doubled"
+    )

@@ -7,9 +7,9 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from clients import Pacer, SalesManago
-from processor.deliver import Limits
 from processor.enrich import Enricher
 from processor.rules import RuleSettings
+from processor.way import Limits
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.codec import Codec
@@ -44,7 +44,6 @@ class Parts:
     poll_interval_seconds: float
     partitions: int
     cooperative: bool
-    check_partitions: Callable[[], None]
     clock: Callable[[], float]
     metrics: Metrics
     health: Health

@@ -4,6 +4,7 @@ Every transaction carries the offset of each partition it writes for, moved or n
 generation only when offsets are sent, and rows alone would slip through from a member long replaced.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,9 +13,9 @@ from datetime import UTC, datetime
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from processor.assignment import Partition
-from processor.deliver import Ending
 from processor.jobs import Job, Raw
 from processor.rules import BY_SHOPS_CHOICE
+from processor.way import Ending
 from runtime.logging import get_logger
 from schemas.codec import Codec
 from schemas.records import DeadLetter, Delivery, Outcome
@@ -78,9 +79,13 @@ class Record:
         1. begin; 2. rows and intents; 3. dead letters; 4. offsets with the group's metadata; 5. commit.
         Called on the poll thread, with no poll between 4 and 5.
         """
+        now = int(time.time())
         offsets = [
             TopicPartition(
-                self._topics.journal, number, position, replace(partition.progress, dead_streak=dead_streak).encode()
+                self._topics.journal,
+                number,
+                position,
+                replace(partition.progress, dead_streak=dead_streak, at=now).encode(),
             )
             for number, partition in sorted(partitions.items())
             if number in batch.touched and (position := partition.tracker.committable) is not None

@@ -13,6 +13,8 @@ class Metrics:
     orders: Counter = field(init=False)
     dead_letters: Counter = field(init=False)
     oldest_unfinished: Gauge = field(init=False)
+    parked: Gauge = field(init=False)
+    gaps: Counter = field(init=False)
     paused: Gauge = field(init=False)
     baselinker_requests: Counter = field(init=False)
     salesmanago_requests: Counter = field(init=False)
@@ -46,6 +48,22 @@ class Metrics:
             Gauge(
                 "bl2sm_oldest_unfinished_seconds",
                 "Age of the oldest entry without an outcome; high = something is stuck",
+                registry=where,
+            ),
+        )
+        make(
+            "parked",
+            Gauge(
+                "bl2sm_parked_orders",
+                "Orders that wait for another try; many = SALESmanago fails or refuses",
+                registry=where,
+            ),
+        )
+        make(
+            "gaps",
+            Counter(
+                "bl2sm_journal_gaps",
+                "Times that entries had expired before they were read; any = the processors were away for too long",
                 registry=where,
             ),
         )

@@ -4,7 +4,6 @@ import pytest
 
 from clients import Contact, ContactCard, ExtEvent, RetriableError
 from processor.deaths import HOLD_SECONDS, Death, Deaths
-from processor.deliver import Ending
 from processor.gate import STORM, Gate
 from processor.jobs import Entry, Job, Jobs, Raw, Step
 from processor.lanes import Lanes
@@ -12,6 +11,7 @@ from processor.lease import Lease, LeaseLost
 from processor.look import Ask, Seen, look
 from processor.record import final_row, intent_row
 from processor.rules import Send
+from processor.way import Ending
 from schemas.progress import Progress, read_progress
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 
@@ -89,13 +89,34 @@ def test_a_loop_that_stood_still_loses_the_right_to_write_for_good() -> None:
 
 def test_a_storm_of_failures_lets_one_call_at_a_time_through_and_counts_no_attempt() -> None:
     gate = Gate("API")
-    assert all(gate.failed(0.0, "down") for _ in range(STORM - 1))
-    assert not gate.failed(0.0, "down")
+    for _ in range(30):
+        gate.succeeded()
+    counted = [gate.failed(0.0, "down") for _ in range(STORM)]
+    assert counted[0]
+    assert not counted[-1]
     assert not gate.admits(0.5, 0)
     assert gate.admits(1.5, 0)
     assert not gate.admits(1.5, 1)
     gate.succeeded()
     assert gate.admits(1.5, 40)
+
+
+def test_while_half_of_all_calls_fail_no_attempt_is_counted_against_an_order() -> None:
+    gate = Gate("API")
+    counted = 0
+    for turn in range(200):
+        if turn % 2:
+            gate.succeeded()
+        else:
+            counted += gate.failed(0.0, "down")
+    assert counted == 0
+
+
+def test_one_failure_among_many_successes_counts() -> None:
+    gate = Gate("API")
+    for _ in range(20):
+        gate.succeeded()
+    assert gate.failed(0.0, "down")
 
 
 def test_a_stopped_gate_opens_by_a_probe_only() -> None:

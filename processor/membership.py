@@ -1,0 +1,166 @@
+"""The group's callbacks: partitions come (paused, until their ledger is there), and go with all that is held of them.
+
+Revoked: what was not sent is dropped, calls under way are waited for up to one shared deadline, what has an outcome is
+committed. Lost: nothing is committed.
+"""
+
+from collections.abc import Callable
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from clients.pacing import processor_share
+from processor.assignment import Assignment, Partition
+from processor.consume import Intake
+from processor.deliver import Deliver
+from processor.holdings import Holdings
+from processor.jobs import WRITES_EVENT, Step
+from processor.journal_watch import JournalWatch
+from processor.lease import Lease
+from processor.parts import Parts
+from processor.stops import Stops
+from runtime.logging import get_logger
+
+AFTER_TIMEOUT_SECONDS = 5.0
+
+log = get_logger(__name__)
+
+
+class Membership:
+    """`write` commits the batch, and says whether Kafka took it."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        holdings: Holdings,
+        assignment: Assignment,
+        intake: Intake,
+        deliver: Deliver,
+        stops: Stops,
+        lease: Lease,
+        watch: JournalWatch,
+        write: Callable[[], bool],
+    ) -> None:
+        self._parts, self._holdings, self._assignment, self._intake = parts, holdings, assignment, intake
+        self._deliver, self._stops, self._lease, self._watch, self._write = deliver, stops, lease, watch, write
+        self._owned: set[int] = set()
+        self._assigned = False
+        self._over = False
+        self.trouble: Exception | None = None  # found in a callback, for the loop to raise
+
+    def join(self) -> None:
+        """Subscribe; from now on the callbacks run inside the consumer's poll."""
+        self._parts.consumer.subscribe(
+            [self._parts.topics.journal], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def leave(self) -> None:
+        """Do nothing any more when the group calls."""
+        self._over = True
+
+    @property
+    def settled(self) -> bool:
+        """Whether the group has given its word, and all that was given is being worked on."""
+        return self._assigned and not self._assignment.loading
+
+    def step(self) -> None:
+        """Load ledgers on, and begin with partitions that are ready."""
+        if self._assignment.loading:
+            for partition in self._assignment.step():
+                self._begin(partition)
+        self._parts.health.set_ready("assignment", self.settled, "partitions are being loaded")
+
+    def finish(self, numbers: set[int]) -> None:
+        """Drop what was not sent, wait for calls under way, commit what has an outcome."""
+        deadline = self._parts.clock() + self._parts.limits.create_timeout_seconds + AFTER_TIMEOUT_SECONDS
+        jobs, batch = self._holdings.jobs, self._holdings.batch
+        calling = [job for job in jobs if job.partition in numbers and job.in_call]
+        for number in numbers:
+            self._intake.drop(number)
+        idle = [job for job in jobs if job.partition in numbers and not job.in_call]
+        for job in idle:
+            job.abandoned = True
+        self._deliver.abandon(idle)
+        batch.intents = [job for job in batch.intents if not job.abandoned]
+        while self._parts.clock() < deadline and any(job.in_call for job in calling):
+            self._lease.turn()
+            self._deliver.collect(0.05)
+            for job in calling:
+                if not job.in_call and job.step not in WRITES_EVENT | {Step.DONE}:
+                    job.abandoned = True
+        self._holdings.deaths.drop(numbers)
+        for _ in range(3):
+            if not self._holdings.batch or self._write():
+                break
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = {partition.partition for partition in partitions}
+        log.info("partitions assigned", partitions=sorted(numbers))
+        if self._parts.cooperative:
+            consumer.incremental_assign(partitions)
+        else:
+            consumer.assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+        self._assigned = True
+        try:
+            self._watch.check(numbers)
+        except Exception as error:
+            self.trouble = error
+            return
+        self._owned |= numbers
+        self._assignment.begin(numbers)
+        self._share()
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._over:
+            return
+        numbers = {partition.partition for partition in partitions}
+        log.info("partitions revoked", partitions=sorted(numbers))
+        self.finish(numbers)
+        self._give_up(consumer, partitions, numbers)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._over:
+            return
+        numbers = {partition.partition for partition in partitions}
+        log.warning("partitions lost: nothing of theirs is committed", partitions=sorted(numbers))
+        self._give_up(consumer, partitions, numbers)
+
+    def _give_up(self, consumer: Consumer, partitions: list[TopicPartition], numbers: set[int]) -> None:
+        self._owned -= numbers
+        for number in numbers:
+            self._intake.drop(number)
+        self._deliver.abandon(self._holdings.drop(numbers))
+        self._stops.dropped()
+        self._assignment.drop(numbers)
+        self._share()
+        if self._parts.cooperative:
+            consumer.incremental_unassign(partitions)
+        else:
+            consumer.unassign()
+
+    def _begin(self, partition: Partition) -> None:
+        number, deaths = partition.number, self._holdings.deaths
+        here = TopicPartition(self._parts.topics.journal, number, partition.tracker.committable or 0)
+        try:
+            self._parts.consumer.seek(here)
+        except KafkaException:  # not fetching yet: its start is set when it does
+            self._assignment.begin({number})
+            return
+        self._watch.expect(partition.topic_id)
+        self._holdings.partitions[number] = partition
+        if partition.must_tell:
+            self._holdings.batch.touched.add(number)
+            self._parts.metrics.gaps.inc()
+        # one short of the limit: the next dead letter is held, so a restart loop drains nothing, and a delivery goes on
+        before = min(partition.progress.dead_streak, self._parts.dead_letter_limit - 1)
+        deaths.streak = max(deaths.streak, before)
+        self._intake.open(number, partition.progress.replay_until)
+        self._parts.consumer.resume([here])
+        log.info("partition ready", partition=number, offset=here.offset, ledger_rows=self._assignment.rows(number))
+
+    def _share(self) -> None:
+        parts = self._parts
+        parts.pacer.set_rate(
+            processor_share(parts.budget, parts.poll_interval_seconds, len(self._owned), parts.partitions)
+        )

@@ -1,0 +1,206 @@
+"""What pauses the program, and the probe that lets it go on (design §3, promise 6).
+
+A wrong key, or dead letters in a row: nothing is sent and nothing dead-lettered, the membership is kept, and once a
+minute one call is tried. With `--until-caught-up` the program ends instead and says what to mend.
+"""
+
+import time
+from collections.abc import Callable
+
+from clients import FatalError
+from processor.deaths import Death
+from processor.decode import Undecodable
+from processor.deliver import Deliver
+from processor.gate import Gate
+from processor.holdings import Holdings
+from processor.jobs import Entry, Job, Raw
+from processor.outcomes import Outcomes
+from processor.parts import Parts, WrongKey
+from processor.read import Read
+from processor.way import Ending
+from runtime.logging import get_logger
+from schemas.codec import RegistryUnavailable
+from schemas.records import Outcome
+
+PROBE_SECONDS = 60.0
+ALARM_SECONDS = 600.0
+REPORT_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+
+class Stops:
+    """Called at every turn. `again` reads a held order anew, `admit` takes in a message that could not be read."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        holdings: Holdings,
+        outcomes: Outcomes,
+        read: Read,
+        deliver: Deliver,
+        until_caught_up: bool,
+        again: Callable[[Job], None],
+        decode: Callable[[Raw], Entry | Undecodable],
+        admit: Callable[[Entry], None],
+    ) -> None:
+        self._parts, self._holdings, self._outcomes = parts, holdings, outcomes
+        self._read, self._deliver, self._until_caught_up = read, deliver, until_caught_up
+        self._again, self._decode, self._admit = again, decode, admit
+        self._probe_job: Job | None = None
+        self._next_probe = 0.0
+        self._next_report = 0.0
+        self._next_alarm = 0.0
+
+    def ended(self, job: Job, ending: Ending) -> None:
+        """A job has an outcome: a death is held for a while, anything else may show that the way is open."""
+        if ending.outcome is Outcome.DEAD:
+            raws = tuple(entry.raw for entry in job.entries)
+            self._holdings.deaths.add(Death(raws, job, ending.reason, ending.error, job.attempts, self._parts.clock()))
+            if self._probe_job is job:
+                self._probe_job = self._deliver.only = None
+            return
+        if ending.outcome is Outcome.DELIVERED or self._probe_job is job:
+            self._way_is_open()
+        self._outcomes.conclude(job, ending)
+
+    def unreadable(self, found: Undecodable) -> None:
+        """A message that can't be read: held like any other death."""
+        self._holdings.deaths.add(Death((found.raw,), None, found.reason, found.error, 0, self._parts.clock()))
+
+    def dropped(self) -> None:
+        """Partitions were given up."""
+        if self._probe_job is not None and self._probe_job.abandoned:
+            self._probe_job = self._deliver.only = None
+
+    def mind(self) -> None:
+        """Let single deaths go, watch gates and storms, probe, report. WrongKey ends the program."""
+        now, deaths = self._parts.clock(), self._holdings.deaths
+        held_jobs = sum(death.job is not None for death in deaths.held)
+        for death in deaths.due(now, self._until_caught_up and len(self._holdings.jobs) == held_jobs):
+            self._outcomes.bury(death)
+        for gate in (self._deliver.gate, self._read.gate):
+            if gate.stopped is not None:
+                if self._until_caught_up:
+                    raise WrongKey(f"{gate.name}: {gate.stopped}")
+                if gate.probe_due(now):
+                    gate.probing(now)
+                    self._probe(gate)
+        self._deliver.halted = deaths.storm
+        if deaths.storm:
+            if self._until_caught_up:
+                raise WrongKey(self._storm_sentence())
+            self._weather(now)
+        if now >= self._next_report:
+            self._next_report = now + REPORT_SECONDS
+            self._report(now)
+
+    def _probe(self, gate: Gate) -> None:
+        def done(error: BaseException | None) -> None:
+            if error is None:
+                log.info("the API answers again: going on", api=gate.name)
+                gate.mended()
+            elif isinstance(error, FatalError):
+                log.error("paused", api=gate.name, why=str(error))
+
+        if gate is self._deliver.gate:
+            self._deliver.probe(done)
+        elif not self._read.busy:
+            self._read.probe(self._parts.greet_baselinker, done)
+
+    # ---- a storm of dead letters
+
+    def _weather(self, now: float) -> None:
+        if now < self._next_probe or self._probe_job is not None:
+            return
+        self._next_probe = now + PROBE_SECONDS
+        deaths = self._holdings.deaths
+        log.error(
+            "paused: too many dead letters in a row; one is tried again each minute. Mend the cause, or raise"
+            " MAX_CONSECUTIVE_DEAD_LETTERS",
+            streak=deaths.streak,
+            held=len(deaths.held),
+            reasons=sorted({death.reason for death in deaths.held}),
+        )
+        if any(death.job is None and self._readable(death) for death in deaths.held[:3]):
+            self._way_is_open()
+            return
+        death = next((held for held in deaths.held if held.job is not None), None)
+        if death is not None and death.job is not None:
+            deaths.held.remove(death)
+            self._probe_job = self._deliver.only = death.job
+            death.job.attempts = death.job.failures = 0
+            self._again(death.job)
+
+    def _way_is_open(self) -> None:
+        deaths = self._holdings.deaths
+        if deaths.storm:
+            log.info("the way is open again: what was held is tried anew", held=len(deaths.held))
+            for death in deaths.pop_all():
+                self._retry(death)
+        else:
+            for death in deaths.delivered():
+                self._outcomes.bury(death)
+        self._probe_job = self._deliver.only = None
+
+    def _retry(self, death: Death) -> None:
+        if death.job is not None:
+            death.job.attempts = death.job.failures = 0
+            self._again(death.job)
+            return
+        found = self._read_again(death)
+        if isinstance(found, Entry):
+            self._admit(found)
+        else:
+            self._outcomes.bury(death)
+
+    def _readable(self, death: Death) -> bool:
+        return isinstance(self._read_again(death), Entry)
+
+    def _read_again(self, death: Death) -> Entry | Undecodable | None:
+        try:
+            return self._decode(death.raws[0])
+        except RegistryUnavailable:
+            return None
+
+    def _storm_sentence(self) -> str:
+        deaths = self._holdings.deaths
+        last = deaths.held[-1] if deaths.held else None
+        return (
+            f"{deaths.streak + len(deaths.held)} dead letters in a row"
+            f" (last: {last.reason if last else 'recorded before'}: {last.error if last else ''});"
+            " nothing more is dead-lettered. Mend the cause and start again, or raise MAX_CONSECUTIVE_DEAD_LETTERS"
+        )
+
+    # ---- what the outside sees
+
+    def _report(self, now: float) -> None:
+        health, metrics, deaths = self._parts.health, self._parts.metrics, self._holdings.deaths
+        for gate in (self._deliver.gate, self._read.gate):
+            health.set_ready(gate.name, gate.stopped is None, gate.stopped or "")
+        health.set_ready("dead letters", not deaths.storm, "too many dead letters in a row")
+        stopped = self._deliver.gate.stopped or self._read.gate.stopped
+        metrics.paused.set(1 if stopped or deaths.storm else 0)
+        metrics.parked.set(self._deliver.parked)
+        wall = time.time()
+        written = [entry.raw.written_at for job in self._holdings.jobs for entry in job.entries[:1]]
+        age = max(0.0, wall - min(written)) if written else 0.0
+        metrics.oldest_unfinished.set(age)
+        if age > ALARM_SECONDS and now >= self._next_alarm:
+            self._next_alarm = now + PROBE_SECONDS
+            self._alarm(age)
+
+    def _alarm(self, age: float) -> None:
+        oldest = min(self._holdings.jobs, key=lambda job: job.entries[0].raw.written_at)
+        log.error(
+            "an entry waits for long",
+            seconds=round(age),
+            order_id=oldest.order_id,
+            partition=oldest.partition,
+            offset=oldest.entries[0].raw.offset,
+            step=oldest.step.name.lower(),
+            attempt=oldest.attempts,
+            parked=self._deliver.parked,
+            baselinker=self._read.gate.why or "fine",
+            salesmanago=self._deliver.gate.why or "fine",
+        )
