@@ -115,8 +115,10 @@ def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, Mapping) or "status" not in body:
-        if answer.status == 429:
-            return BackpressureError("too many requests (HTTP 429)", api=API, retry_at=_retry_after(answer, now))
+        if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
+            return BackpressureError(
+                f"BaseLinker asks to wait (HTTP {answer.status})", api=API, retry_at=_retry_after(answer, now)
+            )
         return RetriableError(
             f"the answer is not BaseLinker's JSON (HTTP {answer.status}); if it stays so, check BASELINKER_API_URL",
             api=API,

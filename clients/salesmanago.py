@@ -158,9 +158,12 @@ def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
         body = json.loads(answer.content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         body = None
-    if answer.status == 429:
+    if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
         return BackpressureError(
-            "too many requests (HTTP 429)", api=API, retry_at=_retry_after(answer, now), may_have_applied=True
+            f"SALESmanago asks to wait (HTTP {answer.status})",
+            api=API,
+            retry_at=_retry_after(answer, now),
+            may_have_applied=True,
         )
     if not isinstance(body, Mapping) or "success" not in body:
         if isinstance(body, Mapping) and answer.status in {401, 403}:

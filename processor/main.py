@@ -15,10 +15,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from clients import BaseLinker, Http, Pacer, SalesManago
+from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, SalesManago
 from processor.clock import boottime
 from processor.enrich import Enricher
-from processor.journal_watch import JournalReplaced
 from processor.lease import LeaseLost
 from processor.ledger import Torn
 from processor.partition_count import PartitionsChanged, check_partition_count
@@ -26,6 +25,7 @@ from processor.parts import Parts, WrongKey
 from processor.record import Fenced
 from processor.rules import RuleSettings
 from processor.session import Session
+from processor.topic_watch import TopicReplaced
 from processor.way import Limits
 from runtime.health import Health, HealthServer
 from runtime.kafka import admin_config, consumer_config, transactional_producer_config
@@ -74,14 +74,13 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
     try:
         if wait_for_topics(admin, topics, settings, stop, health) is not None:
             clients.greet(stop)
-        pacer.set_rate(0.0)
         while not stop.is_set():
             try:
                 count = wait_for_topics(admin, topics, settings, stop, health)
                 if count is not None:
                     _join(settings, topics, count, admin, clients, until_caught_up, stop, health, metrics)
                 return 0
-            except (LeaseLost, Fenced, JournalReplaced, Torn) as error:
+            except (LeaseLost, Fenced, TopicReplaced, Torn) as error:
                 log.warning("giving up all partitions and joining anew", why=str(error))
             except RegistryUnavailable as error:
                 log.warning("schema registry away: waiting for it", error=str(error))
@@ -127,7 +126,6 @@ class _Clients:
     """Both APIs and the codec, kept over sessions."""
 
     def __init__(self, settings: Settings, pacer: Pacer, metrics: Metrics) -> None:
-        self._settings = settings
         self._http_bl = Http("BaseLinker", 30.0, 4)
         self._http_sm = Http("SALESmanago", settings.create_timeout_seconds, settings.delivery_threads)
         self.pacer = pacer
@@ -148,6 +146,7 @@ class _Clients:
             counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
         )
         self.rules = rule_settings(settings)
+        self.token_verified = Event()
         self._base = base
         self.codec = make_codec(Topics(settings.topic_prefix), settings.schema_registry)
 
@@ -156,10 +155,12 @@ class _Clients:
         return Enricher(self._base, self.rules, boottime)
 
     def greet(self, stop: Event) -> None:
-        """Ask both APIs who we are: WrongKey when one refuses; what does not answer is asked again."""
-        self.pacer.set_rate(60.0)
-        for name, ask in (("SALESmanago", self.sales.users), ("BaseLinker", self._base.order_sources)):
-            _greet(name, ask, stop)
+        """Ask SALESmanago who we are: WrongKey when it refuses; what does not answer is asked again.
+
+        BaseLinker is asked once partitions are owned, for only then there is a share of its requests: a crash loop
+        must not cost more than its share either.
+        """
+        _greet("SALESmanago", self.sales.users, stop)
 
     def close(self) -> None:
         """Close the pools."""
@@ -168,8 +169,6 @@ class _Clients:
 
 
 def _greet(name: str, ask: Callable[[], object], stop: Event) -> None:
-    from clients import ApiError, BackpressureError, FatalError, PacerClosed  # noqa: PLC0415 - used here alone
-
     pause = 1.0
     while not stop.is_set():
         try:
@@ -177,8 +176,6 @@ def _greet(name: str, ask: Callable[[], object], stop: Event) -> None:
             return
         except FatalError as error:
             raise WrongKey(str(error)) from None
-        except PacerClosed:
-            return
         except ApiError as error:
             log.warning("does not answer yet; asking again", api=name, error=str(error))
             until = error.retry_at if isinstance(error, BackpressureError) else None
@@ -249,6 +246,7 @@ def _parts(
         sales=clients.sales,
         enricher=enricher,
         greet_baselinker=enricher.greet,
+        token_verified=clients.token_verified,
         pacer=clients.pacer,
         rules=clients.rules,
         secret=settings.salesmanago_api_secret.get_secret_value().encode(),

@@ -13,12 +13,13 @@ from processor.assignment import Assignment, Partition
 from processor.consume import Intake
 from processor.deliver import Deliver
 from processor.holdings import Holdings
-from processor.jobs import WRITES_EVENT, Step
-from processor.journal_watch import JournalWatch
+from processor.jobs import Job, Step
 from processor.lease import Lease
 from processor.parts import Parts
 from processor.stops import Stops
+from processor.topic_watch import TopicWatch
 from runtime.logging import get_logger
+from schemas.records import Delivery
 
 AFTER_TIMEOUT_SECONDS = 5.0
 
@@ -37,11 +38,13 @@ class Membership:
         deliver: Deliver,
         stops: Stops,
         lease: Lease,
-        watch: JournalWatch,
+        watch: TopicWatch,
+        encode: Callable[[Delivery | None], bytes | None],
         write: Callable[[], bool],
     ) -> None:
         self._parts, self._holdings, self._assignment, self._intake = parts, holdings, assignment, intake
-        self._deliver, self._stops, self._lease, self._watch, self._write = deliver, stops, lease, watch, write
+        self._deliver, self._stops, self._lease, self._watch = deliver, stops, lease, watch
+        self._encode, self._write = encode, write
         self._owned: set[int] = set()
         self._assigned = False
         self._over = False
@@ -72,25 +75,32 @@ class Membership:
     def finish(self, numbers: set[int]) -> None:
         """Drop what was not sent, wait for calls under way, commit what has an outcome."""
         deadline = self._parts.clock() + self._parts.limits.create_timeout_seconds + AFTER_TIMEOUT_SECONDS
-        jobs, batch = self._holdings.jobs, self._holdings.batch
-        calling = [job for job in jobs if job.partition in numbers and job.in_call]
+        mine = [job for job in self._holdings.jobs if job.partition in numbers]
         for number in numbers:
             self._intake.drop(number)
-        idle = [job for job in jobs if job.partition in numbers and not job.in_call]
-        for job in idle:
-            job.abandoned = True
-        self._deliver.abandon(idle)
-        batch.intents = [job for job in batch.intents if not job.abandoned]
-        while self._parts.clock() < deadline and any(job.in_call for job in calling):
+        self._drop_unsent([job for job in mine if not job.in_call])
+        while self._parts.clock() < deadline and any(job.in_call for job in mine):
             self._lease.turn()
             self._deliver.collect(0.05)
-            for job in calling:
-                if not job.in_call and job.step not in WRITES_EVENT | {Step.DONE}:
-                    job.abandoned = True
+        self._drop_unsent([job for job in mine if not job.in_call and not job.abandoned and job.step is not Step.DONE])
         self._holdings.deaths.drop(numbers)
         for _ in range(3):
             if not self._holdings.batch or self._write():
                 break
+
+    def _drop_unsent(self, jobs: list[Job]) -> None:
+        """Their entries come again, to the next owner. Where an intent was written but nothing on it, it is taken back.
+
+        The order's row becomes what it was, so that nobody has to wait for a create that never was.
+        """
+        batch = self._holdings.batch
+        for job in jobs:
+            job.abandoned = True
+            if job.intended_at is not None and not job.uncertain and job.settle_until == 0:
+                batch.rows[job.order_id] = (job.partition, self._encode(job.row))
+                batch.touched.add(job.partition)
+        self._deliver.abandon(jobs)
+        batch.intents = [job for job in batch.intents if not job.abandoned]
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions}
@@ -147,7 +157,7 @@ class Membership:
         except KafkaException:  # not fetching yet: its start is set when it does
             self._assignment.begin({number})
             return
-        self._watch.expect(partition.topic_id)
+        self._watch.expect(self._parts.topics.journal, partition.topic_id)
         self._holdings.partitions[number] = partition
         if partition.must_tell:
             self._holdings.batch.touched.add(number)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
@@ -34,6 +35,7 @@ class Parts:
     sales: SalesManago
     enricher: Enricher
     greet_baselinker: Callable[[], object]
+    token_verified: Event
     pacer: Pacer
     rules: RuleSettings
     secret: bytes

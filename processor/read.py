@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 
-from clients import BackpressureError, FatalError, RejectedError
+from clients import ApiError, BackpressureError, FatalError, PacerClosed, RejectedError
 from processor.enrich import Enricher
 from processor.gate import Gate
 from processor.jobs import Job, Jobs, Step
@@ -29,9 +30,10 @@ class Read:
         clock: Callable[[], float],
         decide: Callable[[Job, Enriched], None],
         reject: Callable[[Job, Exception], None],
+        verified: Event,
     ) -> None:
         self._enricher, self.gate, self._jobs, self._clock = enricher, gate, jobs, clock
-        self._decide, self._reject = decide, reject
+        self._decide, self._reject, self._verified = decide, reject, verified
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="read")
         self._reading: tuple[Future[dict[int, Enriched]], list[Job]] | None = None
         self._probe: tuple[Future[object], Callable[[BaseException | None], None]] | None = None
@@ -71,6 +73,18 @@ class Read:
             batch,
         )
 
+    def greet(self) -> None:
+        """Find out whether the token is accepted, unless that is known or a request is under way."""
+        if not self._verified.is_set() and not self.busy and self.gate.admits(self._clock(), 0):
+            self.probe(self._enricher.greet, self._greeted)
+
+    def _greeted(self, error: BaseException | None) -> None:
+        if error is None:
+            self._verified.set()
+            self.gate.succeeded()
+        elif not isinstance(error, PacerClosed):
+            self._failed([], error)
+
     def probe(self, call: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
         """Run one call on the reading thread; `done` is called on the main thread."""
         self._probe = self._pool.submit(call), done
@@ -92,6 +106,7 @@ class Read:
         error = future.exception()
         if error is None:
             self.gate.succeeded()
+            self._verified.set()
             found = future.result()
             for job in batch:
                 self._alone.discard(job.order_id)
@@ -108,11 +123,11 @@ class Read:
         elif isinstance(error, BackpressureError):
             at = error.retry_at
             self.gate.pushed_back(now, max(0.0, at.timestamp() - time.time()) if at else None, str(error))
-        elif isinstance(error, RejectedError) and len(batch) == 1:
-            self._alone.discard(batch[0].order_id)
-            self._reject(batch[0], error)
-            return
-        elif isinstance(error, RejectedError):
+        elif isinstance(error, Exception) and (isinstance(error, RejectedError) or not isinstance(error, ApiError)):
+            if len(batch) == 1:
+                self._alone.discard(batch[0].order_id)
+                self._reject(batch[0], error)
+                return
             self._alone |= {job.order_id for job in batch}
         else:
             self.gate.pushed_back(now, None, str(error))

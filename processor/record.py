@@ -38,7 +38,7 @@ class Fenced(Exception):
 class Batch:
     """What the next transaction will hold."""
 
-    rows: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # order id → partition, encoded row
+    rows: dict[int, tuple[int, bytes | None]] = field(default_factory=dict)  # order id → partition, encoded row
     intents: list[Job] = field(default_factory=list)
     dead: list[tuple[Raw, DeadLetter]] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)

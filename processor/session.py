@@ -17,9 +17,8 @@ from processor.fingerprint import fingerprint
 from processor.gate import Gate
 from processor.holdings import Holdings
 from processor.jobs import Entry, Job, Raw, Step
-from processor.journal_watch import JournalWatch
-from processor.lease import Lease
-from processor.ledger import Ledger
+from processor.lease import Lease, LeaseLost
+from processor.ledger import Ledger, Torn
 from processor.membership import Membership
 from processor.outcomes import Outcomes
 from processor.parts import Parts
@@ -27,6 +26,7 @@ from processor.read import Read
 from processor.record import Batch, Fenced, NotCommitted, Record, intent_row
 from processor.rules import Enriched, Send, Skip, decide
 from processor.stops import Stops
+from processor.topic_watch import TopicWatch
 from processor.way import Ending
 from runtime.logging import get_logger
 from schemas.codec import DecodeError, RegistryUnavailable
@@ -39,6 +39,10 @@ MOST_ABORTS = 20
 BUSY_POLL, WORK_POLL, IDLE_POLL, REPLY_WAIT = 0.0, 0.02, 0.1, 0.01
 
 log = get_logger(__name__)
+
+
+class Undecidable(Exception):
+    """The rules can't be applied to this order; the text names the error's class only, never the order's data."""
 
 
 class Session:
@@ -55,9 +59,11 @@ class Session:
         self._lease = Lease(parts.lease_seconds, self._clock)
         self._ledger = Ledger(parts.codec)
         self._intake = Intake(parts.consumer, parts.codec, parts.topics.journal)
-        self._watch = JournalWatch(parts.admin, parts.topics.journal, parts.partitions, self._clock)
+        self._watch = TopicWatch(parts.admin, parts.topics, parts.partitions, self._clock)
         self._record = Record(parts.make_producer, parts.consumer, parts.codec, parts.topics, parts.group_id)
-        self._read = Read(parts.enricher, Gate("BaseLinker"), held.jobs, self._clock, self._decide, self._refused)
+        self._read = Read(
+            parts.enricher, Gate("BaseLinker"), held.jobs, self._clock, self._judge, self._refused, parts.token_verified
+        )
         self._deliver = Deliver(parts.sales, Gate("SALESmanago"), self._lease, parts.limits, self._clock, self._ended)
         self._outcomes = Outcomes(held, self._ledger, self._record, parts.topics.journal, parts.metrics, self._open)
         self._stops = Stops(
@@ -81,6 +87,7 @@ class Session:
             self._stops,
             self._lease,
             self._watch,
+            self._encoded,
             self._write,
         )
 
@@ -110,6 +117,8 @@ class Session:
         if self._membership.trouble is not None:
             raise self._membership.trouble
         self._membership.step()
+        if self._holdings.partitions:
+            self._read.greet()
 
     def _coalesce(self) -> None:
         held = self._holdings
@@ -153,7 +162,8 @@ class Session:
     def _open(self, order_id: int, partition: int, entries: list[Entry], row: Delivery | None) -> Job:
         job = self._holdings.jobs.open(order_id, partition, entries, row)
         if job.uncertain:  # an intent of somebody else's: its create may still be alive
-            job.settle_until = self._holdings.partitions[partition].assigned_at + self._parts.limits.wait_seconds
+            since = self._holdings.partitions[partition].assigned_at
+            job.settle_until = since + self._parts.limits.takeover_seconds
         return job
 
     def _row(self, entry: Entry) -> Delivery | None:
@@ -179,6 +189,16 @@ class Session:
                 job.join_followers()
                 self._again(job)
         self._read.advance()
+
+    def _judge(self, job: Job, enriched: Enriched) -> None:
+        """Decide; an order that makes the rules fail is a dead letter of its own, not the end of the program."""
+        try:
+            self._decide(job, enriched)
+        except (LeaseLost, Torn):
+            raise
+        except Exception as error:
+            log.exception("the rules failed on an order", order_id=job.order_id)
+            self._ended(job, Ending(Outcome.DEAD, "undecidable", error=Undecidable(type(error).__name__)))
 
     def _decide(self, job: Job, enriched: Enriched) -> None:
         if job.join_followers():  # newer entries came while it was read: read again
@@ -247,14 +267,20 @@ class Session:
             return False
         self._aborts = 0
         for job in batch.intents:
-            self._ledger.put(job.partition, job.order_id, batch.rows[job.order_id][1])
+            written = batch.rows[job.order_id][1]
+            if written is not None:
+                self._ledger.put(job.partition, job.order_id, written)
         self._holdings.batch = Batch()
         self._committed_at = self._clock()
         self._deliver.intended(batch.intents, began)
         return True
 
+    def _encoded(self, row: Delivery | None) -> bytes | None:
+        return self._record.encode(row) if row is not None else None
+
     def _caught_up(self) -> bool:
-        return self._membership.settled and self._holdings.idle and self._intake.at_end()
+        verified = self._parts.token_verified.is_set() or not self._holdings.partitions
+        return self._membership.settled and verified and self._holdings.idle and self._intake.at_end()
 
     # ---- leaving
 

@@ -81,7 +81,7 @@ class Stops:
             self._outcomes.bury(death)
         for gate in (self._deliver.gate, self._read.gate):
             if gate.stopped is not None:
-                if self._until_caught_up:
+                if self._until_caught_up or (gate is self._read.gate and not self._parts.token_verified.is_set()):
                     raise WrongKey(f"{gate.name}: {gate.stopped}")
                 if gate.probe_due(now):
                     gate.probing(now)

@@ -66,6 +66,11 @@ class Limits:
         """From the last instant a create could have been written until its event must be listed."""
         return self.create_timeout_seconds + self.settle_seconds
 
+    @property
+    def takeover_seconds(self) -> float:
+        """The same for a partition that was taken over: an ex-owner that Kafka lost may go on for that long."""
+        return self.intent_seconds + self.wait_seconds
+
 
 def begin(job: Job) -> Next | Ending:
     """The job holds its contact's lane."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from runtime.settings import Settings
+from schemas.topics import LARGEST_DEAD_LETTER
 
 CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queued.", "max.partition", "check.crcs")
 PRODUCER_ONLY = ("linger.", "batch.", "compression.", "queue.buffering", "sticky.", "message.max")
@@ -52,6 +53,7 @@ def transactional_producer_config(settings: Settings, transactional_id: str) -> 
         "linger.ms": 5,
         "compression.type": "zstd",
         **_common(settings, CONSUMER_ONLY),
+        "message.max.bytes": LARGEST_DEAD_LETTER,
         "transactional.id": transactional_id,
         "enable.idempotence": True,
         "acks": "all",

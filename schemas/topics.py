@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
+LARGEST_DEAD_LETTER = 4 * 1024 * 1024
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -66,7 +67,14 @@ def ensure_topics(
         topics.journal: (partitions, {"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS)}),
         topics.cursor: (1, {"cleanup.policy": "compact"}),
         topics.deliveries: (partitions, {"cleanup.policy": "compact"}),
-        topics.dead_letters: (partitions, {"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)}),
+        topics.dead_letters: (
+            partitions,
+            {
+                "cleanup.policy": "compact,delete",
+                "retention.ms": str(90 * DAY_MS),
+                "max.message.bytes": str(LARGEST_DEAD_LETTER),  # the largest message a broker takes, and the headers
+            },
+        ),
     }
     missing = [
         NewTopic(name, num_partitions=count, replication_factor=replication_factor, config=config)
