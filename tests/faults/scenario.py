@@ -1,4 +1,4 @@
-"""One order's way from the journal on, in topics of its own: set up, run, and judged by what arrived and what Kafka keeps.
+"""One order's way from the journal on, in topics of its own: judged by what arrived and by what Kafka keeps.
 
 Many scenarios share one pair of stand-ins: each has its own orders, e-mails and phones, and looks at these alone.
 """
@@ -57,12 +57,14 @@ class Scenario:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     updates: bool = False
     over: dict[str, str] = field(default_factory=dict)
+    with_topics: bool = True
 
     def __post_init__(self) -> None:
         with _counting:
             self.number = self.number or next(_numbers)
         self.prefix = self.prefix or f"t{uuid.uuid4().hex[:12]}"
-        ensure_topics(AdminClient({"bootstrap.servers": self.kafka}), self.topics, PARTITIONS)
+        if self.with_topics:
+            ensure_topics(AdminClient({"bootstrap.servers": self.kafka}), self.topics, PARTITIONS)
 
     @property
     def topics(self) -> Topics:
@@ -113,14 +115,19 @@ class Scenario:
 
     def finish(self, name: str = "heir", module: str = "processor") -> list[str]:
         """Run the program as it is until nothing is left."""
-        process = self.start(name, module, "--until-caught-up")
+        code = self.ended(self.start(name, module, "--until-caught-up"))
+        if code is None:
+            return [f"{name} did not come to an end"]
+        return [] if code == 0 else [f"{name} ended with {code}"]
+
+    def ended(self, process: "subprocess.Popen[bytes]") -> int | None:
+        """Return how a program ended; None when it had to be killed because it did not."""
         try:
-            code = process.wait(UP_TO_SECONDS)
+            return process.wait(UP_TO_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            return [f"{name} did not come to an end"]
-        return [] if code == 0 else [f"{name} ended with {code}"]
+            return None
 
     def tail(self, name: str, lines: int = 12) -> str:
         """Return the end of a log."""

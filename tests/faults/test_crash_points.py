@@ -6,7 +6,6 @@ sample of the points is tried; `CRASH_POINTS=all` tries every one, and `CRASH_WA
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -68,14 +67,9 @@ def killed_at(way: Way, point: str, make: Callable[[], Scenario]) -> Verdict:
     try:
         way.prepare(scenario)
         victim = scenario.start("victim", LAUNCHER, "processor", "--until-caught-up", CRASH_AT=point)
-        try:
-            code = victim.wait(UP_TO_SECONDS)
-        except subprocess.TimeoutExpired:
-            victim.kill()
-            victim.wait()
-            problems.append("the victim came neither to its point nor to its end")
-        if code not in {0, -signal.SIGKILL, None}:
-            problems.append(f"the victim ended with {code}")
+        code = scenario.ended(victim)
+        if code not in {0, -signal.SIGKILL}:
+            problems.append(f"the victim came neither to its point nor to its end: {code}")
         problems += scenario.finish()
         problems += scenario.problems()
     except Exception as error:
