@@ -34,7 +34,14 @@ TRACED = {
     "http11.receive_response_headers.complete": "answered",
 }
 BODY_WRITE = "http11.send_request_body.started"
-HTTP_POINTS = ("before", "unchecked", "unwritten", "written", "answered", "returned")
+HARMLESS = {
+    # of producers
+    "cluster_id", "flush", "poll", "purge", "set_sasl_credentials",
+    # of consumers
+    "assign", "assignment", "committed", "consume", "consumer_group_metadata", "get_watermark_offsets",
+    "incremental_assign", "incremental_unassign", "memberid", "offsets_for_times", "pause", "position", "resume",
+    "seek", "unassign",
+}  # fmt: skip
 
 
 class Seams:
@@ -132,28 +139,18 @@ def seam_kafka(seams: Seams) -> None:
                 seams.point(f"{topic.rpartition('.')[2]} taken")
             return messages
 
-    for target, base, names in (
-        (Producer, producer, WRITES["Producer"]),
-        (Consumer, consumer, WRITES["Consumer"]),
-        (admin, admin, WRITES["AdminClient"]),
-    ):
-        for name in names:
-            setattr(target, name, seams.around(name, getattr(base, name)))
+    for target, base in ((Producer, producer), (Consumer, consumer), (admin, admin)):
+        for name in writes(base):
+            if name not in vars(target) or target is base:
+                setattr(target, name, seams.around(name, getattr(base, name)))
     confluent_kafka.Producer = Producer  # type: ignore[misc]
     confluent_kafka.Consumer = Consumer  # type: ignore[misc]
 
 
-WRITES = {
-    "Producer": (
-        "init_transactions",
-        "begin_transaction",
-        "send_offsets_to_transaction",
-        "commit_transaction",
-        "abort_transaction",
-    ),
-    "Consumer": ("subscribe", "close"),
-    "AdminClient": ("create_topics",),
-}
+def writes(kafka_class: type) -> list[str]:
+    """Return the methods that may change something in Kafka: all but those known to read or to stay in the process."""
+    names = [name for name in dir(kafka_class) if not name.startswith("_") and callable(getattr(kafka_class, name))]
+    return [name for name in names if name not in HARMLESS and not name.startswith(("list_", "describe_"))]
 
 
 def main() -> int:
