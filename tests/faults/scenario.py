@@ -71,6 +71,11 @@ class Scenario:
         """Its own."""
         return Topics(self.prefix)
 
+    @property
+    def emails(self) -> set[str]:
+        """Its buyers'."""
+        return {f"buyer{self.number}.{index}@example.com" for index in range(10)}
+
     # ---- what the shop does
 
     def place(self, index: int = 0, log_types: Sequence[int] = (1,), **fields: Any) -> list[tuple[int, int, int]]:
