@@ -28,6 +28,7 @@ from schemas.records import Delivery, JournalEntry, Origin, Outcome
 from schemas.topics import Topics, ensure_topics, order_key
 from tests.e2e.test_whole_way import CHOICE, settings
 
+LAUNCHER = "tests.faults.crashing"
 PARTITIONS = 2
 REJECTED = "refused@example.com"
 QUICK = {
@@ -109,6 +110,10 @@ class Scenario:
             producer.produce(self.topics.journal, key=order_key(order_id), value=codec.encode(entry))
         if producer.flush(60):
             raise AssertionError("Kafka did not take the journal's entries")
+
+    def partition_of(self, order_id: int) -> int:
+        """Return where an order's published entries lie."""
+        return next(part for part, _, key, *_ in read(self.kafka, self.topics.journal) if key == order_key(order_id))
 
     # ---- running
 

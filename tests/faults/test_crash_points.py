@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.scenario import UP_TO_SECONDS, Scenario, stand_ins, switch
+from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, switch
 from tests.faults.ways import WAYS, Way
 
 AT_ONCE = int(os.environ.get("CRASH_AT_ONCE") or 12)
 ALL = os.environ.get("CRASH_POINTS") == "all"
 SAMPLE = {"a purchase": 24}  # points of the others: 3 each
-LAUNCHER = "tests.faults.crashing"
 
 
 @dataclass(frozen=True, slots=True)

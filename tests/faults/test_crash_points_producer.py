@@ -16,8 +16,8 @@ from sandbox.expected import REQUESTED
 from sandbox.verify import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Cursor, JournalEntry, Origin
-from tests.faults.scenario import UP_TO_SECONDS, Scenario, read, stand_ins
-from tests.faults.test_crash_points import ALL, AT_ONCE, LAUNCHER, Verdict, judge, spread, worth_a_kill
+from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, read, stand_ins
+from tests.faults.test_crash_points import ALL, AT_ONCE, Verdict, judge, spread, worth_a_kill
 
 SAMPLE = 5  # points of each way
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.verify import fetch_state
-from tests.faults.scenario import UP_TO_SECONDS, Scenario, stand_ins, switch
-from tests.faults.test_crash_points import ALL, AT_ONCE, LAUNCHER, Verdict, judge, record, spread, worth_a_kill
+from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, switch
+from tests.faults.test_crash_points import ALL, AT_ONCE, Verdict, judge, record, spread, worth_a_kill
 from tests.faults.ways import WAYS, Way
 
 ALWAYS = [f"contact/addContactExtEvent {point}#1" for point in ("before", "unchecked", "written", "returned")]
