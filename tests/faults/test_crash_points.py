@@ -19,7 +19,15 @@ from tests.faults.ways import WAYS, Way
 
 AT_ONCE = int(os.environ.get("CRASH_AT_ONCE") or 12)
 ALL = os.environ.get("CRASH_POINTS") == "all"
-SAMPLE = {"a purchase": 24}  # points of the others: 3 each
+SAMPLE = {"a purchase": 14}  # points of the others: 2 each, and always these
+ALWAYS = {
+    "a purchase": [
+        *(f"contact/addContactExtEvent {point}#1" for point in ("unwritten", "written", "answered", "returned")),
+        "commit_transaction after#1",
+        "commit_transaction after#2",
+    ],
+    "an update": ["contact/updateContactExtEvent written#1"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ def test_a_processor_killed_at_any_step_loses_and_doubles_nothing(kafka: str, tm
         for way, make, points in zip(ways, makers, lists, strict=True):
             wanted = [point for point in worth_a_kill(points) if point not in prelude]
             prelude |= set(points[: points.index("journal taken#1")])
-            for point in wanted if ALL else spread(wanted, SAMPLE.get(way.name, 3)):
+            few = dict.fromkeys([*ALWAYS.get(way.name, []), *spread(wanted, SAMPLE.get(way.name, 2))])
+            for point in wanted if ALL else few:
                 tried.append(pool.submit(killed_at, way, point, make))
         judge([future.result() for future in tried])

@@ -20,8 +20,13 @@ from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, 
 from tests.faults.test_crash_points import ALL, AT_ONCE, Verdict, judge, record, spread, worth_a_kill
 from tests.faults.ways import WAYS, Way
 
-ALWAYS = [f"contact/addContactExtEvent {point}#1" for point in ("before", "unchecked", "written", "returned")]
-SAMPLE = {"a purchase": 6, "an update": 4}
+ALWAYS = [
+    *(f"contact/addContactExtEvent {point}#1" for point in ("before", "unchecked", "written", "returned")),
+    "begin_transaction before#1",
+    "send_offsets_to_transaction before#1",
+    "commit_transaction before#1",
+]
+SAMPLE = {"a purchase": 4, "an update": 2}
 
 
 def stopped(pid: int) -> bool:
