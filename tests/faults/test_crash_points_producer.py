@@ -19,7 +19,7 @@ from schemas.records import Cursor, JournalEntry, Origin
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, read, stand_ins
 from tests.faults.test_crash_points import ALL, AT_ONCE, Verdict, judge, spread, worth_a_kill
 
-SAMPLE = 5  # points of each way
+SAMPLE = 4  # points of each way
 
 
 @dataclass(frozen=True, slots=True)
