@@ -91,7 +91,7 @@ def test_an_order_whose_buyer_changes_while_its_purchase_is_created_has_one_purc
         assert scenario.ended(process) == 0, scenario.tail("processor")
         assert scenario.finish() == [], scenario.tail("heir")
         created = [write for write in state()["writes"] if write["kind"] == "event"]
-        assert len(created) == 1, scenario.tail("processor")
+        assert len(created) == 1, f"the order: has {len(created)} purchases\n{scenario.tail('processor')}"
 
 
 def _wait(until: Callable[[], bool]) -> None:
