@@ -1,0 +1,159 @@
+"""The deliberate breaks: what each does to the code, in a sentence and in text, and which tests must notice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CRASH = "tests/faults/test_crash_points.py"
+PRODUCER = "tests/faults/test_crash_points_producer.py"
+STOP = "tests/faults/test_stop_points.py"
+EXACT = "tests/faults/test_late_and_hidden.py"
+PURCHASE = {"CRASH_WAY": "a purchase"}
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """`edits`: file, exact text (once in it), new text."""
+
+    name: str
+    sentence: str
+    edits: tuple[tuple[str, str, str], ...]
+    caught_by: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+BREAKS = (
+    Break(
+        "commit-before-record",
+        "An entry's offset is committed as soon as it was taken, not when its order has an outcome.",
+        (
+            (
+                "processor/session.py",
+                "        self._open(entry.record.order_id, entry.raw.partition, [entry], row)\n",
+                "        self._open(entry.record.order_id, entry.raw.partition, [entry], row)\n"
+                "        self._outcomes.pass_over(entry)\n",
+            ),
+        ),
+        (CRASH,),
+        PURCHASE,
+    ),
+    Break(
+        "skip-the-look",
+        "A purchase is created whatever SALESmanago's cards show.",
+        (
+            (
+                "processor/deliver.py",
+                "        self._go(job, after_look(job, seen, self._clock(), self._limits))\n",
+                "        self._go(job, after_look(job, Seen(None, None, 0), self._clock(), self._limits))\n",
+            ),
+        ),
+        (CRASH,),
+        PURCHASE,
+    ),
+    Break(
+        "look-before-the-wait",
+        "An order that somebody may still be creating is looked at first, waited for, and then created.",
+        (
+            (
+                "processor/way.py",
+                "        return Next(Step.LOOK, job.settle_until)\n    return Next(Step.INTEND)\n",
+                "        return Next(Step.LOOK)\n    return Next(Step.INTEND)\n",
+            ),
+            (
+                "processor/way.py",
+                "    if not fresh or job.intended_contact != job.contact_id:\n        return Next(Step.INTEND)\n",
+                "    if not fresh or job.intended_contact != job.contact_id:\n"
+                "        return Next(Step.INTEND, job.settle_until)\n",
+            ),
+            (
+                "processor/deliver.py",
+                "                self._go(job, Next(Step.LOOK, job.settle_until))\n",
+                "                self._go(job, Next(Step.CREATE))\n",
+            ),
+        ),
+        (f"{EXACT}::test_a_create_that_works_after_its_senders_death_is_waited_for_and_adopted",),
+    ),
+    Break(
+        "drop-the-lease",
+        "Nothing is checked at the write of a create: not the loop, not the age of look and intent.",
+        (
+            (
+                "processor/deliver.py",
+                "            self._lease.check()\n            now = self._clock()\n",
+                "            return\n            now = self._clock()\n",
+            ),
+        ),
+        (STOP,),
+        PURCHASE,
+    ),
+    Break(
+        "lease-before-the-call",
+        "The lease is checked before the call instead of at the write of the request body.",
+        (
+            (
+                "processor/deliver.py",
+                "lambda: self._api.add_event(contact_id, event, before_write=check))\n",
+                "lambda: [check(), self._api.add_event(contact_id, event)][1])\n",
+            ),
+        ),
+        (STOP,),
+        PURCHASE,
+    ),
+    Break(
+        "ledger-to-stable-offset",
+        "The ledger is read up to the last stable offset only: rows behind an open transaction are not seen.",
+        (
+            (
+                "processor/assignment.py",
+                "isolation_level=IsolationLevel.READ_UNCOMMITTED,",
+                "isolation_level=IsolationLevel.READ_COMMITTED,",
+            ),
+        ),
+        (f"{EXACT}::test_rows_behind_a_killed_members_open_transaction_are_waited_for",),
+    ),
+    Break(
+        "rows-without-offsets",
+        "Intents are written without their partitions' offsets: nobody checks whether the member still owns them.",
+        (
+            (
+                "processor/record.py",
+                "            self._producer.send_offsets_to_transaction(\n",
+                "            if not batch.intents:\n              self._producer.send_offsets_to_transaction(\n",
+            ),
+        ),
+        (STOP,),
+        PURCHASE,
+    ),
+    Break(
+        "two-jobs-of-one-order",
+        "An entry whose order has an unfinished job opens another one beside it.",
+        (
+            (
+                "processor/jobs.py",
+                "        job = self._by_order.get(entry.record.order_id)\n        if job is None:\n",
+                "        job = self._by_order.get(entry.record.order_id)\n"
+                "        if job is None or job.step is not Step.WAITING:\n",
+            ),
+            (
+                "processor/jobs.py",
+                "        if order_id in self._by_order:\n            raise ValueError(",
+                "        if False:\n            raise ValueError(",
+            ),
+        ),
+        (f"{EXACT}::test_an_order_whose_buyer_changes_while_its_purchase_is_created_has_one_purchase",),
+    ),
+    Break(
+        "cursor-apart",
+        "The producer writes entries and cursor in two transactions.",
+        (
+            (
+                "producer/publish.py",
+                '            self._produce(self._topics.cursor, b"journal", self._codec.encode(cursor))\n',
+                "            self._producer.commit_transaction(TRANSACTION_SECONDS)\n"
+                "            self._producer.begin_transaction()\n"
+                '            self._produce(self._topics.cursor, b"journal", self._codec.encode(cursor))\n',
+            ),
+        ),
+        (PRODUCER,),
+        {"CRASH_WAY": "a first start", "CRASH_POINTS": "all"},
+    ),
+)

@@ -1,0 +1,80 @@
+"""Nothing goes to the outside past the points at which the crash tests kill: read from the programs' own source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import confluent_kafka
+from confluent_kafka.admin import AdminClient
+
+from tests.faults import crashing
+
+ROOMS = ("clients", "processor", "producer", "runtime", "schemas")
+NETWORKS = {"aiohttp", "ftplib", "grpc", "http", "httpcore", "httpx2", "kafka", "requests", "smtplib", "socket"}
+NETWORKS |= {"subprocess", "urllib3", "websockets", "asyncio"}
+KAFKA_VALUES = {
+    "OFFSET_BEGINNING", "OFFSET_END", "IsolationLevel", "KafkaError", "KafkaException", "Message", "TopicCollection",
+    "TopicPartition", "ConsumerGroupTopicPartitions", "ConsumerGroupState",
+}  # fmt: skip
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    """Every module of the programs."""
+    for room in ROOMS:
+        for path in sorted(Path(room).rglob("*.py")):
+            yield str(path), ast.parse(path.read_text())
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Module and name of every import, wherever it stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def test_only_one_module_speaks_http_and_none_another_protocol() -> None:
+    for path, tree in sources():
+        for module, _ in imports(tree):
+            top = module.split(".", maxsplit=1)[0]
+            if top == "httpx":
+                assert path == "clients/http.py", f"{path} goes past clients/http.py"
+            if top == "http":
+                assert (path, module) == ("runtime/health.py", "http.server"), f"{path} imports {module}"
+            else:
+                assert top not in NETWORKS and module != "urllib.request", f"{path} imports {module}: no crash point"
+
+
+def test_the_http_module_uses_the_client_whose_requests_are_points() -> None:
+    tree = ast.parse(Path("clients/http.py").read_text())
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "httpx"
+    }
+    assert "Client" in used
+    assert not used & {"AsyncClient", "get", "post", "request", "stream", "HTTPTransport"}, "a way past Client.send"
+
+
+def test_kafka_is_written_to_only_by_classes_that_have_points() -> None:
+    seamed = {"Producer", "Consumer", "AdminClient"}
+    for path, tree in sources():
+        for module, name in imports(tree):
+            if not module.startswith("confluent_kafka") or module.startswith("confluent_kafka.schema_registry"):
+                continue
+            assert module in {"confluent_kafka", "confluent_kafka.admin"}, f"{path} imports {module}: no crash point"
+            if module == "confluent_kafka":
+                assert name in KAFKA_VALUES | seamed, (
+                    f"{path} imports {name}: give it points in tests/faults/crashing.py"
+                )
+
+
+def test_every_method_that_may_write_to_kafka_has_points() -> None:
+    assert {"produce", "begin_transaction", "send_offsets_to_transaction", "commit_transaction"} <= {
+        *crashing.writes(confluent_kafka.Producer)
+    }
+    assert {"subscribe", "commit", "store_offsets", "close"} <= {*crashing.writes(confluent_kafka.Consumer)}
+    admin = {*crashing.writes(AdminClient)}
+    assert {"create_topics", "delete_topics", "create_partitions", "alter_consumer_group_offsets"} <= admin
+    assert not admin & {"list_topics", "describe_topics", "list_offsets"}
