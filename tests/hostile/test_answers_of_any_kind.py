@@ -86,7 +86,6 @@ CALLS: dict[str, tuple[Callable[[BaseLinker, SalesManago], Any], Any]] = {
     "catalogs": (lambda _, sales: sales.catalogs(), ref.CATALOGS),
     "problems": (lambda _, sales: sales.catalogs(), ref.PROBLEMS),
 }
-REFUSALS = (False, 0, "0", "false", "False", "FALSE")
 
 
 def ask(call: str, content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Any:
@@ -148,7 +147,8 @@ def an_id(text: str) -> None:
 @pytest.mark.parametrize("call", CALLS)
 def test_each_field_of_each_answer_may_hold_anything(call: str) -> None:
     wrong = []
-    for path, value in itertools.product(places(CALLS[call][1]), VALUES):
+    every = list(itertools.product(places(CALLS[call][1]), VALUES))
+    for path, value in every[:: cases(4, 1) if len(every) > 1000 else 1]:
         try:
             ask(call, json.dumps(replaced(CALLS[call][1], path, value)).encode())
         except AssertionError as error:
@@ -181,7 +181,7 @@ def explicit_refusal(status: int, content: bytes) -> bool:
     except (ValueError, RecursionError):
         body = None
     said = body.get("success", MISSING) if isinstance(body, dict) else MISSING
-    if any(said is refusal or (said == refusal and type(said) is type(refusal)) for refusal in REFUSALS):
+    if isinstance(said, str | int | float) and str(said).strip().lower() in {"false", "0", "0.0", "-0.0"}:
         return True
     return status in {401, 403, 429} and not (said is True or said in ("true", 1))
 

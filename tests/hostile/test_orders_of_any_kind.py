@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients import BaseLinker, Http, Order, Pacer, SalesManago
+from clients.http import Answer
 from processor.fingerprint import fingerprint
 from processor.lookups import matchable
 from processor.mapping import lane_key
@@ -34,33 +34,40 @@ TAG = re.compile(r"[A-Z0-9\-(\[{)\]}_]{1,255}")
 EMAIL = re.compile(r"[^@\s\x00-\x1f\"(),:;<>\[\\\]]{1,64}@[^@\s\x00-\x1f\"(),:;<>\[\\\]]+\.[^@\s.]{2,63}")
 
 
-class Wire:
-    """The real clients; answers what it is told and keeps what was sent."""
+class Unsent(Http):
+    """Keeps what would be sent, encoded as httpx does it, and answers what it is told."""
 
     def __init__(self) -> None:
-        self.content, self.sent = b"", [b""]
-        transport = httpx.MockTransport(self._answer)
-        self.base = BaseLinker(
-            Http("BaseLinker", transport=transport), "http://bl/c.php", "1-2-T", Pacer(1e9, sleep=lambda _: None)
-        )
-        http = Http("SALESmanago", transport=transport)
-        self.sales = SalesManago(http, "http://sm/api", "client", "secret", "key", "owner@example.com")
+        super().__init__("an API")
+        self.content = b""
+        self.answer = b""
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append(request.content)
-        found = b'{"success":true,"contactId":"c1","eventId":"e1"}'
-        return httpx.Response(200, content=found if "/api" in str(request.url) else self.content)
+    def post_json(self, url: str, body: Any, before_write: Any = None) -> Answer:
+        self.content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return Answer(200, {}, b'{"success":true,"contactId":"c1","eventId":"e1"}')
+
+    def post_form(self, url: str, fields: Any, headers: Any) -> Answer:
+        return Answer(200, {}, self.answer)
+
+
+class Wire:
+    """The real clients, over no wire at all: thousands of orders a second."""
+
+    def __init__(self) -> None:
+        self.http = Unsent()
+        self.base = BaseLinker(self.http, "http://bl/c.php", "1-2-T", Pacer(1e9, sleep=lambda _: None))
+        self.sales = SalesManago(self.http, "http://sm/api", "client", "secret", "key", "owner@example.com")
 
     def order(self, answer: Any) -> list[Order]:
-        self.content = json.dumps(answer).encode()
+        self.http.answer = json.dumps(answer).encode()
         return self.base.orders(id_from=1)
 
     def sources(self, answer: Any) -> dict[str, dict[int, str]]:
-        self.content = json.dumps(answer).encode()
+        self.http.answer = json.dumps(answer).encode()
         return self.base.order_sources()
 
     def last(self) -> dict[str, Any]:
-        text = self.sent[-1].decode()
+        text = self.http.content.decode()
         found: dict[str, Any] = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
         every_text_is_clean(found)
         return found
@@ -152,10 +159,11 @@ def test_each_field_of_an_order_may_hold_anything() -> None:
     sources = WIRE.sources(SOURCES)
     wrong = []
     combos = itertools.cycle(RULES)
-    for path, value in itertools.product(places(ORDER), VALUES):
+    every = list(itertools.product(places(ORDER), VALUES))
+    for path, value in every[:: cases(4, 1)]:  # 4 and the number of values share no divisor: each value, each field
         try:
             for order in WIRE.order({"status": "SUCCESS", "orders": [replaced(ORDER, path, value)]}):
-                carried(order, sources, [next(combos), next(combos), next(combos)])
+                carried(order, sources, [next(combos)])
         except Exception as error:
             wrong.append(f"{path} = {ascii(value)[:50]}: {type(error).__name__} {ascii(str(error))[:200]}")
     assert not wrong, f"{len(wrong)}: {wrong[:10]}"
@@ -200,7 +208,7 @@ def test_long_lists_are_cut_at_whole_ids(lines: list[dict[str, Any]], method: st
         for line in lines
     ]
     for order in WIRE.order(answer):
-        carried(order, {}, RULES[start:] + RULES[:start])
+        carried(order, {}, [RULES[(start + step * 9) % len(RULES)] for step in range(8)])
 
 
 phones = st.one_of(
