@@ -90,6 +90,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
                 log.warning("Kafka can't go on; joining anew", error=str(error))
                 stop.wait(2.0)
             finally:
+                clients.pacer.set_rate(0.0)  # what an old look-up thread still asks would be beyond the others' shares
                 if session is not None:
                     session.leave()
                 consumer.close()

@@ -24,6 +24,8 @@ from tests.sizes import cases
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 REASONS = {"empty_value", "undecodable", "bad_key", "key_mismatch"}
 JOURNAL = schema_text(JournalEntry)
+CHAIN = json.loads(JOURNAL)
+CHAIN["fields"].append({"name": "next", "type": ["null", "JournalEntry"]})
 GARBAGE: dict[int, tuple[int, bytes]] = {
     1: (200, json.dumps({"schema": JOURNAL}).encode()),
     2: (200, json.dumps({"schema": schema_text(Delivery)}).encode()),
@@ -44,6 +46,7 @@ GARBAGE: dict[int, tuple[int, bytes]] = {
     17: (301, b""),
     18: (200, json.dumps({"schema": JOURNAL.replace('"type": "int"', '"type": "string"')}).encode()),
     19: (200, b'{"schema": 7}'),
+    21: (200, json.dumps({"schema": json.dumps(CHAIN)}).encode()),
     20: (403, b'{"error_code":40301,"message":"no"}'),
 }
 
@@ -221,6 +224,12 @@ def test_every_cut_and_every_added_byte_is_seen(codecs: list[Codec]) -> None:
             assert isinstance(tried(Raw(0, 1, b"7", whole[:length], ()), codec), Undecodable | None)
         for added in range(256):
             assert isinstance(tried(Raw(0, 1, b"7", whole + bytes([added]), ()), codec), Undecodable)
+
+
+def test_a_schema_within_itself_is_refused_before_it_overruns_the_stack(codecs: list[Codec]) -> None:
+    chain = b"\x00" + struct.pack(">I", 21) + (BODY + b"\x02") * 60_000 + BODY + b"\x00"
+    found = tried(Raw(0, 1, b"7", chain, ()), codecs[1])
+    assert isinstance(found, Undecodable)
 
 
 @settings(max_examples=cases(200))

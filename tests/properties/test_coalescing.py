@@ -42,7 +42,8 @@ class Coalescing(RuleBasedStateMachine):
         self.where[self.offset], self.types[self.offset] = order, log_type
         assert self.jobs.has(order) is (order in self.open)
         if self.jobs.join(entry):
-            assert order in self.open
+            job = self.open[order]  # what came after its reading began waits, so that the order is read again
+            assert (entry in job.followers) is (job.step is not Step.WAITING)
             return
         self.open[order] = self.jobs.open(order, partition, [entry], a_row(self.due.get(order, False)))
 
