@@ -150,4 +150,7 @@ def parse_order_key(key: bytes | None) -> int:
     """Return the order id of a key; ValueError with a sentence when it is none."""
     if key is None or not key.isdigit() or len(key) > 19 or key.startswith(b"0"):
         raise ValueError("the key is not an order id (a positive decimal number)")
-    return int(key)
+    order_id = int(key)
+    if order_id >= 2**63:
+        raise ValueError("the key is a larger number than an order id can be")
+    return order_id

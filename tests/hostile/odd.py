@@ -10,9 +10,10 @@ MISSING = object()
 LONG = "x" * 100_000
 VALUES: tuple[Any, ...] = (
     MISSING, None, "", " ", 0, -1, 1, 7, 2**31, 2**63, 2**64, -(2**70), 10**400, 1.5, -0.0, 12.0, 1e308, float("nan"),
-    float("inf"), float("-inf"), True, False, "0", "7", "-5", "1e9", "7.0", "٣", "²", "9" * 19, "9" * 5000, "1,2", "nan",
-    [], {}, [None], ["x", 7], {"a": 1}, {"0": "x"}, [[]], [{}], {"0": {}}, [[[["deep"]]]], "\ud800", "a\udfffb",
-    "\ud83d\ude00", "a\x00b", "\x1b[31mred\r\nX: y", LONG, "9" * 100_000, "1," * 50_000, "😀" * 30_000, "שלום עולם",
+    float("inf"), float("-inf"), True, False, "0", "7", "-5", "1e9", "7.0", "٣", "²", "9" * 19, "9" * 5000, "nan",
+    "1,2", [], {}, [None], ["x", 7], {"a": 1}, {"0": "x"}, [[]], [{}], {"0": {}}, [[[["deep"]]]], "\ud800",
+    "a\udfffb", "\ud83d\ude00", "a\x00b", "\x1b[31mred\r\nX: y", LONG, "9" * 100_000, "1," * 50_000, "😀" * 30_000,
+    "שלום עולם",
     "\u202eabc\u202c", "é" * 300, "e\u0301" * 300, "\ufeffx", "\uffff", "ﷺ" * 300, "İ", "ß", "jan@example.com",
     "jan\n@example.com", "JAN@EXAMPLE.COM ", "a@b", "@", "a@@b.pl", f"{'a' * 65}@b.pl", f"a@{'b.' * 200}pl", "ą@ż.pl",
     "a@allegromail.pl", "+48 601 234 567", "0048601234567", "000", "+", "tel. 601-234-567 lub 602 345 678", "12:30",
@@ -80,7 +81,30 @@ def nested(depth: int, around: bytes = b'{"a":%s}') -> bytes:
     return before * depth + b"1" + after * depth
 
 
-STATUSES = (200, 201, 202, 204, 206, 301, 302, 304, 307, 400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504, 599)
+STATUSES = (
+    200,
+    201,
+    202,
+    204,
+    206,
+    301,
+    302,
+    304,
+    307,
+    400,
+    401,
+    403,
+    404,
+    408,
+    409,
+    422,
+    429,
+    500,
+    502,
+    503,
+    504,
+    599,
+)
 HEADERS: tuple[dict[str, str], ...] = (
     {},
     {"retry-after": "5"},
@@ -115,7 +139,8 @@ bodies = st.one_of(
         max_leaves=20,
     ).map(lambda found: json.dumps(found).encode()),
     st.sampled_from(
-        (b"", b"null", b"[]", b"{}", b"\xef\xbb\xbf", b'\xef\xbb\xbf{"success":true}', '{"success":"é"}'.encode("latin-1"),
+        (b"", b"null", b"[]", b"{}", b"\xef\xbb\xbf", b'\xef\xbb\xbf{"success":true}',
+         '{"success":"é"}'.encode("latin-1"),
          '{"success":true}'.encode("utf-16"), b"<html>502</html>", b'{"success":tru', nested(500), nested(900),
          nested(990), nested(100_000), nested(100_000, b"[%s]"), b'{"success":%s}' % nested(800, b"[%s]"),
          b'{"status":"SUCCESS","orders":[{"order_id":7,"delivery_price":%s}]}' % nested(900, b"[%s]"),

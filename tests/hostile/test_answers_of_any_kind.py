@@ -36,7 +36,13 @@ from tests.hostile.odd import HEADERS, STATUSES, VALUES, bodies, mutated, places
 from tests.sizes import cases
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-TOKEN, SECRET, KEY, CLIENT, V3_KEY = "1-23-VERYSECRETTOKEN", "very-secret", "random-key", "client-id-1", "v3-very-secret"
+TOKEN, SECRET, KEY, CLIENT, V3_KEY = (
+    "1-23-VERYSECRETTOKEN",
+    "very-secret",
+    "random-key",
+    "client-id-1",
+    "v3-very-secret",
+)
 EVENT = PurchaseEvent("747473295", NOW, "shop", Decimal("9.99"))
 CONTACT = Contact("nick@example.com", "John")
 CODEC = make_codec(Topics("t"), None)
@@ -59,7 +65,8 @@ class Answering:
     """Clients made once, whose next answer is set by the test."""
 
     def __init__(self) -> None:
-        self.status, self.content, self.headers = 200, b"", {}
+        self.status, self.content = 200, b""
+        self.headers: dict[bytes, bytes] = {}
         self.sent: list[httpx.Request] = []
         self.base, self.sales = apis(httpx.MockTransport(self._answer))
 
@@ -91,13 +98,13 @@ CALLS: dict[str, tuple[Callable[[BaseLinker, SalesManago], Any], Any]] = {
 def ask(call: str, content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Any:
     """One call with this answer: what came back, checked, or the ApiError."""
     ANSWERING.status, ANSWERING.content = status, content
-    ANSWERING.headers = {name: value.encode() for name, value in (headers or {}).items()}  # type: ignore[misc]
+    ANSWERING.headers = {name.encode(): value.encode() for name, value in (headers or {}).items()}
     ANSWERING.sent.clear()
     try:
         found = CALLS[call][0](ANSWERING.base, ANSWERING.sales)
     except ApiError as error:
         harmless(f"{error}{error!r}", content)
-        assert f"{error}"
+        assert str(error) != ""
         return error
     except Exception as error:  # told in ASCII: a report with half a character cannot travel between processes
         raise AssertionError(ascii(error)) from None
@@ -117,8 +124,8 @@ def harmless(text: str, content: bytes = b"") -> None:
 
 def sound(found: Any) -> None:
     """What was read can be worked with: it fits Avro's longs and UTF-8, and a repr shows nothing personal."""
-    repr_text = repr(found)
-    assert "nick@example.com" not in repr_text or isinstance(found, list) and all(isinstance(one, str) for one in found)
+    if not (isinstance(found, list) and all(isinstance(one, str) for one in found)):  # users are asked for by name
+        assert "nick@example.com" not in repr(found)
     if isinstance(found, list):
         for one in found:
             if isinstance(one, JournalLog):

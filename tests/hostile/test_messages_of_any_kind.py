@@ -18,7 +18,7 @@ from processor.record import dead_letter
 from schemas.codec import AvroCodec, Codec, schema_text, single_object_fingerprint
 from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, dead_letter_from_headers
 from schemas.registry import Registry, RegistryUnavailable
-from schemas.topics import Topics, order_key
+from schemas.topics import Topics, order_key, parse_order_key
 from tests.sizes import cases
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -80,7 +80,10 @@ def codecs() -> Iterator[list[Codec]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield [AvroCodec(Topics("t"), None), AvroCodec(Topics("t"), Registry({"url": url, "max.retries": 0, "timeout": 10}))]
+    yield [
+        AvroCodec(Topics("t"), None),
+        AvroCodec(Topics("t"), Registry({"url": url, "max.retries": 0, "timeout": 10})),
+    ]
     server.shutdown()
 
 
@@ -131,7 +134,13 @@ PLAIN = AvroCodec(Topics("t"), None)
 BODY = PLAIN.encode(entry())[10:]
 longs = st.integers(-(2**63), 2**63 - 1)
 entries = st.builds(
-    JournalEntry, longs, st.integers(-(2**31), 2**31 - 1), longs, st.none() | longs, st.just(NOW), st.sampled_from(Origin)
+    JournalEntry,
+    longs,
+    st.integers(-(2**31), 2**31 - 1),
+    longs,
+    st.none() | longs,
+    st.just(NOW),
+    st.sampled_from(Origin),
 )
 prefixes = st.one_of(
     st.just(b"\xc3\x01" + single_object_fingerprint(json.loads(JOURNAL))),
@@ -142,7 +151,9 @@ prefixes = st.one_of(
     st.binary(max_size=11),
     st.just(b""),
 )
-varints = st.sampled_from([b"\xff" * 9 + b"\x01", b"\x80" * 40 + b"\x01", b"\xff" * 5000, b"\x02" * 100_000, b"\x01" * 12])
+varints = st.sampled_from(
+    [b"\xff" * 9 + b"\x01", b"\x80" * 40 + b"\x01", b"\xff" * 5000, b"\x02" * 100_000, b"\x01" * 12]
+)
 parts = st.one_of(st.binary(max_size=30), varints, st.just(BODY), entries.map(lambda one: PLAIN.encode(one)[10:]))
 others = st.one_of(
     st.builds(Delivery, st.sampled_from(Outcome), st.text(max_size=9), st.booleans(), longs, st.text(max_size=9), longs,
@@ -214,6 +225,17 @@ def test_every_single_bit_flip_is_seen_or_makes_another_valid_entry(codecs: list
         spoilt[at] ^= 1 << bit
         found = tried(Raw(0, 1, b"123456", bytes(spoilt), ()), codecs[0])
         assert isinstance(found, Undecodable) or found.record.order_id == 123456  # type: ignore[union-attr]
+
+
+@settings(max_examples=cases(200))
+@given(key=keys)
+def test_a_key_that_is_taken_for_an_order_id_fits_the_ledger(key: bytes | None) -> None:
+    try:
+        order_id = parse_order_key(key)
+    except ValueError:
+        return
+    assert 0 < order_id < 2**63
+    assert order_key(order_id) == key
 
 
 def test_every_cut_and_every_added_byte_is_seen(codecs: list[Codec]) -> None:

@@ -111,7 +111,7 @@ def judge(order: Order, send: Send, rules: RuleSettings, purchase: bool) -> None
     assert len(contact["email"]) <= 254
     assert EMAIL.fullmatch(contact["email"])
     assert re.fullmatch(r"\+[1-9][0-9]{6,14}", contact.get("phone", "+48601234567"))
-    address = contact["address"] if "address" in contact else {}
+    address = contact.get("address", {})
     assert re.fullmatch(r"[A-Z]{2}", address.get("country", "PL"))
     for text in (contact.get("name", "x"), contact.get("company", "x"), *address.values()):
         assert 0 < len(text) <= 255
@@ -186,7 +186,9 @@ def test_several_fields_of_an_order_may_hold_anything(answer: Any, sources: Any,
 
 
 texts = st.text(st.characters(codec=None), max_size=300)
-long_ids = st.text(st.characters(codec=None), max_size=700) | st.sampled_from(["9" * n for n in (254, 255, 256, 511, 512, 513)])
+long_ids = st.text(st.characters(codec=None), max_size=700) | st.sampled_from(
+    ["9" * n for n in (254, 255, 256, 511, 512, 513)]
+)
 
 
 @settings(max_examples=cases(80))
@@ -241,7 +243,9 @@ def test_a_field_of_a_million_numbers_is_not_read_for_minutes() -> None:
 
 
 @settings(max_examples=cases(300))
-@given(text=st.text(st.characters(codec=None), max_size=400) | st.sampled_from([v for v in VALUES if isinstance(v, str)]))
+@given(
+    text=st.text(st.characters(codec=None), max_size=400) | st.sampled_from([v for v in VALUES if isinstance(v, str)])
+)
 def test_a_tag_has_salesmanagos_alphabet_whatever_it_was_made_of(text: str) -> None:
     tag = clean_tag(text)
     assert not tag or TAG.fullmatch(tag)

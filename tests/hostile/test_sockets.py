@@ -57,7 +57,8 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 ANSWERS = (
     b"", b"\x00" * 100, b"HTTP/9.9 999 \xff\r\n\r\n", b"220 mail.example.com ESMTP\r\n", b"HTTP/1.1 200\r\n\r\n",
     HEAD + b"Content-Length: 5000\r\n\r\n" + GOOD, HEAD + b"Content-Length: -1\r\n\r\n" + GOOD,
-    HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n" + GOOD, HEAD + b"X: " + b"y" * 200_000 + b"\r\n\r\n" + GOOD,
+    HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n" + GOOD,
+    HEAD + b"X: " + b"y" * 200_000 + b"\r\n\r\n" + GOOD,
     HEAD + b"X:y\r\n" * 20_000 + b"\r\n" + GOOD, HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + GOOD,
     HEAD + b"Transfer-Encoding: chunked\r\n\r\n2c\r\n" + GOOD + b"\r\n", HEAD + b"\xff\xfe: \xff\r\n\r\n" + GOOD,
     HEAD + b"Content-Encoding: gzip\r\nContent-Length: 44\r\n\r\n" + GOOD, HEAD + b"A\x00B: c\r\n\r\n" + GOOD,

@@ -20,8 +20,10 @@ from tests.sizes import cases
 
 longs = st.integers(-(2**63), 2**63 - 1)
 ints = st.integers(-(2**31), 2**31 - 1)
-times = st.integers(1, 7_000_000_000_000).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC)).map(
-    lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000)
+times = (
+    st.integers(1, 7_000_000_000_000)
+    .map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC))
+    .map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000))
 )
 texts = st.text(max_size=30)
 entries = st.builds(JournalEntry, longs, ints, longs, st.none() | longs, times, st.sampled_from(Origin))
@@ -77,7 +79,7 @@ def versions_of(record_type: type[Any]) -> list[tuple[dict[str, Any], frozenset[
 @settings(max_examples=cases(40, 1000))
 @given(data=st.data())
 def test_what_an_older_or_newer_version_wrote_is_read(record_type: type[Any], data: st.DataObject) -> None:
-    record = data.draw({JournalEntry: entries, Cursor: cursors, Delivery: rows}[record_type])
+    record: Any = data.draw({JournalEntry: entries, Cursor: cursors, Delivery: rows}[record_type])
     for schema, missing in versions_of(record_type):
         parsed = fastavro.parse_schema(schema)
         values = {field["name"]: getattr(record, field["name"], "new") for field in schema["fields"]}
@@ -97,7 +99,9 @@ def test_every_schema_of_the_history_can_be_read_as_todays(record_type: type[Any
         old = json.loads(path.read_text())
         if old["name"] != today["name"]:
             continue
-        missing = {one["name"] for one in today["fields"] if "default" not in one} - {one["name"] for one in old["fields"]}
+        missing = {one["name"] for one in today["fields"] if "default" not in one} - {
+            one["name"] for one in old["fields"]
+        }
         assert not missing, f"{path.name}: today's schema asks for {missing}, which that one never wrote"
         assert single_object_fingerprint(old) in SINGLE._known
 

@@ -1,7 +1,6 @@
 """The look, against any arrangement of cards: a purchase that is shown is seen, a card that is not proves nothing."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,7 +16,9 @@ IDS = ("c1", "c2", "c3", "c4")
 ORDERS = (7, 8, 70)
 
 spelled = st.sampled_from(MAILS).flatmap(lambda mail: st.sampled_from([mail, mail.upper(), mail.title(), f" {mail} "]))
-external = st.sampled_from(ORDERS).flatmap(lambda number: st.sampled_from([number, str(number), float(number), f" {number} "]))
+external = st.sampled_from(ORDERS).flatmap(
+    lambda number: st.sampled_from([number, str(number), float(number), f" {number} "])
+)
 events = st.fixed_dictionaries(
     {},
     optional={
@@ -29,7 +30,7 @@ events = st.fixed_dictionaries(
         "date": st.sampled_from([1763640000000, "1763640000000", 0, None, "soon"]),
     },
 )
-shown_events = st.one_of(
+shown_events: st.SearchStrategy[Any] = st.one_of(
     st.lists(events, max_size=4),
     st.lists(events, max_size=3).map(lambda found: {str(index): event for index, event in enumerate(found)}),
     st.sampled_from([None, [], {}, "unreadable", 5, True, ["e1", "e2"], [None]]),
@@ -69,7 +70,8 @@ def is_ours(event: dict[str, Any], order: int) -> bool:
 
 
 asks = st.lists(
-    st.builds(Ask, st.sampled_from(ORDERS), st.sampled_from(MAILS), st.sampled_from(IDS), st.none() | st.sampled_from(IDS)),
+    st.builds(Ask, st.sampled_from(ORDERS), st.sampled_from(MAILS), st.sampled_from(IDS),
+              st.none() | st.sampled_from(IDS)),
     min_size=1, max_size=3, unique_by=lambda ask: ask.order_id,
 )  # fmt: skip
 

@@ -77,7 +77,9 @@ class World:
         owned = {id(process): 0 for process in members}
         for _ in range(PARTITIONS if members else 0):
             owned[id(chance.choice(members))] += 1
-        shares = [(process, processor_share(self.budget, POLL_SECONDS, owned[id(process)], PARTITIONS)) for process in members]
+        shares = [
+            (process, processor_share(self.budget, POLL_SECONDS, owned[id(process)], PARTITIONS)) for process in members
+        ]
         for process, share in sorted(shares, key=lambda pair: pair[1]):
             process.pacer.set_rate(share)
 

@@ -54,7 +54,17 @@ class LifeOfAnOrder(RuleBasedStateMachine):
         job = Job(7, 0, self.row, [an_entry(offset - at, kind, self.log_id) for at, kind in enumerate(types)])
         wanted = job.purchase
         assert wanted is (self.due or bool({1, 2} & set(types)))
-        decided = ending in {"created", "adopted", "updated", "unchanged", "contact", "rejected", "gave_up", "event_gone", "killed"}
+        decided = ending in {
+            "created",
+            "adopted",
+            "updated",
+            "unchanged",
+            "contact",
+            "rejected",
+            "gave_up",
+            "event_gone",
+            "killed",
+        }
         if decided:
             job.send = Send(Contact("a@example.com"), PURCHASE if wanted else None)
             job.contact_id, job.fingerprint = "c1", f"x.{'y' if wanted else ''}"
