@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
@@ -16,6 +17,7 @@ from schemas.records import DeadLetter, dead_letter_from_headers
 from schemas.topics import Topics, ensure_topics
 from tests.e2e.test_whole_way import run, sandbox, settings, wrong
 from tests.hostile.test_messages_of_any_kind import entry
+from tests.sizes import cases
 
 Headers = list[tuple[str, str | bytes | None]]
 Message = tuple[int, bytes | None, bytes | None, Headers]
@@ -118,3 +120,26 @@ def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
     rest = Counter((key, value) for place, (key, value, _) in sent.items() if place in told)
     assert rest == Counter((key, value) for _, key, value, _ in messages)
     assert "nick@example.com" not in log.read_text()
+
+
+@pytest.mark.skipif(cases(0, 1) == 0, reason="waits for a time-out: in the soak profile only")
+@pytest.mark.xfail(strict=True, reason="a dead letter is larger than its message: Kafka refuses it, again and again")
+@pytest.mark.parametrize("kind", ["as large as a producer sends", "larger than a topic takes, packed"])
+def test_a_message_too_large_for_a_dead_letter_does_not_stop_the_others(
+    kafka: str, prefix: str, tmp_path: Path, kind: str
+) -> None:
+    topics = Topics(prefix)
+    ensure_topics(AdminClient({"bootstrap.servers": kafka}), topics)
+    packed = {"message.max.bytes": 20_000_000, "compression.type": "gzip"} if "packed" in kind else {}
+    hostile = Producer({"bootstrap.servers": kafka, **packed})
+    hostile.produce(topics.journal, key=b"1", value=b"x" * (5_000_000 if packed else 999_700), partition=0)
+    assert hostile.flush(30) == 0
+    with sandbox("--orders", "10") as apis:
+        environment = settings(apis, kafka, prefix)
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        processor = run("processor", environment, tmp_path / "processor.log", "--until-caught-up")
+        try:
+            assert processor.wait(60) == 0
+        finally:
+            processor.kill()
+        assert wrong(apis) == []

@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from clients import Contact
-from processor.deliver import Ending
+from processor.deliver import Ending, _ask
 from processor.jobs import Entry, Job, Raw
 from processor.ledger import Ledger
 from processor.record import final_row, intent_row
@@ -118,6 +119,28 @@ TestLifeOfAnOrder = LifeOfAnOrder.TestCase
 def an_entry(offset: int, log_type: int, log_id: int) -> Entry:
     raw = Raw(0, offset, b"7", b"", ())
     return Entry(raw, JournalEntry(log_id, log_type, 7, None, NOW, Origin.JOURNAL), False, 0.0)
+
+
+def begun(row: Delivery | None, contact_id: str, offset: int = 3) -> Job:
+    """A job that has written its contact."""
+    job = Job(7, 0, row, [an_entry(offset, 1, offset)])
+    job.send, job.contact_id, job.fingerprint = Send(Contact("a@example.com"), PURCHASE), contact_id, "x.y"
+    return job
+
+
+@pytest.mark.xfail(strict=True, reason="an intent row holds one contact: a second intent elsewhere forgets the first")
+def test_a_contact_where_a_create_may_be_alive_is_looked_at_after_any_number_of_crashes() -> None:
+    first = intent_row(begun(None, "c1"), "T", NOW)  # its create is under way when the process is killed
+    second = intent_row(begun(first, "c2"), "T", NOW)  # the e-mail was edited; killed while it waits to look
+    ask = _ask(begun(second, "c2"))
+    assert "c1" in (ask.contact_id, ask.earlier_contact_id)
+
+
+@pytest.mark.xfail(strict=True, reason="a skip makes the row certain, although the create may still take effect")
+def test_a_skip_does_not_make_an_intent_certain() -> None:
+    intent = intent_row(begun(None, "c1"), "T", NOW)
+    skipped = final_row(Job(7, 0, intent, [an_entry(3, 1, 3)]), Ending(Outcome.SKIPPED, "unconfirmed"), "T", NOW)
+    assert begun(skipped, "c1", 4).uncertain
 
 
 ROW = Delivery(Outcome.DELIVERED, "created", False, 3, "T", 1, "c1", "e1", "a.b", NOW)
