@@ -49,7 +49,7 @@ class BaseLinker:
         logs = self._call("getJournalList", parameters).get("logs")
         return [
             JournalLog(
-                as_int(row.get("log_id", row.get("id"))),
+                as_int(row.get("log_id")) or as_int(row.get("id")),
                 as_int(row.get("log_type")),
                 as_int(row.get("order_id")),
                 as_int(row.get("object_id")) or None,
@@ -100,7 +100,8 @@ class BaseLinker:
         self._counted(method)
         given = {name: value for name, value in parameters.items() if value is not None}
         fields = {"method": method, "parameters": json.dumps(given)}
-        body = read_answer(self._http.post_form(self._url, fields, {"X-BLToken": self._token}), self._now())
+        answer = self._http.post_form(self._url, fields, {"X-BLToken": self._token})
+        body = read_answer(answer, self._now(), (self._token,))
         if isinstance(body, ApiError):
             if isinstance(body, BackpressureError) and body.retry_at is not None:
                 self._pacer.block_until(body.retry_at)
@@ -108,7 +109,7 @@ class BaseLinker:
         return body
 
 
-def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
+def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> Mapping[str, Any] | ApiError:
     """Map one HTTP answer to its body, or to the error it is. The only place that does."""
     try:
         body = json.loads(answer.content.decode("utf-8-sig"))
@@ -127,9 +128,10 @@ def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
     if as_text(body["status"]).upper() == "SUCCESS":
         return body
     code, message = as_text(body.get("error_code")), as_text(body.get("error_message"))
+    said = clean(code, secrets)
     if code in _BLOCKED or "query limit exceeded" in message.lower() or "blocked until" in message.lower():
         return BackpressureError(
-            "the token is blocked: query limit exceeded", api=API, code=code, retry_at=_block_end(message, now)
+            "the token is blocked: query limit exceeded", api=API, code=said, retry_at=_block_end(message, now)
         )
     if code in _BAD_TOKEN:
         return FatalError(
@@ -140,8 +142,8 @@ def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
     if code in {"ERROR_UNKNOWN_METHOD", "ERROR_PARSE_JSON_PARAMETERS"} or not code:
         return RetriableError(f"BaseLinker did not understand the request ({code})", api=API, may_have_applied=False)
     if "token" in code.lower() or "token" in message.lower():
-        return FatalError(f"BaseLinker refuses the token ({clean(code)}): check BASELINKER_TOKEN", api=API, code=code)
-    return RejectedError(f"BaseLinker refuses the request ({clean(code)}: {clean(message)})", api=API, code=code)
+        return FatalError(f"BaseLinker refuses the token ({said}): check BASELINKER_TOKEN", api=API, code=said)
+    return RejectedError(f"BaseLinker refuses the request ({said}: {clean(message, secrets)})", api=API, code=said)
 
 
 def _block_end(message: str, now: datetime) -> datetime:
@@ -153,6 +155,8 @@ def _block_end(message: str, now: datetime) -> datetime:
         local = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")
     except ValueError:
         return now + BLOCK
+    if not now.year - 1 <= local.year <= now.year + 1:
+        return now + (SHORTEST_BLOCK if local.year < now.year else LONGEST_BLOCK)
     end = local.replace(tzinfo=WARSAW, fold=1).astimezone(UTC) + timedelta(seconds=2)
     return min(max(end, now + SHORTEST_BLOCK), now + LONGEST_BLOCK)
 

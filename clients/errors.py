@@ -13,11 +13,12 @@ Texts are safe for logs: no e-mail, phone number, token or secret.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 _MAIL = re.compile(r"[^\s@\"'<>,;:(){}\[\]]+@[^\s@\"'<>,;:(){}\[\]]+")
-_DIGITS = re.compile(r"\+?\d[\d \-]{6,}\d")
-LONGEST_TEXT = 200
+_DIGITS = re.compile(r"[+(]?\d[\d \-./()]{4,}\d")
+LONGEST_TEXT, LONGEST_READ = 200, 2000
 
 
 class ApiError(Exception):
@@ -70,6 +71,12 @@ class ContactGone(RejectedError):
     """The contact is not there any more."""
 
 
-def clean(text: object) -> str:
-    """Return a server's words without anything that may be personal."""
-    return _DIGITS.sub("…", _MAIL.sub("…", str(text)))[:LONGEST_TEXT]
+def clean(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a server's words, printable, without anything that may be personal, nor these secrets."""
+    if len(text) > LONGEST_READ:  # half an e-mail would not be seen as one: what is cut through goes whole
+        text = text[:LONGEST_READ].rpartition(" ")[0]
+    text = _MAIL.sub("…", text.replace("%40", "@"))
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+    text = _DIGITS.sub("…", text)
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:LONGEST_TEXT].strip()

@@ -29,7 +29,7 @@ class Answer:
 class Http:
     """`seconds` bounds a whole call, however slowly the answer dribbles. Thread-safe.
 
-    Raises BackpressureError when nobody listens (nothing was sent) and RetriableError for everything after that.
+    Raises BackpressureError when nobody listens (nothing was sent) and RetriableError for everything else.
     """
 
     def __init__(
@@ -111,11 +111,13 @@ class Http:
                 return Answer(response.status_code, response.headers, bytes(content))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise BackpressureError(f"can't be reached ({type(error).__name__})", api=self._api) from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise BackpressureError("the URL can't be used: check the settings", api=self._api) from None
-        except httpx.HTTPError as error:
+        except RetriableError:
+            raise
+        except Exception as error:  # an answer's headers can raise more than httpx's own kinds
             if refused:
                 raise refused[0] from None
+            if not written and isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+                raise BackpressureError("the URL can't be used: check the settings", api=self._api) from None
             raise RetriableError(
                 f"no answer ({type(error).__name__})", api=self._api, may_have_applied=written
             ) from None

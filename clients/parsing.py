@@ -1,31 +1,59 @@
-"""Lenient readers of JSON values: both APIs send ids as int or digit string, "" for missing, [] for empty maps."""
+"""Lenient readers of JSON values: both APIs send ids as int or digit string, "" for missing, [] for empty maps.
 
+What they return fits Kafka's records: ints of 64 bits, text that UTF-8 can carry.
+"""
+
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+LARGEST_INT, LARGEST_EXACT_FLOAT = 2**63 - 1, 2**53
+LONGEST_ID = 255
+
 
 def as_int(value: Any, default: int = 0) -> int:
-    """Return an int from an int, float, bool or digit string; the default for anything else."""
+    """Return an int from an int, float, bool or digit string; the default for anything else, and beyond 64 bits."""
     try:
-        return int(value) if not isinstance(value, str) else int(value.strip() or default)
+        found = int(value) if not isinstance(value, str) else int(value.strip() or default)
     except (TypeError, ValueError, OverflowError):
         try:
-            return int(float(value))
+            found = int(float(value))
         except (TypeError, ValueError, OverflowError):
             return default
+    return found if -LARGEST_INT <= found <= LARGEST_INT else default
 
 
 def as_text(value: Any) -> str:
-    """Return trimmed text; "" for null, containers and booleans."""
+    """Return trimmed text; "" for null, containers, booleans and what is no number. 7.0 reads "7"."""
     if isinstance(value, str):
-        return value.strip()
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+        return encodable(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(_bounded(value)):
+        return ""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT_FLOAT
+    return str(int(value)) if whole else str(value)
+
+
+def as_id(value: Any) -> str:
+    """Return an id as text; "" for one that is none: too long to be kept."""
+    text = as_text(value)
+    return text if len(text) <= LONGEST_ID else ""
+
+
+def encodable(text: str) -> str:
+    """Return the text with `?` for halves of characters: JSON can say them, UTF-8 can't."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _bounded(value: float) -> float:
+    return value if isinstance(value, float) or abs(value) <= LARGEST_INT else math.inf
 
 
 def as_decimal(value: Any) -> Decimal:
     """Return a finite Decimal; 0 for anything that is none."""
+    if not isinstance(value, str | int | float):
+        return Decimal(0)
     try:
         found = Decimal(str(value).strip().replace(",", "."))
     except (InvalidOperation, ValueError):

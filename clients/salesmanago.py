@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,11 +20,13 @@ from clients.errors import (
     clean,
 )
 from clients.http import Answer, Http
-from clients.parsing import as_bool, as_int, as_map, as_millis, as_rows, as_text
+from clients.parsing import as_bool, as_id, as_int, as_map, as_millis, as_rows, as_text
 
 API = "SALESmanago"
 MOST_CARDS = 50
 CARDS_SECONDS = 30.0  # cards of heavy contacts are megabytes; reading changes nothing, so it may take longer
+_WAIT = re.compile(r"\brate.?limit|\brequests? limit|\blimit of requests|too many (?:requests|calls|connections)")
+_OWNER = re.compile(r"\bowner\b")
 MEND = "check SALESMANAGO_CLIENT_ID, SALESMANAGO_API_SECRET and SALESMANAGO_API_URL (Integration Center → API v2)"
 
 
@@ -48,6 +51,7 @@ class SalesManago:
         self._counted = counted
         sha = hashlib.sha1(f"{api_key}{client_id}{api_secret}".encode(), usedforsecurity=False).hexdigest()
         self._auth = {"clientId": client_id, "apiKey": api_key, "sha": sha}
+        self._secrets = (sha, api_secret, api_key, *filter(None, (v3_key,)))
 
     def __repr__(self) -> str:
         return "SalesManago(…)"
@@ -79,7 +83,7 @@ class SalesManago:
             answer = self._post("/contact/updateContactExtEvent", body, before_write)
         except ContactGone as error:
             raise EventGone(str(error), api=API, code=error.code) from None
-        return as_text(answer.get("eventId")) or event_id
+        return as_id(answer.get("eventId")) or event_id
 
     def delete_event(self, event_id: str) -> bool:
         """Delete an event; whether there was one."""
@@ -127,7 +131,7 @@ class SalesManago:
         if not values:
             return []
         body = self._post(path, {field: list(values)}, seconds=CARDS_SECONDS)
-        return [_card(row) for row in as_rows(body.get("contacts"))]
+        return [_card(row) for row in as_rows(body.get("contacts")) if _shows_its_events(row)]
 
     def _post(
         self,
@@ -139,53 +143,67 @@ class SalesManago:
         self._counted(path)
         time = round(self._now().timestamp() * 1000)
         body = {**self._auth, "requestTime": time, "owner": self._owner, **fields}
-        found = read_answer(self._http.post_json(self._url + path, body, before_write, seconds), self._now())
+        answer = self._http.post_json(self._url + path, body, before_write, seconds)
+        found = read_answer(answer, self._now(), self._secrets)
         if isinstance(found, ApiError):
             raise found
         return found
 
     @staticmethod
     def _id(body: Mapping[str, Any], name: str) -> str:
-        found = as_text(body.get(name))
+        found = as_id(body.get(name))
         if not found:
             raise RetriableError(f"the answer says success but names no {name}", api=API, may_have_applied=True)
         return found
 
 
-def read_answer(answer: Answer, now: datetime) -> Mapping[str, Any] | ApiError:
-    """Map one HTTP answer of API v2 to its body, or to the error it is. The only place that does."""
+def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> Mapping[str, Any] | ApiError:
+    """Map one HTTP answer of API v2 to its body, or to the error it is. The only place that does.
+
+    Only a `success` that is false in so many words, and HTTP's own refusals, say that nothing was done.
+    """
     try:
         body = json.loads(answer.content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         body = None
-    if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
+    success = _success(body)
+    asked_to_wait = answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers)
+    if asked_to_wait and success is not True:
         return BackpressureError(
             f"SALESmanago asks to wait (HTTP {answer.status})",
             api=API,
             retry_at=_retry_after(answer, now),
             may_have_applied=True,
         )
-    if not isinstance(body, Mapping) or "success" not in body:
+    if not isinstance(body, Mapping) or success is None:
         if isinstance(body, Mapping) and answer.status in {401, 403}:
             return FatalError(f"SALESmanago refuses the credentials (HTTP {answer.status}): {MEND}", api=API)
         return RetriableError(
             f"the answer is not SALESmanago's JSON (HTTP {answer.status}); if it stays so, check SALESMANAGO_API_URL",
             api=API,
-            may_have_applied=not 300 <= answer.status < 400,
         )
-    if as_bool(body["success"]):
+    if success:
         return body if answer.status < 400 else RetriableError(f"HTTP {answer.status} with success", api=API)
-    return _failure(answer, body, now)
+    return _failure(answer, body, now, secrets)
 
 
-def _failure(answer: Answer, body: Mapping[str, Any], now: datetime) -> ApiError:
+def _success(body: object) -> bool | None:
+    """True or false as the answer says it; None where it says neither."""
+    said = body.get("success") if isinstance(body, Mapping) else None
+    if as_bool(said):
+        return True
+    no = said is False or (not isinstance(said, bool) and as_text(said).lower() in {"false", "0"})
+    return False if no else None
+
+
+def _failure(answer: Answer, body: Mapping[str, Any], now: datetime, secrets: Sequence[str]) -> ApiError:
     messages = body.get("message")
-    text = "; ".join(as_text(part) for part in messages) if isinstance(messages, list) else as_text(messages)
-    low = text.lower()
-    said = clean(text) or "no reason given"
+    text = "; ".join(as_text(part) for part in messages[:10]) if isinstance(messages, list) else as_text(messages)
+    said = clean(text, secrets) or "no reason given"
+    low = said.lower()  # without e-mails: a buyer's name must not decide what the failure is
     if answer.status in {401, 403} or "authenticat" in low or "unauthor" in low or "invalid sha" in low:
         return FatalError(f"SALESmanago refuses the credentials ({said}): {MEND}", api=API)
-    if "rate limit" in low or "too many" in low or "limit exceeded" in low:
+    if _WAIT.search(low):
         return BackpressureError(f"SALESmanago asks to wait ({said})", api=API, retry_at=_retry_after(answer, now))
     if answer.status >= 500 or "internal" in low or "try again" in low or "timeout" in low or "unavailable" in low:
         return RetriableError(f"SALESmanago failed ({said}, HTTP {answer.status})", api=API)
@@ -194,7 +212,7 @@ def _failure(answer: Answer, body: Mapping[str, Any], now: datetime) -> ApiError
         return EventGone(f"the event is not in SALESmanago any more ({said})", api=API)
     if missing and "contact" in low:
         return ContactGone(f"the contact is not in SALESmanago ({said})", api=API)
-    if "owner" in low:
+    if _OWNER.search(low):
         return FatalError(f"SALESmanago refuses the owner ({said}): check SALESMANAGO_OWNER", api=API)
     return RejectedError(f"SALESmanago refuses this ({said})", api=API)
 
@@ -216,13 +234,22 @@ def read_v3(answer: Answer) -> Mapping[str, Any] | ApiError:
     return body
 
 
+def _shows_its_events(row: Mapping[str, Any]) -> bool:
+    """Whether the card's events can be read: else it is as good as not shown, which is no absence of events."""
+    events = row.get("contactExtEvents")
+    if events is None or events == "":
+        return True
+    found = list(events.values()) if isinstance(events, Mapping) else events
+    return isinstance(found, list) and all(isinstance(event, Mapping) for event in found)
+
+
 def _card(row: Mapping[str, Any]) -> ContactCard:
     def first(found: Mapping[str, Any], *names: str) -> Any:
         return next((found[name] for name in names if found.get(name) not in (None, "")), None)
 
     events = tuple(
         ExtEvent(
-            as_text(first(event, "eventId", "id", "contactExtEventId")),
+            as_id(first(event, "eventId", "id", "contactExtEventId")),
             as_text(first(event, "contactExtEventType", "type", "eventType")),
             as_text(first(event, "externalId")),
             as_millis(first(event, "date")),
@@ -233,7 +260,7 @@ def _card(row: Mapping[str, Any]) -> ContactCard:
         as_text(tag.get("tag")) if isinstance(tag, Mapping) else as_text(tag)
         for tag in (as_map(row.get("contactTags") or row.get("tags"))).values()
     )
-    return ContactCard(as_text(first(row, "contactId", "id")), as_text(row.get("email")), tags, events)
+    return ContactCard(as_id(first(row, "contactId", "id")), as_text(row.get("email")), tags, events)
 
 
 def _retry_after(answer: Answer, now: datetime) -> datetime | None:

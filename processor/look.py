@@ -48,27 +48,21 @@ class Seen:
 
 def look(api: Cards, asks: Sequence[Ask]) -> dict[int, Seen | RetriableError]:
     """Answer up to 50 questions by e-mail, and by contact id where the e-mail's cards do not hold them."""
-    cards = api.contacts_by_email(sorted({ask.email.lower() for ask in asks}))
-    by_id = {card.contact_id: card for card in cards}
+    cards = list(api.contacts_by_email(sorted({ask.email.lower() for ask in asks})))
     wanted = {contact for ask in asks for contact in (ask.contact_id, ask.earlier_contact_id) if contact}
-    missing = sorted(wanted - by_id.keys())
+    missing = sorted(wanted - {card.contact_id for card in cards})
     for start in range(0, len(missing), CARDS_A_CALL):
-        by_id |= {card.contact_id: card for card in api.contacts_by_id(missing[start : start + CARDS_A_CALL])}
-    by_email: dict[str, list[ContactCard]] = {}
-    for card in cards:
-        by_email.setdefault(card.email.lower(), []).append(card)
+        cards += api.contacts_by_id(missing[start : start + CARDS_A_CALL])
     answers: dict[int, Seen | RetriableError] = {}
-    for ask in asks:
-        shown = {card.contact_id: card for card in by_email.get(ask.email.lower(), ())}
-        for contact in (ask.contact_id, ask.earlier_contact_id):
-            if contact in by_id:
-                shown[contact] = by_id[contact]
-        if ask.contact_id not in shown:
+    for ask in asks:  # a card may be shown twice, and not the same each time: all that is shown counts
+        email, contacts = ask.email.lower(), (ask.contact_id, ask.earlier_contact_id)
+        shown = [card for card in cards if card.contact_id in contacts or card.email.lower() == email]
+        if all(card.contact_id != ask.contact_id for card in shown):
             answers[ask.order_id] = RetriableError(
                 "the contact just written is not listed yet", api="SALESmanago", may_have_applied=False
             )
             continue
-        answers[ask.order_id] = _seen(ask.order_id, shown.values())
+        answers[ask.order_id] = _seen(ask.order_id, shown)
     return answers
 
 
@@ -91,7 +85,7 @@ def _seen(order_id: int, cards: Iterable[ContactCard]) -> Seen:
     if not found:
         return Seen(None, None, 0)
     event, contact_id = min(found, key=lambda pair: (pair[0].date is None, pair[0].date or datetime.max))
-    return Seen(event.event_id or "", contact_id, len(found))
+    return Seen(event.event_id, contact_id, len({(event.event_id, holder) for event, holder in found}))
 
 
 def _is_purchase(event: ExtEvent) -> bool:

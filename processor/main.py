@@ -114,6 +114,7 @@ def _join(
         session = Session(parts, until_caught_up)
         session.run(stop.is_set)
     finally:
+        clients.pacer.set_rate(0.0)  # what an old look-up thread still asks would be beyond the others' shares
         if session is not None:
             session.leave()
         consumer.close()

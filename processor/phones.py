@@ -10,6 +10,7 @@ from clients import Order
 
 FALLBACK_REGION = "PL"
 SHORTEST_NATIONAL = 7
+LONGEST_TYPED = 250  # BaseLinker's field holds 100; beyond that no number is looked for
 _COUNTED = ("01234567890123456789", "98765432109876543210")
 _OTHER_NAMES = {"UK": "GB", "EL": "GR"}
 _BETWEEN_TWO = re.compile(r"[,;|/]|\b(?:lub|albo|or|oder|tel|wew|ext)\b", re.IGNORECASE)
@@ -68,6 +69,7 @@ def has_country_code(phone: str, e164: str) -> bool:
 
 def _texts(phone: str) -> Iterator[str]:
     """The readings of a field: as it is, without an old trunk zero, with 00 as plus; then the first of two numbers."""
+    phone = phone[:LONGEST_TYPED]
     parts = [phone, *(part for part in _BETWEEN_TWO.split(phone) if part.strip())]
     for text in dict.fromkeys(part.strip() for part in parts):
         yield text

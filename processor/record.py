@@ -22,6 +22,7 @@ from schemas.records import DeadLetter, Delivery, Outcome
 from schemas.topics import Topics, order_key
 
 TRANSACTION_SECONDS = 9.0
+LARGEST_LETTER, LARGEST_KEPT_VALUE, LARGEST_KEPT_KEY = 900_000, 800_000, 1_000  # Kafka's default limit is 1,048,588
 
 log = get_logger(__name__)
 
@@ -97,14 +98,9 @@ class Record:
             for order_id, (number, value) in batch.rows.items():
                 self._produce(self._topics.deliveries, number, order_key(order_id), value, None)
             for raw, letter in batch.dead:
-                headers = [header for header in raw.headers if not header[0].startswith("error.")]
-                self._produce(
-                    self._topics.dead_letters,
-                    raw.partition,
-                    f"{raw.partition}/{raw.offset}".encode(),
-                    raw.value,
-                    [*headers, *letter.to_headers()],
-                )
+                value, headers = fitting(raw, letter)
+                key = f"{raw.partition}/{raw.offset}".encode()
+                self._produce(self._topics.dead_letters, raw.partition, key, value, headers)
             self._producer.send_offsets_to_transaction(
                 offsets, self._consumer.consumer_group_metadata(), TRANSACTION_SECONDS
             )
@@ -138,6 +134,17 @@ class Record:
             raise Fenced(f"abort failed: {failed.args[0]}") from failed
         log.warning("Kafka did not take the transaction; trying again", error=str(cause))
         raise NotCommitted(str(cause)) from error
+
+
+def fitting(raw: Raw, letter: DeadLetter) -> tuple[bytes | None, list[tuple[str, bytes | None]]]:
+    """Value and headers of a dead letter, cut to what any topic takes: the whole still lies where the headers say."""
+    headers = [header for header in raw.headers if not header[0].startswith("error.")]
+    told = letter.to_headers()
+    size = len(raw.value or b"") + len(raw.key or b"") + sum(len(name) + len(text or b"") for name, text in headers)
+    if size <= LARGEST_LETTER:
+        return raw.value, [*headers, *told]
+    told = [(name, text[:LARGEST_KEPT_KEY]) for name, text in told]
+    return (raw.value or b"")[:LARGEST_KEPT_VALUE], [*told, ("error.cut_from", str(size).encode())]
 
 
 def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Delivery:

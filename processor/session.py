@@ -27,7 +27,7 @@ from processor.record import Batch, Fenced, NotCommitted, Record, intent_row
 from processor.rules import Enriched, Send, Skip, decide
 from processor.stops import Stops
 from processor.topic_watch import TopicWatch
-from processor.way import Ending
+from processor.way import Ending, held_until
 from runtime.logging import get_logger
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Delivery, Origin, Outcome
@@ -52,6 +52,7 @@ class Session:
         self._parts, self._until_caught_up, self._clock = parts, until_caught_up, parts.clock
         self._holdings = held = Holdings(Deaths(parts.dead_letter_limit))
         self._unknown: list[tuple[float, int, Job]] = []
+        self._settling: list[tuple[float, int, Job, Ending]] = []
         self._tick = itertools.count()
         self._committed_at = self._clock()
         self._retry_commit_at = 0.0
@@ -105,6 +106,7 @@ class Session:
             self._enrich()
             self._deliver.advance()
             self._deliver.collect(REPLY_WAIT if self._deliver.in_flight else 0)
+            self._settle()
             self._commit()
             self._stops.mind()
             if self._until_caught_up and self._caught_up():
@@ -234,7 +236,18 @@ class Session:
         self._ended(job, Ending(Outcome.DEAD, "order_refused", error=error))
 
     def _ended(self, job: Job, ending: Ending) -> None:
-        self._stops.ended(job, ending)
+        at = held_until(job, ending)
+        if at > self._clock():
+            heapq.heappush(self._settling, (at, next(self._tick), job, ending))
+        else:
+            self._stops.ended(job, ending)
+
+    def _settle(self) -> None:
+        now = self._clock()
+        while self._settling and self._settling[0][0] <= now:
+            _, _, job, ending = heapq.heappop(self._settling)
+            if not job.abandoned:
+                self._stops.ended(job, ending)
 
     # ---- record and commit
 

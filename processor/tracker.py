@@ -21,7 +21,9 @@ class OffsetTracker:
         self._last = offset
 
     def done(self, offset: int) -> None:
-        """Note that the entry has its outcome."""
+        """Note that the entry has its outcome; told twice, it counts once."""
+        if offset not in self._open:
+            return
         self._open[offset] = True
         while self._open:
             first, finished = next(iter(self._open.items()))

@@ -156,6 +156,14 @@ def after_failure(
     return Next(again.step, max(now + pause, job.settle_until if again.step is Step.LOOK else 0.0))
 
 
+def held_until(job: Job, ending: Ending) -> float:
+    """When an ending may be recorded: an order that is not sent after all keeps its intent while a create may be alive.
+
+    Its row would say that nobody has to wait any more, and the next entry would look too early.
+    """
+    return 0.0 if ending.outcome is Outcome.DELIVERED else job.settle_until
+
+
 def may_have_created(error: BaseException) -> bool:
     """Whether a create that ended like this may have taken effect, or still may."""
     if isinstance(error, RetriableError | BackpressureError):

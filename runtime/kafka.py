@@ -3,7 +3,6 @@
 from typing import Any
 
 from runtime.settings import Settings
-from schemas.topics import LARGEST_DEAD_LETTER
 
 CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queued.", "max.partition", "check.crcs")
 PRODUCER_ONLY = ("linger.", "batch.", "compression.", "queue.buffering", "sticky.", "message.max")
@@ -53,7 +52,6 @@ def transactional_producer_config(settings: Settings, transactional_id: str) -> 
         "linger.ms": 5,
         "compression.type": "zstd",
         **_common(settings, CONSUMER_ONLY),
-        "message.max.bytes": LARGEST_DEAD_LETTER,
         "transactional.id": transactional_id,
         "enable.idempotence": True,
         "acks": "all",

@@ -143,9 +143,13 @@ class AvroCodec:
         if text is None:
             raise UnknownSchema(f"the schema registry does not know schema id {schema_id}")
         try:
-            schema = fastavro.parse_schema(json.loads(text))
+            found = json.loads(text)
+            schema = fastavro.parse_schema(found)
+            nested = _refers_to_itself(found, frozenset())
         except Exception:
             raise UnknownSchema(f"schema id {schema_id} is not an Avro schema") from None
+        if nested:  # a long chain of records in records would overrun the reader's stack and kill the process
+            raise UnknownSchema(f"schema id {schema_id} refers to itself: no version of this program wrote that")
         self._writers[schema_id] = schema
         return schema
 
@@ -154,6 +158,21 @@ class AvroCodec:
             return SINGLE_OBJECT_MAGIC + single_object_fingerprint(json.loads(schema_text(record_type)))
         subject = f"{self._subjects[record_type]}-value"
         return CONFLUENT_MAGIC + struct.pack(">I", self._registry.register(subject, schema_text(record_type)))
+
+
+def _refers_to_itself(schema: Any, inside: frozenset[str]) -> bool:
+    """Whether a named type appears within its own definition."""
+    if isinstance(schema, str):
+        return schema.rpartition(".")[2] in inside
+    if isinstance(schema, list):
+        return any(_refers_to_itself(branch, inside) for branch in schema)
+    if not isinstance(schema, dict):
+        return False
+    if "name" in schema and schema.get("type") in {"record", "error"}:
+        inside |= {str(schema["name"]).rpartition(".")[2]}
+        return any(_refers_to_itself(one["type"], inside) for one in schema.get("fields", ()))
+    parts = [schema[name] for name in ("type", "items", "values") if name in schema]
+    return any(_refers_to_itself(part, inside) for part in parts)
 
 
 def make_codec(topics: Topics, registry: Mapping[str, str] | None) -> Codec:

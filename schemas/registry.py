@@ -28,7 +28,10 @@ class Registry:
     def schema(self, schema_id: int) -> str | None:
         """Return a schema's text, or None when there is none of that id."""
         try:
-            return self._client.get_schema(schema_id).schema_str
+            text: object = self._client.get_schema(schema_id).schema_str
+            if not isinstance(text, str):
+                raise TypeError("an answer without a schema")
+            return text
         except SchemaRegistryError as error:
             if error.http_status_code == 404:
                 return None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
-LARGEST_DEAD_LETTER = 4 * 1024 * 1024
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -67,14 +66,7 @@ def ensure_topics(
         topics.journal: (partitions, {"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS)}),
         topics.cursor: (1, {"cleanup.policy": "compact"}),
         topics.deliveries: (partitions, {"cleanup.policy": "compact"}),
-        topics.dead_letters: (
-            partitions,
-            {
-                "cleanup.policy": "compact,delete",
-                "retention.ms": str(90 * DAY_MS),
-                "max.message.bytes": str(LARGEST_DEAD_LETTER),  # the largest message a broker takes, and the headers
-            },
-        ),
+        topics.dead_letters: (partitions, {"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)}),
     }
     missing = [
         NewTopic(name, num_partitions=count, replication_factor=replication_factor, config=config)
@@ -158,4 +150,7 @@ def parse_order_key(key: bytes | None) -> int:
     """Return the order id of a key; ValueError with a sentence when it is none."""
     if key is None or not key.isdigit() or len(key) > 19 or key.startswith(b"0"):
         raise ValueError("the key is not an order id (a positive decimal number)")
-    return int(key)
+    order_id = int(key)
+    if order_id >= 2**63:
+        raise ValueError("the key is a larger number than an order id can be")
+    return order_id

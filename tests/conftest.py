@@ -7,6 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from sandbox.kafka import NoKafka, start_kafka
+from tests.sizes import register_profiles
+
+register_profiles()
 
 GIVEN = "KAFKA_BOOTSTRAP_SERVERS"
 _broker = ExitStack()
@@ -30,7 +33,9 @@ def pytest_unconfigure() -> None:
 def _only_pure(config: pytest.Config) -> bool:
     """Whether only rooms without a test on Kafka were asked for."""
     asked = [str(argument) for argument in config.args]
-    return bool(asked) and all(part.startswith(("tests/processor", "tests/clients")) for part in asked)
+    return bool(asked) and all(
+        part.startswith(("tests/processor", "tests/clients", "tests/properties")) for part in asked
+    )
 
 
 @pytest.fixture(scope="session")
