@@ -1,0 +1,156 @@
+"""What pauses the program and what lets it go on, on a simulated clock; the calls themselves are recorded, not made."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clients import FatalError
+from processor.deaths import HOLD_SECONDS, Deaths
+from processor.decode import Undecodable
+from processor.gate import Gate
+from processor.holdings import Holdings
+from processor.jobs import Entry, Job, Raw
+from processor.parts import WrongKey
+from processor.stops import PROBE_SECONDS, Stops
+from processor.way import Ending
+from runtime.health import Health
+from runtime.metrics import Metrics
+from schemas.records import Outcome
+from tests.processor.test_jobs import entry
+
+REFUSED = Ending(Outcome.DEAD, "rejected", error=ValueError("no"))
+DELIVERED = Ending(Outcome.DELIVERED, "created", "e1", "c1")
+
+
+class Place:
+    """Stops with everything around it recorded."""
+
+    def __init__(self, limit: int = 3, until_caught_up: bool = False, verified: bool = True) -> None:
+        self.now = 1000.0
+        self.holdings = Holdings(Deaths(limit))
+        self.concluded: list[Job] = []
+        self.buried: list[Any] = []
+        self.again: list[Job] = []
+        self.admitted: list[Entry] = []
+        self.probes = 0
+        self.readable = False
+        self.health = Health()
+        self.deliver = SimpleNamespace(gate=Gate("SALESmanago"), halted=False, only=None, parked=0, probe=self.probe)
+        self.read = SimpleNamespace(gate=Gate("BaseLinker"), busy=False, probe=lambda call, done: self.probe(done))
+        self.answer: BaseException | None = None
+        parts: Any = SimpleNamespace(
+            clock=lambda: self.now,
+            health=self.health,
+            metrics=Metrics(),
+            greet_baselinker=None,
+            token_verified=SimpleNamespace(is_set=lambda: verified),
+        )
+        outcomes: Any = SimpleNamespace(
+            conclude=lambda job, ending: self.concluded.append(job), bury=self.buried.append
+        )
+        self.stops = Stops(
+            parts, self.holdings, outcomes, self.read, self.deliver, until_caught_up,  # type: ignore[arg-type]
+            again=self.again.append, decode=self.decode, admit=self.admitted.append,
+        )  # fmt: skip
+
+    def probe(self, done: Any) -> None:
+        self.probes += 1
+        done(self.answer)
+
+    def decode(self, raw: Raw) -> Entry | Undecodable:
+        return entry(raw.offset) if self.readable else Undecodable(raw, "undecodable", ValueError())
+
+    def refuse(self, count: int) -> list[Job]:
+        jobs = [Job(number, 0, None, [entry(number)]) for number in range(count)]
+        for job in jobs:
+            self.stops.ended(job, REFUSED)
+        return jobs
+
+    def mind(self, seconds: float = 0.0) -> None:
+        self.now += seconds
+        self.stops.mind()
+
+    @property
+    def ready(self) -> bool:
+        return all(state == "ok" for state in self.health.ready().values())
+
+
+def test_one_death_is_recorded_after_a_moment_and_the_rest_goes_on() -> None:
+    place = Place()
+    place.refuse(1)
+    place.mind(HOLD_SECONDS)
+    assert len(place.buried) == 1
+    assert not place.deliver.halted
+    assert place.ready
+
+
+def test_deaths_in_a_row_pause_everything_record_nothing_and_try_one_a_minute() -> None:
+    place = Place()
+    jobs = place.refuse(3)
+    place.mind(100.0)
+    assert place.deliver.halted
+    assert not place.ready
+    assert place.again == jobs[:1]
+    place.stops.ended(place.again.pop(), REFUSED)
+    place.mind(1.0)
+    assert place.again == []
+    place.mind(PROBE_SECONDS)
+    assert len(place.again) == 1
+    assert place.buried == []
+
+
+def test_the_first_delivery_after_the_storm_lets_all_held_orders_try_again() -> None:
+    place = Place()
+    place.refuse(3)
+    place.mind()
+    place.stops.ended(place.again.pop(), DELIVERED)
+    place.mind(2.0)
+    assert len(place.again) == 2
+    assert place.buried == []
+    assert not place.deliver.halted
+    assert place.ready
+
+
+def test_messages_that_can_be_read_again_end_their_storm_by_themselves() -> None:
+    place = Place()
+    for offset in range(3):
+        place.stops.unreadable(Undecodable(entry(offset).raw, "undecodable", ValueError()))
+    place.mind()
+    assert place.deliver.halted
+    place.readable = True
+    place.mind(PROBE_SECONDS)
+    assert [found.raw.offset for found in place.admitted] == [0, 1, 2]
+    place.mind()
+    assert not place.deliver.halted
+    assert place.buried == []
+
+
+def test_until_caught_up_a_storm_ends_the_program_with_a_sentence() -> None:
+    place = Place(until_caught_up=True)
+    place.refuse(3)
+    with pytest.raises(WrongKey, match="MAX_CONSECUTIVE_DEAD_LETTERS"):
+        place.mind()
+
+
+def test_a_key_refused_in_mid_run_is_asked_about_once_a_minute_until_it_is_mended() -> None:
+    place = Place()
+    place.deliver.gate.stop(place.now, "wrong secret")
+    place.answer = FatalError("wrong secret", api="SALESmanago")
+    for _ in range(5):
+        place.mind(PROBE_SECONDS)
+        place.mind(1.0)
+    assert place.probes == 5
+    assert not place.ready
+    place.answer = None
+    place.mind(PROBE_SECONDS)
+    place.mind(1.0)
+    assert place.deliver.gate.stopped is None
+    assert place.ready
+
+
+def test_a_token_that_was_never_accepted_ends_the_program() -> None:
+    place = Place(verified=False)
+    place.read.gate.stop(place.now, "check BASELINKER_TOKEN")
+    with pytest.raises(WrongKey, match="BASELINKER_TOKEN"):
+        place.mind()
