@@ -91,24 +91,24 @@ class Programs:
 
     environment: dict[str, str]
     folder: Path
-    all: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+    started: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
 
     def __enter__(self) -> "Programs":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for _, process in self.all:
+    def __exit__(self, *ending: object) -> None:
+        for _, process in self.started:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
-        for _, process in self.all:
+        for _, process in self.started:
             process.wait(30)
 
     def start(self, module: str, *options: str, **more: str) -> subprocess.Popen[bytes]:
         """Start one; `more` are settings of its own."""
-        log = self.folder / f"{module}-{len(self.all) + 1}.log"
+        log = self.folder / f"{module}-{len(self.started) + 1}.log"
         process = run(module, {**self.environment, **more}, log, *options)
-        self.all.append((log.name, process))
+        self.started.append((log.name, process))
         return process
 
     def finish(self, seconds: float = 120.0) -> None:
@@ -119,7 +119,7 @@ class Programs:
 
     def log(self, process: subprocess.Popen[bytes]) -> str:
         """What one has said."""
-        name = next(name for name, one in self.all if one is process)
+        name = next(known for known, one in self.started if one is process)
         return (self.folder / name).read_text(errors="replace")
 
     def logged(self, event: str) -> int:
