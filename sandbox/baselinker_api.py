@@ -33,6 +33,7 @@ class Switches:
     block_seconds: int = 600
     token_ok: bool = True
     hidden_log_ids: list[int] = field(default_factory=list)
+    blocked_until: float = 0.0  # unix seconds: the token is blocked on demand, as if others had asked too much
 
 
 class BaseLinkerApi:
@@ -44,8 +45,11 @@ class BaseLinkerApi:
         self.requests: Counter[str] = Counter()
         self.blocks = 0
         self.most_a_minute = 0
+        self.asked_while_blocked = 0
+        self.earlier: dict[int, list[dict[str, Any]]] = {}  # an order's states before each edit
         self._recent: deque[float] = deque()
         self._blocked_until = 0.0
+        self._shown_at: dict[int, float] = {}  # log ids that the journal shows late
         self.app = web.Application(client_max_size=2**24)
         self.app.router.add_post("/connector.php", self._serve)
         self.app.router.add_get("/_sandbox/state", self._state)
@@ -87,6 +91,9 @@ class BaseLinkerApi:
 
     def _limit(self) -> dict[str, Any] | None:
         now = self._clock()
+        if now < self.switches.blocked_until:
+            self.asked_while_blocked += 1
+            return _blocked(self.switches.blocked_until)
         while self._recent and self._recent[0] <= now - 60:
             self._recent.popleft()
         if now >= self._blocked_until:
@@ -96,15 +103,17 @@ class BaseLinkerApi:
                 return None
             self.blocks += 1
             self._blocked_until = now + self.switches.block_seconds
-        until = datetime.fromtimestamp(self._blocked_until, UTC).astimezone(ZoneInfo("Europe/Warsaw"))
-        return _error("ERROR_BLOCKED_TOKEN", f"Query limit exceeded, token blocked until {until:%Y-%m-%d %H:%M:%S}")
+        else:
+            self.asked_while_blocked += 1
+        return _blocked(self._blocked_until)
 
     def _journal(self, given: Mapping[str, Any]) -> dict[str, Any]:
         if not self.switches.journal:
             return {"logs": []}
         last, types = int(given.get("last_log_id") or 0), given.get("logs_types") or []
         low = last if self.switches.cursor == "inclusive" else last + 1
-        oldest = self._clock() - 3 * 24 * 3600
+        now = self._clock()
+        oldest = now - 3 * 24 * 3600
         hidden = set(self.switches.hidden_log_ids)
         found = [
             log
@@ -114,6 +123,7 @@ class BaseLinkerApi:
             and (not types or log["log_type"] in types)
             and ("order_id" not in given or log["order_id"] == given["order_id"])
             and log["log_id"] not in hidden
+            and self._shown_at.get(log["log_id"], 0.0) <= now
         ]
         name = self.switches.log_id_name
         return {
@@ -175,6 +185,9 @@ class BaseLinkerApi:
                 "requests": dict(self.requests),
                 "blocks": self.blocks,
                 "most_a_minute": self.most_a_minute,
+                "asked_while_blocked": self.asked_while_blocked,
+                "earlier": self.earlier,
+                "faults": dict(self.faults.played),
             }
         )
 
@@ -183,12 +196,21 @@ class BaseLinkerApi:
         return apply_switches(self.switches, self.faults, given)
 
     async def _edit(self, request: web.Request) -> web.Response:
-        """Change or add orders: `{order: {…}, log_types: [..], late: bool}`; returns the new log ids."""
+        """Change or add orders: one or a list of `{order: {…}, log_types: [..], late: seconds}`; returns the log ids.
+
+        `late` = the journal shows these entries only so many seconds from now, below others that came meanwhile.
+        """
         given = await request.json()
-        order = given["order"]
-        known = self.shop.orders.setdefault(int(order["order_id"]), {})
-        known |= order
-        ids = [self.shop.log(kind, known["order_id"], int(self._clock())) for kind in given.get("log_types", [])]
+        ids: list[int] = []
+        for edit in given if isinstance(given, list) else [given]:
+            order_id = int(edit["order"]["order_id"])
+            if (known := self.shop.orders.get(order_id)) is not None:
+                self.earlier.setdefault(order_id, []).append(dict(known))
+            self.shop.orders[order_id] = {**(known or {}), **edit["order"]}
+            new = [self.shop.log(kind, order_id, int(self._clock())) for kind in edit.get("log_types", [])]
+            if edit.get("late"):
+                self._shown_at |= dict.fromkeys(new, self._clock() + float(edit["late"]))
+            ids += new
         return web.json_response({"log_ids": ids})
 
 
@@ -206,6 +228,11 @@ def apply_switches(switches: object, faults: Faults, given: dict[str, Any]) -> w
 
 def _error(code: str, message: str) -> dict[str, Any]:
     return {"status": "ERROR", "error_code": code, "error_message": message}
+
+
+def _blocked(end: float) -> dict[str, Any]:
+    until = datetime.fromtimestamp(end, UTC).astimezone(ZoneInfo("Europe/Warsaw"))
+    return _error("ERROR_BLOCKED_TOKEN", f"Query limit exceeded, token blocked until {until:%Y-%m-%d %H:%M:%S}")
 
 
 def _digits(text: str) -> str:

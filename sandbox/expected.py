@@ -27,10 +27,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One order: sent to this e-mail (lower case), or skipped for a reason."""
+    """One order: sent to this e-mail (lower case), or skipped for a reason.
+
+    `emails` = all that it may have been sent to: its own, and those before it or its buyer was edited.
+    """
 
     order_id: int
     email: str | None
+    emails: frozenset[str]
     reason: str
     purchase: bool
     tags: frozenset[str]
@@ -60,13 +64,15 @@ def _one(
     state: Mapping[str, Any],
     choice: Choice,
 ) -> Expectation:
-    email, reason = _recipient(order, phones, choice)
+    buyer, reason = _buyer(order, phones, choice)
+    email = str(buyer["email"]).lower() if buyer is not None else None
     total = Decimal(str(order["delivery_price"])) + sum(
         (Decimal(str(line["price_brutto"])) * int(line["quantity"]) for line in order["products"]), Decimal(0)
     )
     return Expectation(
         order_id=int(order["order_id"]),
-        email=email.lower() if email else None,
+        email=email,
+        emails=_ever(order, phones, state, choice) | ({email} if email else set()),
         reason=reason,
         purchase=email is not None and bool(types & {1, 2}),
         tags=_tags(order, state["sources"], choice),
@@ -77,9 +83,29 @@ def _one(
     )
 
 
-def _recipient(
+def _ever(
+    order: Mapping[str, Any],
+    phones: Mapping[str, list[Mapping[str, Any]]],
+    state: Mapping[str, Any],
+    choice: Choice,
+) -> frozenset[str]:
+    """The e-mails an edited order, or one with an edited buyer, may have been sent to before."""
+    earlier = state.get("earlier", {})
+    found = set()
+    for before in [*earlier.get(str(order["order_id"]), ()), order]:
+        buyer, _ = _buyer(before, phones, choice)
+        if buyer is None:
+            continue
+        found.add(str(buyer["email"]).lower())
+        if buyer is not before:
+            found |= {str(one["email"]).lower() for one in earlier.get(str(buyer["order_id"]), ()) if one["email"]}
+    return frozenset(found)
+
+
+def _buyer(
     order: Mapping[str, Any], phones: Mapping[str, list[Mapping[str, Any]]], choice: Choice
-) -> tuple[str | None, str]:
+) -> tuple[Mapping[str, Any] | None, str]:
+    """The order whose e-mail it goes to: its own, or the buyer's newest one in another shop; or why to none."""
     source, email = order["order_source"], str(order["email"])
     if source == "order_return":
         return None, "return_order"
@@ -102,8 +128,8 @@ def _recipient(
         ]
         if not earlier:
             return None, "allegro_buyer_unknown"
-        return max(earlier, key=lambda other: other["date_add"])["email"], "sent"
-    return (email, "sent") if email else (None, "no_email")
+        return max(earlier, key=lambda other: other["date_add"]), "sent"
+    return (order, "sent") if email else (None, "no_email")
 
 
 def _masked(email: str) -> bool:

@@ -8,7 +8,7 @@ import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -26,8 +26,11 @@ class Switches:
     latency: float = 0.0
     auth_ok: bool = True
     over_long: str = "refuse"  # or cut
-    list_late_seconds: float = 0.0
+    list_late_seconds: float = 0.0  # an event is listed only so long after it was made
+    contact_late_seconds: float = 0.0  # a new contact is listed only so long after it was made
+    heavy_list_seconds: float = 0.0  # a list takes so much longer for each heavy contact in it
     reject_email: str = ""
+    reject_emails: list[str] = field(default_factory=list)
     refuse_contacts: bool = False
 
 
@@ -53,10 +56,14 @@ class SalesManagoApi:
         self.by_email: dict[str, str] = {}
         self.events: dict[str, dict[str, Any]] = {}
         self.writes: list[dict[str, Any]] = []
+        self.foreign: dict[str, list[dict[str, Any]]] = {}  # heavy contacts' events of others, by contact id
+        self._events_of: dict[str, list[str]] = {}
+        self._made_at: dict[str, float] = {}
         self.app = web.Application(client_max_size=2**24)
         self.app.router.add_get("/v3/product/catalogList", self._catalogs)
         self.app.router.add_get("/_sandbox/state", self._state)
         self.app.router.add_post("/_sandbox/switches", self._switch)
+        self.app.router.add_post("/_sandbox/heavy", self._heavy)
         self.app.router.add_post("/api/{path:.*}", self._serve)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -71,6 +78,9 @@ class SalesManagoApi:
         if (played := await self.faults.play(request, path, after=False)) is not None:
             return played
         answer = self._answer(path, given)
+        if self.switches.heavy_list_seconds and "list" in path:
+            heavy = sum(card["contactId"] in self.foreign for card in answer.get("contacts", ()))
+            await asyncio.sleep(heavy * self.switches.heavy_list_seconds)
         if (played := await self.faults.play(request, path, after=True)) is not None:
             return played
         return web.json_response(answer)
@@ -103,21 +113,25 @@ class SalesManagoApi:
             return _no("No email specified")
         if self.switches.refuse_contacts:
             return _no("Contact refused")
-        if self.switches.reject_email and email.lower() == self.switches.reject_email.lower():
+        rejected = [self.switches.reject_email, *self.switches.reject_emails]
+        if email.lower() in {one.lower() for one in rejected if one}:
             return _no(f"Wrong email {email}")
         for flag in ("forceOptIn", "forceOptOut", "forcePhoneOptIn", "forcePhoneOptOut"):
             if given.get(flag) is not False:
                 self.violations.append(f"{flag} is {given.get(flag)!r}: consent would be changed")
-        contact_id = self.by_email.get(email.lower())
-        if contact_id is None:
-            contact_id = str(uuid.uuid4())
-            self.by_email[email.lower()] = contact_id
-            self.contacts[contact_id] = {"contactId": contact_id, "email": email.lower(), "optedOut": True, "tags": []}
+        contact_id = self.by_email.get(email.lower()) or self._new_contact(email.lower())
         card = self.contacts[contact_id]
         card |= {name: value for name, value in contact.items() if value and name != "email"}
         card["tags"] = sorted({*card["tags"], *(_tag(tag) for tag in given.get("tags", []))})
-        self._wrote("contact", contact_id=contact_id, email=email.lower())
+        self._wrote("contact", contact_id=contact_id, email=email.lower(), name=str(contact.get("name", "")))
         return {"success": True, "message": [], "contactId": contact_id, "externalId": ""}
+
+    def _new_contact(self, email: str) -> str:
+        contact_id = str(uuid.uuid4())
+        self.by_email[email] = contact_id
+        self.contacts[contact_id] = {"contactId": contact_id, "email": email, "optedOut": True, "tags": []}
+        self._made_at[contact_id] = self._clock()
+        return contact_id
 
     def _add(self, given: Mapping[str, Any]) -> dict[str, Any]:
         contact_id = given.get("contactId") or self.by_email.get(str(given.get("email", "")).lower())
@@ -128,7 +142,15 @@ class SalesManagoApi:
             return wrong
         event_id = str(uuid.uuid4())
         self.events[event_id] = {**event, "eventId": event_id, "contactId": contact_id, "added": self._clock()}
-        self._wrote("event", contact_id=contact_id, event_id=event_id, external_id=event.get("externalId"))
+        self._events_of.setdefault(contact_id, []).append(event_id)
+        self._wrote(
+            "event",
+            contact_id=contact_id,
+            email=self.contacts[contact_id]["email"],
+            event_id=event_id,
+            external_id=event.get("externalId"),
+            description=event.get("description", ""),
+        )
         return {"success": True, "message": [], "eventId": event_id}
 
     def _update(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,7 +162,13 @@ class SalesManagoApi:
             return wrong
         kept = {name: known[name] for name in ("eventId", "contactId", "added")}
         self.events[known["eventId"]] = {**event, **kept}
-        self._wrote("update", contact_id=known["contactId"], event_id=known["eventId"], external_id=event["externalId"])
+        self._wrote(
+            "update",
+            contact_id=known["contactId"],
+            event_id=known["eventId"],
+            external_id=event.get("externalId"),
+            description=event.get("description", ""),
+        )
         return {"success": True, "message": [], "eventId": known["eventId"]}
 
     def _delete(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,23 +182,23 @@ class SalesManagoApi:
     def _list(self, ids: list[str | None]) -> dict[str, Any]:
         if len(ids) > 50:
             return _no("Too many contacts in the request")
-        shown_until = self._clock() - self.switches.list_late_seconds
+        now = self._clock()
+        shown_until = now - self.switches.list_late_seconds
         cards = []
         for contact_id in dict.fromkeys(ids):
             if contact_id is None or contact_id not in self.contacts:
                 continue
+            if self._made_at[contact_id] > now - self.switches.contact_late_seconds:
+                continue
             card = self.contacts[contact_id]
             events = [
                 {key: value for key, value in event.items() if key not in {"contactId", "added"}}
-                for event in self._events_of(contact_id)
-                if event["added"] <= shown_until
-            ]
+                for event_id in self._events_of.get(contact_id, ())
+                if (event := self.events.get(event_id)) is not None and event["added"] <= shown_until
+            ] + self.foreign.get(contact_id, [])
             tags = [{"tag": tag} for tag in card["tags"]]
             cards.append({**card, "contactTags": tags, "contactExtEvents": events})
         return {"success": True, "message": [], "contacts": cards}
-
-    def _events_of(self, contact_id: str) -> list[dict[str, Any]]:
-        return [event for event in self.events.values() if event["contactId"] == contact_id]
 
     def _too_long(self, event: dict[str, Any]) -> dict[str, Any] | None:
         for name, value in list(event.items()):
@@ -199,8 +227,29 @@ class SalesManagoApi:
                 "writes": self.writes,
                 "requests": dict(self.requests),
                 "violations": self.violations,
+                "faults": dict(self.faults.played),
             }
         )
+
+    async def _heavy(self, request: web.Request) -> web.Response:
+        """Give a contact a history of its own: `{email, events: count}`, visits and purchases of other systems."""
+        given = await request.json()
+        email = str(given["email"]).lower()
+        contact_id = self.by_email.get(email) or self._new_contact(email)
+        now = round(self._clock() * 1000)
+        self.foreign[contact_id] = [
+            {
+                "eventId": str(uuid.uuid4()),
+                "contactExtEventType": ("PURCHASE", "CART", "VISIT", "OTHER")[number % 4],
+                "externalId": f"OTHER-{number}",
+                "date": now - 60_000 * number,
+                "description": "from another shop",
+                "products": "1,2,3",
+                "value": 10.5,
+            }
+            for number in range(int(given["events"]))
+        ]
+        return web.json_response({"contactId": contact_id})
 
     async def _switch(self, request: web.Request) -> web.Response:
         return apply_switches(self.switches, self.faults, await request.json())

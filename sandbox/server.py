@@ -33,23 +33,66 @@ def environment(baselinker_url: str, salesmanago_url: str) -> dict[str, str]:
     }
 
 
+class Listener:
+    """One API's port. `POST /_sandbox/listen {"off": seconds}`: connections end, new ones are refused for so long."""
+
+    def __init__(self, app: web.Application, host: str, port: int) -> None:
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._host, self.port = host, port
+        self._site: web.TCPSite | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        app.router.add_post("/_sandbox/listen", self._listen)
+
+    async def start(self) -> None:
+        """Listen."""
+        await self._runner.setup()
+        await self._open()
+
+    async def stop(self) -> None:
+        """End for good."""
+        for task in self._tasks:
+            task.cancel()
+        await self._runner.cleanup()
+
+    async def _open(self) -> None:
+        self._site = web.TCPSite(self._runner, self._host, self.port, reuse_address=True)
+        await self._site.start()
+        self.port = int(self._runner.addresses[0][1])
+
+    async def _listen(self, request: web.Request) -> web.Response:
+        task = asyncio.create_task(self._away(float((await request.json())["off"])))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return web.json_response({"ok": True})
+
+    async def _away(self, seconds: float) -> None:
+        await asyncio.sleep(0.05)  # the answer to who asked for it
+        if self._site is None:
+            return
+        site, self._site = self._site, None
+        await site.stop()
+        for connection in self._runner.server.connections if self._runner.server is not None else []:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(seconds)
+        await self._open()
+
+
 async def serve(options: argparse.Namespace) -> None:
     """Serve until a signal comes."""
-    shop = make_shop(options.orders, options.seed, int(time.time()), options.sparse)
+    shop = make_shop(options.orders, options.seed, int(time.time()), options.sparse, versions=options.versions)
     base = BaseLinkerApi(shop, TOKEN, options.seed)
     base.switches.cursor, base.switches.types = options.cursor, options.types
     base.switches.limit = options.limit
     sales = SalesManagoApi(CLIENT_ID, SECRET, OWNER, V3_KEY, LOCATION, options.seed)
     sales.switches.latency = options.latency
-    runners = []
-    ports = []
-    for app, port in ((base.app, options.baselinker_port), (sales.app, options.salesmanago_port)):
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        site = web.TCPSite(runner, options.host, port)
-        await site.start()
-        runners.append(runner)
-        ports.append(runner.addresses[0][1])
+    listeners = [
+        Listener(base.app, options.host, options.baselinker_port),
+        Listener(sales.app, options.host, options.salesmanago_port),
+    ]
+    for listener in listeners:
+        await listener.start()
+    ports = [listener.port for listener in listeners]
     host = "127.0.0.1" if options.host in {"0.0.0.0", "::"} else options.host  # noqa: S104 - compared, not bound
     urls = environment(f"http://{host}:{ports[0]}/connector.php", f"http://{host}:{ports[1]}/api")
     print(json.dumps(urls), flush=True)
@@ -57,8 +100,8 @@ async def serve(options: argparse.Namespace) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await stop.wait()
-    for runner in runners:
-        await runner.cleanup()
+    for listener in listeners:
+        await listener.stop()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,6 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--orders", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sparse", action="store_true", help="order ids far apart")
+    parser.add_argument("--versions", action="store_true", help="buyers' names end in the order's id and version")
     parser.add_argument("--cursor", choices=["inclusive", "exclusive"], default="inclusive")
     parser.add_argument("--types", choices=["new", "old"], default="new")
     parser.add_argument("--limit", type=int, default=100, help="BaseLinker requests a minute before a block")

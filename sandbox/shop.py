@@ -40,8 +40,19 @@ class Shop:
         return self.next_log_id
 
 
-def make_shop(count: int, seed: int, now: int, sparse: bool = False, step: Callable[[], int] | None = None) -> Shop:
-    """Make a shop whose last orders came a moment before `now` (unix seconds)."""
+def make_shop(
+    count: int,
+    seed: int,
+    now: int,
+    sparse: bool = False,
+    step: Callable[[], int] | None = None,
+    versions: bool = False,
+) -> Shop:
+    """Make a shop whose last orders came a moment before `now` (unix seconds).
+
+    With `versions` each buyer's name ends in the order's id and version, `747000012 v0`: an edit that counts it up
+    makes every state of an order tell-tale where it was sent to.
+    """
     chance = random.Random(seed)
     shop = Shop()
     order_id = 747_000_000 if not sparse else 2_147_483_000
@@ -49,9 +60,13 @@ def make_shop(count: int, seed: int, now: int, sparse: bool = False, step: Calla
     phones: list[tuple[str, str]] = []
     for index in range(count):
         order_id += chance.randint(500, 9000) if sparse else 1
-        at = min(at + chance.randint(20, 120), now - 60)
+        passed = chance.randint(20, 120)
+        at = min(at + (passed if count <= 2000 else max(1, passed * 2000 // count)), now - 60)
         _place(shop, chance, order_id, at, index, phones)
     shop.logs.sort(key=lambda log: log["log_id"])
+    if versions:
+        for order in shop.orders.values():
+            order["delivery_fullname"] = f"{order['delivery_fullname']} {order['order_id']} v0"
     return shop
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 import urllib.request
 from collections import Counter
@@ -11,6 +12,8 @@ from typing import Any
 
 from sandbox.expected import Choice, Expectation, expect
 from sandbox.server import LOCATION
+
+VERSION = re.compile(r"(\d+) v(\d+)$")
 
 
 def fetch_state(url: str) -> dict[str, Any]:
@@ -22,30 +25,62 @@ def fetch_state(url: str) -> dict[str, Any]:
 
 
 def differences(base: Mapping[str, Any], sales: Mapping[str, Any], choice: Choice) -> list[str]:
-    """Return every difference between what should be and what is."""
+    """Return every difference between what should be and what is.
+
+    An order that was edited meanwhile may have been written to each of its e-mails; its newest state must be written
+    last, to the newest one (told by the buyers' names in a shop with `--versions`).
+    """
     expected = expect(base, choice)
     found: list[str] = list(sales["violations"])
     contacts = {contact["contactId"]: contact for contact in sales["contacts"]}
-    by_email = {contact["email"]: contact for contact in sales["contacts"]}
+    by_email = {contact["email"]: contact for contact in contacts.values()}
     events: dict[str, list[Mapping[str, Any]]] = {}
     for event in sales["events"]:
         events.setdefault(str(event.get("externalId")), []).append(event)
-    tags: dict[str, set[str]] = {}
+    must: dict[str, set[str]] = {}
+    may: dict[str, set[str]] = {}
     for one in expected:
-        mine = events.pop(str(one.order_id), [])
-        found += _order(one, mine, contacts, choice)
+        found += _order(one, events.pop(str(one.order_id), []), contacts, choice)
         if one.email is not None:
-            tags.setdefault(one.email, set()).update(one.tags)
+            must.setdefault(one.email, set()).update(one.tags)
+        for email in one.emails:
+            may.setdefault(email, set()).update(one.tags)
     found += [f"order {external_id}: has a purchase and should have none" for external_id in events]
-    for email in tags.keys() | by_email.keys():
+    for email in must.keys() | by_email.keys():
         if email not in by_email:
             found.append("a contact is missing in SALESmanago")
-        elif email not in tags:
+        elif email not in may:
             found.append("a contact is in SALESmanago and should not be")
-        elif set(by_email[email]["tags"]) != tags[email]:
-            found.append(f"a contact has tags {by_email[email]['tags']}, expected {sorted(tags[email])}")
+        elif not must.get(email, set()) <= set(by_email[email]["tags"]) <= may[email]:
+            found.append(f"a contact has tags {by_email[email]['tags']}, expected {sorted(may[email])}")
+    found += _versions(sales["writes"], expected)
     if base["blocks"]:
         found.append(f"BaseLinker blocked the token {base['blocks']} times")
+    return found
+
+
+def _versions(writes: Sequence[Mapping[str, Any]], expected: Sequence[Expectation]) -> list[str]:
+    """An order's states were written in their order, and the newest one is the last."""
+    found = []
+    last: dict[int, tuple[int, str]] = {}
+    for write in writes:
+        named = VERSION.search(write.get("name", "")) if write["kind"] == "contact" else None
+        if named is None:
+            continue
+        order_id, version = int(named[1]), int(named[2])
+        before = last.get(order_id, (-1, ""))[0]
+        if version < before:
+            found.append(f"order {order_id}: version {version} was written after version {before}")
+        last[order_id] = version, write["email"]
+    for one in expected:
+        named = VERSION.search(one.order["delivery_fullname"])
+        if named is None or one.email is None:
+            continue
+        version, email = last.get(one.order_id, (-1, ""))
+        if version != int(named[2]):
+            found.append(f"order {one.order_id}: version {version} was written last, the newest is {named[2]}")
+        elif email != one.email:
+            found.append(f"order {one.order_id}: its newest version was written to another contact")
     return found
 
 
@@ -59,7 +94,7 @@ def _order(
         return []
     event = events[0]
     wrong = []
-    if contacts.get(event["contactId"], {}).get("email") != one.email:
+    if contacts.get(event["contactId"], {}).get("email") not in one.emails:
         wrong.append(f"{name}: the purchase lies with another contact")
     for what, got, wanted in (
         ("value", Decimal(str(event.get("value"))).quantize(Decimal("0.01")), one.value),
@@ -74,6 +109,17 @@ def _order(
         if got != wanted:
             wrong.append(f"{name}: {what} is {got!r}, expected {wanted!r}")
     return wrong
+
+
+def tally(base: Mapping[str, Any], sales: Mapping[str, Any], choice: Choice) -> dict[str, int]:
+    """Count orders, purchases that are lost, and purchases too many."""
+    counts = Counter(str(event.get("externalId")) for event in sales["events"])
+    expected = expect(base, choice)
+    return {
+        "orders": len(expected),
+        "lost": sum(one.purchase and not counts[str(one.order_id)] for one in expected),
+        "doubled": sum(count - 1 for count in counts.values()),
+    }
 
 
 def outcomes(base: Mapping[str, Any], choice: Choice) -> Counter[str]:

@@ -1,53 +1,18 @@
 """What goes wrong on the way: judged by what arrived and by the dead letters."""
 
-import json
 import time
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from sandbox.verify import fetch_state
 from schemas.codec import make_codec
-from schemas.records import dead_letter_from_headers
 from schemas.topics import Topics, ensure_topics
-from tests.e2e.test_whole_way import run, sandbox, settings, wrong
+from tests.programs import dead_letters, run, sandbox, settings, switch, wrong
 
-
-def switch(url: str, **switches: Any) -> None:
-    """Set switches of a stand-in."""
-    root = url.split("/connector.php", maxsplit=1)[0].removesuffix("/api")
-    request = urllib.request.Request(f"{root}/_sandbox/switches", json.dumps(switches).encode(), method="POST")
-    urllib.request.urlopen(request, timeout=10).read()
-
-
-def dead_letters(kafka: str, topics: Topics) -> list[tuple[bytes | None, str, str]]:
-    """Value, reason and message of every dead letter."""
-    config = {
-        "bootstrap.servers": kafka,
-        "group.id": "t",
-        "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
-    }
-    reader = Consumer({**config, "isolation.level": "read_committed"})
-    reader.subscribe([topics.dead_letters])
-    found: list[tuple[bytes | None, str, str]] = []
-    ends = 0
-    while ends < 6:
-        message = reader.poll(5)
-        if message is None:
-            break
-        if message.error():
-            ends += 1
-            continue
-        letter = dead_letter_from_headers(list(message.headers() or []))  # type: ignore[arg-type]
-        value = message.value()
-        found.append((value if isinstance(value, bytes) else None, letter.reason, letter.message))
-    reader.close()
-    return found
+__all__ = ["dead_letters", "switch"]
 
 
 def test_messages_that_can_never_be_read_are_dead_letters_and_the_others_go_on(

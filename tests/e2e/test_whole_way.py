@@ -4,56 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from sandbox.expected import Choice
-from sandbox.server import LOCATION
-from sandbox.verify import differences, fetch_state
+from sandbox.verify import fetch_state
+from tests.programs import CHOICE, run, sandbox, settings, wrong
 
-CHOICE = Choice(LOCATION, "Klient", "both")
-
-
-@contextmanager
-def sandbox(*options: str) -> Iterator[dict[str, str]]:
-    """Both stand-ins; yields the settings that point at them."""
-    command = [sys.executable, "-m", "sandbox", "--limit", "100000", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            yield json.loads(server.stdout.readline())
-        finally:
-            server.terminate()
-
-
-def settings(apis: dict[str, str], kafka: str, prefix: str) -> dict[str, str]:
-    """Everything the programs need."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
-    return {
-        **own,
-        **apis,
-        "KAFKA_BOOTSTRAP_SERVERS": kafka,
-        "TOPIC_PREFIX": prefix,
-        "BASELINKER_REQUESTS_PER_MINUTE": "20000",
-        "POLL_INTERVAL_SECONDS": "1",
-        "CONTACT_TAG": "Klient",
-        "TAG_ORDER_SOURCE": "both",
-        "LOG_FORMAT": "json",
-    }
-
-
-def run(module: str, environment: dict[str, str], log: Path, *options: str) -> subprocess.Popen[bytes]:
-    """Start a program."""
-    with log.open("wb") as output:
-        return subprocess.Popen([sys.executable, "-m", module, *options], env=environment, stderr=output)
-
-
-def wrong(apis: dict[str, str]) -> list[str]:
-    """What differs from what should have arrived."""
-    return differences(fetch_state(apis["BASELINKER_API_URL"]), fetch_state(apis["SALESMANAGO_API_URL"]), CHOICE)
+__all__ = ["CHOICE", "run", "sandbox", "settings", "wrong"]
 
 
 @pytest.mark.parametrize(("cursor", "types"), [("inclusive", "new"), ("exclusive", "old")])
