@@ -198,9 +198,15 @@ def left_undone(kafka: str, prefix: str, sales: dict[str, Any]) -> list[str]:
     rows: dict[int, Delivery] = {}
     for message in read_whole(kafka, topics.deliveries):
         key, value = message.key(), message.value()
-        assert isinstance(key, bytes) and isinstance(value, bytes)
-        order_id, row = int(key), codec.decode(value, Delivery)
+        assert isinstance(key, bytes)
+        order_id = int(key)
         before = rows.get(order_id)
+        if not isinstance(value, bytes):  # an intent was taken back, and there was no row before it
+            if before is not None and before.outcome is not Outcome.SENDING:
+                found.append(f"order {order_id}: its row was removed")
+            rows.pop(order_id, None)
+            continue
+        row = codec.decode(value, Delivery)
         if before is not None and row.journal_offset < before.journal_offset:
             found.append(f"order {order_id}: its row went back from {before.journal_offset} to {row.journal_offset}")
         if before is not None and before.event_id and row.event_id != before.event_id:

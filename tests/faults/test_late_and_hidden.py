@@ -24,9 +24,9 @@ def test_a_create_that_works_after_its_senders_death_is_waited_for_and_adopted(k
     with stand_ins() as apis:
         switch(
             apis["SALESMANAGO_API_URL"],
-            faults=[{"kind": "hang", "where": "addContactExtEvent", "seconds": 12.0, "count": 1}],
+            faults=[{"kind": "hang", "where": "addContactExtEvent", "seconds": 9.5, "count": 1}],
         )
-        scenario = Scenario(apis, kafka, tmp_path, over={"SETTLE_SECONDS": "8"})
+        scenario = Scenario(apis, kafka, tmp_path, over={"SETTLE_SECONDS": "4"})
         scenario.publish(scenario.place())
         at = "contact/addContactExtEvent written#1"
         victim = scenario.start("victim", LAUNCHER, "processor", "--until-caught-up", CRASH_AT=at)
