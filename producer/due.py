@@ -52,7 +52,9 @@ def due(cursor: Cursor, plan: Plan, now: datetime, told: Iterable[Gap] = ()) -> 
 def swept(cursor: Cursor, wanted: Wanted, started: datetime, read_at: datetime) -> Cursor:
     """Return the cursor at a sweep's end; `read_at` = the last complete look at the journal."""
     if cursor.swept_to is None or wanted.since <= cursor.swept_to:
-        cursor = replace(cursor, swept_to=max(started, cursor.swept_to or started))
+        # a first look is over once swept_to is not the first start any more
+        moved = started + timedelta(milliseconds=1) if wanted.first_look else started
+        cursor = replace(cursor, swept_to=max(moved, cursor.swept_to or moved))
     if wanted.unread:
         cursor = replace(cursor, read_at=max(read_at, cursor.read_at))
     return note_gaps(cursor, wanted.gap_ids) if wanted.gap_ids else cursor

@@ -183,8 +183,9 @@ class Program:
         writer = Writer(publisher, cursor, self._metrics, leader.hold, check)
         if cursor != found:
             writer.write([], cursor)
-        self._looked_at = cursor.read_at
-        return Poll(self._api, leader.ask, writer, self._plan, self._silence, self._remembered, self._told_gaps, check)
+        poll = Poll(self._api, leader.ask, writer, self._plan, self._silence, self._remembered, self._told_gaps, check)
+        self._looked_at = lambda: poll.looked_at or cursor.read_at
+        return poll
 
     def _checks(self, leader: Leader, cursor: Cursor) -> Callable[[], None]:
         def check() -> None:

@@ -1,5 +1,6 @@
 """A journal, orders, a topic and a clock in memory; publishing fails or dies when it is told to."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,8 +49,9 @@ class Shop:
     descending: bool = False
     repeated: int = 1
     by_id: bool = False  # orders come by id where id_from is given, else by date
+    shuffled: random.Random | None = None  # in no order, where no id_from is given
     asked: list[str] = field(default_factory=list)
-    fails: Iterator[Exception | None] = iter(())
+    fails: Iterator[Exception | None] = field(default_factory=lambda: iter(()))
 
     def _ask(self, method: str) -> None:
         self.asked.append(method)
@@ -77,7 +79,10 @@ class Shop:
             and order.order_id >= (id_from or 0)
         ]
         by_id = self.by_id and id_from is not None
-        return sorted(found, key=lambda one: (0 if by_id else one.date_confirmed or NOW, one.order_id))[:PAGE]  # type: ignore[operator,arg-type]
+        found.sort(key=lambda one: (NOW if by_id else one.date_confirmed or NOW, one.order_id))
+        if self.shuffled is not None and id_from is None:
+            self.shuffled.shuffle(found)
+        return found[:PAGE]
 
     def place(self, order_id: int, confirmed: datetime, added: datetime | None = None) -> None:
         self.placed.append(
@@ -94,7 +99,7 @@ class Kafka:
 
     entries: list[JournalEntry] = field(default_factory=list)
     cursor: Cursor | None = None
-    fails: Iterator[str] = iter(())
+    fails: Iterator[str] = field(default_factory=lambda: iter(()))
 
     def publish(self, entries: Sequence[JournalEntry], cursor: Cursor) -> None:
         what = next(self.fails, "fine")
