@@ -16,7 +16,9 @@ HERE = Identity("here", 6)
 def start(
     cursor: Cursor | None, start_from: str = "earliest", used: bool = False, world: World | None = None
 ) -> Cursor:
-    page: Callable[[int], list[JournalLog]] = lambda at: world.shop.journal(at, (1,)) if world else []  # noqa: E731
+    def page(at: int) -> list[JournalLog]:
+        return world.shop.journal(at, (1,)) if world else []
+
     return starting_cursor(cursor, HERE, lambda: used, plan(start_from=start_from), page, NOW)
 
 
