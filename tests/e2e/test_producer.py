@@ -112,7 +112,8 @@ def test_a_journal_that_is_switched_off_in_mid_run_is_told_by_log_readiness_and_
         wait_until(lambda: page(port, "/readyz")[0] == 200, "ready", process)
         lag = next(line for line in page(port, "/metrics")[1].splitlines() if line.startswith("bl2sm_journal_lag_"))
         assert 0 <= float(lag.split()[1]) < 60
-        time.sleep(3)
+        wait_until(told(scenario, "runs", '"swept"'), "the first sweep", process)
+        time.sleep(3)  # as long as an entry may show up after its order
         scenario.place(1, [], **confirmed_at(int(time.time()) + 1))
         wait_until(lambda: "bl2sm_journal_silent 1.0" in page(port, "/metrics")[1], "the alarm", process)
         status, text = page(port, "/readyz")
@@ -165,7 +166,7 @@ def test_a_gap_that_a_processor_tells_is_closed_once(scenario: Scenario) -> None
     assert told(scenario, "second", "journal gap")() and not told(scenario, "third", "journal gap")()
 
 
-@pytest.mark.parametrize("kind", ["429", "html502", "reset", "503"])
+@pytest.mark.parametrize("kind", ["429", "html502"])
 def test_a_storm_in_mid_run_is_waited_out_and_the_lead_is_kept(scenario: Scenario, kind: str) -> None:
     scenario.place(0)
     process = scenario.start("runs", "producer")
