@@ -1,5 +1,6 @@
 """Who leads: the member that owns the cursor topic's only partition. Also the place where waiting means polling."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -8,6 +9,7 @@ from typing import TypeVar
 from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from producer.publish import CURSOR_KEY
 from runtime.health import Health
 from runtime.logging import get_logger
 from schemas.codec import Codec
@@ -15,7 +17,6 @@ from schemas.records import Cursor
 from schemas.topics import Topics
 
 T = TypeVar("T")
-CURSOR_SECONDS = 30.0
 
 log = get_logger(__name__)
 
@@ -57,17 +58,23 @@ class Leader:
 
     def wait(self, seconds: float) -> None:
         """Poll for a while; Stopped when the program ends."""
-        turns = max(1, round(seconds / 0.1))
-        for _ in range(turns):
+        until = time.monotonic() + seconds
+        self._turn()
+        while time.monotonic() < until:
             self._turn()
+
+    def hold(self, seconds: float) -> None:
+        """Poll for a while as the leader; LeadLost at once when it is not any more."""
+        until = time.monotonic() + seconds
+        self._leading_turn()
+        while time.monotonic() < until:
+            self._leading_turn()
 
     def ask(self, call: Callable[[], T]) -> T:
         """Run a call on the asking thread while polling; Stopped and LeadLost give its answer up."""
         future: Future[T] = self._pool.submit(call)
         while True:
-            self._turn()
-            if not self._leads:
-                raise LeadLost
+            self._leading_turn()
             try:
                 return future.result(timeout=0.02)
             except NotYet:
@@ -75,36 +82,52 @@ class Leader:
                     raise
 
     def read_cursor(self) -> Cursor | None:
-        """Return the newest cursor row; the reading goes to the topic's true end, past open transactions."""
-        wanted = TopicPartition(self._topics.cursor, 0)
-        futures = self._admin.list_offsets(
-            {wanted: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=5.0,
-        )
-        end = futures[wanted].result().offset
+        """Return the newest cursor row; the reading goes to the topic's true end, past open transactions.
+
+        DecodeError when it can't be read; LeadLost.
+        """
+        end = self._ends(self._topics.cursor, 1)
         reader = self._make_consumer()
         newest: Cursor | None = None
         try:
             reader.assign([TopicPartition(self._topics.cursor, 0, OFFSET_BEGINNING)])
             while end > 0:
-                self._turn()
+                self._leading_turn()
                 for message in reader.consume(1000, 0.1):
                     error, value = message.error(), message.value()
                     offset = message.offset()
                     if error is not None:
                         if error.code() == KafkaError._PARTITION_EOF and offset is not None and offset >= end:
                             return newest
-                    elif isinstance(value, bytes):
-                        newest = self._codec.decode(value, Cursor)
+                    elif message.key() == CURSOR_KEY:
+                        newest = self._codec.decode(value, Cursor) if isinstance(value, bytes) else None
             return newest
         finally:
             reader.close()
+
+    def journal_has_entries(self, partitions: int) -> bool:
+        """Whether anything was ever published to the journal topic."""
+        return self._ends(self._topics.journal, partitions) > 0
+
+    def _ends(self, topic: str, partitions: int) -> int:
+        """Return the sum of a topic's end offsets."""
+        wanted = [TopicPartition(topic, number) for number in range(partitions)]
+        futures = self._admin.list_offsets(
+            {partition: OffsetSpec.latest() for partition in wanted},  # type: ignore[no-untyped-call]
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=5.0,
+        )
+        return sum(int(futures[partition].result().offset) for partition in wanted)
 
     def close(self) -> None:
         """Leave the group."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._consumer.close()
+
+    def _leading_turn(self) -> None:
+        self._turn()
+        if not self._leads:
+            raise LeadLost
 
     def _turn(self) -> None:
         if self._stopping():

@@ -1,17 +1,17 @@
 """Entries and cursor in one Kafka transaction: both or none."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from confluent_kafka import KafkaException, Producer
 
-from runtime.logging import get_logger
 from schemas.codec import Codec
+from schemas.partitioner import partition_of
 from schemas.records import Cursor, JournalEntry
 from schemas.topics import Topics, order_key
 
 TRANSACTION_SECONDS = 9.0
-
-log = get_logger(__name__)
+CURSOR_KEY = b"journal"
 
 
 class NotPublished(Exception):
@@ -33,25 +33,35 @@ class Publisher:
             raise Fenced(str(error.args[0])) from error
 
     def publish(self, entries: Sequence[JournalEntry], cursor: Cursor) -> None:
-        """Write entries in the given order, and the cursor after them."""
+        """Write entries in the given order, and the cursor after them; partitions as the cursor counts them.
+
+        NotPublished = nothing of it counts. Fenced = it is not known whether it counts: read the cursor again.
+        """
         try:
             self._producer.begin_transaction()
             for entry in entries:
-                self._produce(self._topics.journal, order_key(entry.order_id), self._codec.encode(entry))
-            self._produce(self._topics.cursor, b"journal", self._codec.encode(cursor))
-            self._producer.commit_transaction(TRANSACTION_SECONDS)
+                key = order_key(entry.order_id)
+                partition = partition_of(key, cursor.journal_partitions)
+                self._produce(self._topics.journal, partition, key, self._codec.encode(entry))
+            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))
         except KafkaException as error:
             self._abort(error)
+        try:
+            self._producer.commit_transaction(TRANSACTION_SECONDS)
+        except KafkaException as error:
+            if not error.args[0].txn_requires_abort():  # for instance timed out: it may be committed, or not
+                raise Fenced(f"commit without an answer: {error.args[0]}") from error
+            self._abort(error)
 
-    def _produce(self, topic: str, key: bytes, value: bytes) -> None:
+    def _produce(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         while True:
             try:
-                self._producer.produce(topic, key=key, value=value)
+                self._producer.produce(topic, partition=partition, key=key, value=value)
                 return
             except BufferError:
                 self._producer.poll(0.1)
 
-    def _abort(self, error: KafkaException) -> None:
+    def _abort(self, error: KafkaException) -> NoReturn:
         cause = error.args[0]
         if cause.fatal():
             raise Fenced(str(cause)) from error

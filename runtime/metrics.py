@@ -20,6 +20,7 @@ class Metrics:
     salesmanago_requests: Counter = field(init=False)
     entries: Counter = field(init=False)
     journal_lag: Gauge = field(init=False)
+    journal_silent: Gauge = field(init=False)
     leader: Gauge = field(init=False)
     delivery: Histogram = field(init=False)
 
@@ -99,7 +100,16 @@ class Metrics:
             "journal_lag",
             Gauge(
                 "bl2sm_journal_lag_seconds",
-                "Age of the last successful look at the journal; at 3 days entries are lost",
+                "Age of the leader's last complete look at the journal (not a number elsewhere); at 3 days it loses"
+                " entries, and orders come by date",
+                registry=where,
+            ),
+        )
+        make(
+            "journal_silent",
+            Gauge(
+                "bl2sm_journal_silent",
+                "1 = orders are confirmed and the journal names none: is it switched on in BaseLinker?",
                 registry=where,
             ),
         )

@@ -62,7 +62,13 @@ def single_object_fingerprint(schema: Any) -> bytes:
 
 _BUILD: Mapping[type[Any], Callable[[dict[str, Any]], Any]] = {
     JournalEntry: lambda found: JournalEntry(**{**found, "origin": Origin(found["origin"])}),
-    Cursor: lambda found: Cursor(**{**found, "recent_log_ids": tuple(found["recent_log_ids"])}),
+    Cursor: lambda found: Cursor(
+        **{
+            **found,
+            "recent_log_ids": tuple(found["recent_log_ids"]),
+            "gaps_closed": tuple(found["gaps_closed"]),
+        }
+    ),
     Delivery: lambda found: Delivery(**{**found, "outcome": Outcome(found["outcome"])}),
     DeadLetter: lambda found: DeadLetter(**found),
 }

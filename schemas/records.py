@@ -38,13 +38,19 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far the journal was read: everything up to `settled_log_id`, and `recent_log_ids` above it."""
+    """How far the journal was read: everything up to `settled_log_id`, and `recent_log_ids` above it.
+
+    `journal_topic_id` "" = not noted yet; `started_at` None = before it was noted; `gaps_closed` newest last.
+    """
 
     settled_log_id: int
     recent_log_ids: tuple[int, ...]
     journal_partitions: int
     swept_to: datetime | None
     read_at: datetime
+    journal_topic_id: str = ""
+    started_at: datetime | None = None
+    gaps_closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ def ensure_topics(
     known = admin.list_topics(timeout=seconds).topics
     if topics.journal in known:
         partitions = len(known[topics.journal].partitions)
+    elif topics.deliveries in known:  # the journal was deleted: its rows stay where they are
+        partitions = len(known[topics.deliveries].partitions)
     settings: dict[str, tuple[int, dict[str, str]]] = {
         topics.journal: (partitions, {"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS)}),
         topics.cursor: (1, {"cleanup.policy": "compact"}),

@@ -1,12 +1,15 @@
 """One suite for both wire formats: what one writes, both read."""
 
+import io
 import itertools
 import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
 
+import fastavro
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,7 +35,10 @@ ints = st.integers(-(2**31), 2**31 - 1)
 texts = st.text(max_size=50)
 records = st.one_of(
     st.builds(JournalEntry, longs, ints, longs, st.none() | longs, times, st.sampled_from(Origin)),
-    st.builds(Cursor, longs, st.lists(longs, max_size=20).map(tuple), ints, st.none() | times, times),
+    st.builds(
+        Cursor, longs, st.lists(longs, max_size=20).map(tuple), ints, st.none() | times, times,
+        texts, st.none() | times, st.lists(texts, max_size=5).map(tuple),
+    ),
     st.builds(
         Delivery, st.sampled_from(Outcome), texts, st.booleans(), longs, texts, longs,
         st.none() | texts, st.none() | texts, st.none() | texts, times,
@@ -137,3 +143,13 @@ def test_an_unknown_schema_id_is_an_error_and_a_registry_away_is_another(registr
 @given(letter=st.builds(DeadLetter, texts, texts, texts, texts, ints, longs, st.none() | st.binary(), ints, times))
 def test_a_dead_letters_headers_tell_all_of_it(letter: DeadLetter) -> None:
     assert dead_letter_from_headers(letter.to_headers()) == letter
+
+
+def test_a_cursor_row_of_the_first_schema_is_still_read() -> None:
+    first = json.loads((resources.files("schemas") / "history" / "cursor-1.avsc").read_text())
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    row = io.BytesIO()
+    values = {"settled_log_id": 7, "recent_log_ids": [9], "journal_partitions": 6, "swept_to": None, "read_at": at}
+    fastavro.schemaless_writer(row, first, values)
+    written = b"\xc3\x01" + bytes.fromhex("b20ae00ef02d25cf") + row.getvalue()  # the fingerprint of that day
+    assert make_codec(Topics("t"), None).decode(written, Cursor) == Cursor(7, (9,), 6, None, at, "", None, ())

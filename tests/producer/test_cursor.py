@@ -1,43 +1,8 @@
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from clients import JournalLog, Order
-from producer.cursor import MOST_RECENT, SETTLE_AFTER, advance, first_cursor, new_logs, top
-from producer.sweep import confirmed_since
-
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def log(log_id: int, at: datetime = NOW) -> JournalLog:
-    return JournalLog(log_id, 1, log_id * 10, None, at)
-
-
-@given(
-    ids=st.sets(st.integers(1, 400), max_size=60),
-    late=st.sets(st.integers(1, 400), max_size=10),
-    page=st.integers(2, 20),
-    inclusive=st.booleans(),
-)
-def test_every_log_id_is_published_once_whatever_the_reading_of_the_cursor(
-    ids: set[int], late: set[int], page: int, inclusive: bool
-) -> None:
-    cursor, published = first_cursor(NOW, 6), []
-    dates: dict[int, datetime] = {}
-    for visible in (sorted(ids - late), sorted(ids)):  # the late ones show up below the cursor
-        at = cursor.settled_log_id
-        while True:
-            answer = [log(one) for one in visible if (one >= at if inclusive else one > at)][:page]
-            fresh = new_logs(cursor, answer)
-            published += [one.log_id for one in fresh]
-            dates |= {one.log_id: NOW for one in fresh}
-            cursor = advance(cursor, [one.log_id for one in fresh], dates, NOW)
-            highest = max((one.log_id for one in answer), default=at)
-            if highest <= at:
-                break
-            at = highest
-    assert sorted(published) == sorted(ids)
+from producer.cursor import MOST_GAPS, MOST_RECENT, SETTLE_AFTER, advance, first_cursor, note_gaps, start_over, top
+from tests.producer.simulated import DAY, HOUR, NOW
 
 
 def test_ids_settle_in_order_once_they_are_old_enough() -> None:
@@ -53,27 +18,24 @@ def test_recent_ids_are_bounded() -> None:
     assert cursor.settled_log_id == 100
 
 
-def shop(seconds: list[int]) -> list[Order]:
-    made = [Order(order_id=number, confirmed=True, date_confirmed=NOW + timedelta(seconds=at))
-            for number, at in enumerate(seconds, 1)]  # fmt: skip
-    return sorted(made, key=lambda order: (order.date_confirmed or NOW, order.order_id))
+def test_a_journal_unread_for_days_stays_so_until_its_sweep_ends() -> None:
+    behind = replace(first_cursor(NOW, 6), read_at=NOW - 3 * DAY)
+    assert advance(behind, [1], {}, NOW).read_at == NOW - 3 * DAY
+    fresh = replace(behind, read_at=NOW - HOUR)
+    assert advance(fresh, [1], {}, NOW).read_at == NOW
 
 
-@given(st.lists(st.integers(0, 40), max_size=450).filter(lambda at: all(at.count(one) < 100 for one in set(at))))
-def test_no_order_is_lost_or_doubled_at_a_pages_edge(seconds: list[int]) -> None:
-    orders = shop(seconds)
-
-    def ask(confirmed_from: datetime) -> list[Order]:
-        return [order for order in orders if order.date_confirmed and order.date_confirmed >= confirmed_from][:100]
-
-    found = [order.order_id for page in confirmed_since(ask, NOW) for order in page]
-    assert sorted(found) == sorted(order.order_id for order in orders)
+def test_a_cursor_that_starts_over_reads_everything_again_and_keeps_its_count() -> None:
+    cursor = replace(first_cursor(NOW, 6, 500, "old"), recent_log_ids=(501, 502))
+    again = start_over(cursor, NOW, 0, "new")
+    assert (again.settled_log_id, again.recent_log_ids, again.journal_topic_id) == (0, (), "new")
+    assert (again.journal_partitions, again.read_at) == (6, NOW - 3 * DAY)
 
 
-def test_a_second_that_fills_a_page_does_not_stop_the_sweep() -> None:
-    orders = shop([0] * 100 + [1, 2])
-
-    def ask(confirmed_from: datetime) -> list[Order]:
-        return [order for order in orders if order.date_confirmed and order.date_confirmed >= confirmed_from][:100]
-
-    assert sum(len(page) for page in confirmed_since(ask, NOW)) == 102
+def test_closed_gaps_are_bounded_and_the_newest_ones_stay() -> None:
+    cursor = first_cursor(NOW, 6)
+    for number in range(MOST_GAPS + 5):
+        cursor = note_gaps(cursor, [str(number)])
+    cursor = note_gaps(cursor, ["10"])
+    assert len(cursor.gaps_closed) == MOST_GAPS
+    assert cursor.gaps_closed[-2:] == (str(MOST_GAPS + 4), "10")

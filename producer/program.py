@@ -1,0 +1,249 @@
+"""The producer: terms of leadership, one after the other, and what to do about everything that can go wrong in one."""
+
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, PacerClosed
+from producer.drain import LOG_TYPES
+from producer.gaps import told_gaps
+from producer.identity import NewTopic, check_count, find_identity
+from producer.leader import Leader, LeadLost, Stopped
+from producer.plan import Plan
+from producer.poll import Poll
+from producer.publish import Fenced, Publisher
+from producer.silence import Silence
+from producer.start import starting_cursor
+from producer.sweep import Remembered
+from producer.writer import Writer
+from runtime.health import Health
+from runtime.kafka import admin_config, consumer_config, transactional_producer_config
+from runtime.logging import get_logger
+from runtime.metrics import Metrics
+from runtime.settings import Settings
+from schemas.codec import Codec, DecodeError, make_codec
+from schemas.records import Cursor
+from schemas.registry import RegistryUnavailable
+from schemas.topics import Topics, ensure_topics
+
+LEAD_SECONDS = 60.0
+PROBE_SECONDS = 60.0
+AFTER_LOSS_SECONDS = 3.0  # long enough for the group to say who leads
+TOPICS_SECONDS = 60.0
+GRACE = timedelta(minutes=2)
+SILENT = (
+    "the journal names nothing although orders are confirmed: is it switched on? BaseLinker → My account → API. Until"
+    " then orders arrive by the sweep only"
+)
+
+log = get_logger(__name__)
+
+
+class Wrong(Exception):
+    """The program can't go on until a person mends something; the sentence says what."""
+
+
+class Program:
+    """One member: stands by, or leads."""
+
+    def __init__(
+        self, settings: Settings, stop: Event, pacer: Pacer, health: Health, metrics: Metrics, until_caught_up: bool
+    ) -> None:
+        self._settings, self._stop, self._health, self._metrics = settings, stop, health, metrics
+        self._until_caught_up = until_caught_up
+        self._topics = Topics(settings.topic_prefix)
+        self._admin = AdminClient(admin_config(settings))
+        self._codec: Codec = make_codec(self._topics, settings.schema_registry)
+        self._api = BaseLinker(
+            Http("BaseLinker", 30.0, 2),
+            settings.baselinker_api_url,
+            settings.baselinker_token.get_secret_value(),
+            pacer,
+            counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
+        )
+        sweep = timedelta(seconds=settings.sweep_interval_seconds)
+        self._plan = Plan(
+            settings.start_from,
+            timedelta(seconds=settings.poll_interval_seconds),
+            sweep or None,
+            settings.journal_partitions,
+        )
+        self._silence = Silence(min(GRACE, sweep or GRACE), self._tell_silence)
+        self._remembered = Remembered()
+        self._told_gaps = told_gaps(self._admin, settings.group_id, self._topics.journal)
+        self._answered = False
+        self._looked_at: Callable[[], datetime | None] = lambda: None
+        metrics.journal_lag.set_function(self._lag)
+
+    def run(self) -> int:
+        """Stand by and lead until told to stop."""
+        self._make_topics()
+        leader = self._join()
+        try:
+            began = checked = time.monotonic()
+            while True:
+                if leader.leads:
+                    if self._term(leader):
+                        return 0
+                    checked = time.monotonic()
+                    continue
+                self._stand_by()
+                if self._until_caught_up and time.monotonic() - began > LEAD_SECONDS:
+                    log.info("another producer leads and reads the journal: nothing to do")
+                    return 0
+                if time.monotonic() - checked > TOPICS_SECONDS:  # a deleted cursor topic leaves nobody to lead
+                    self._make_topics()
+                    checked = time.monotonic()
+                leader.wait(0.2)
+        finally:
+            leader.close()
+
+    def _join(self) -> Leader:
+        settings = self._settings
+        properties = settings.kafka_properties
+        cooperative = properties.get("group.protocol") == "consumer" or "cooperative" in properties.get(
+            "partition.assignment.strategy", ""
+        )
+        return Leader(
+            lambda: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer")),
+            self._admin,
+            self._topics,
+            self._codec,
+            self._stop.is_set,
+            self._health,
+            cooperative,
+        )
+
+    def _stand_by(self) -> None:
+        self._health.set_ready("leadership", True)
+        self._metrics.leader.set(0)
+        self._looked_at = lambda: None
+        self._silence.forget()
+
+    def _term(self, leader: Leader) -> bool:
+        """Lead until the lead is lost; True when caught up."""
+        settings = self._settings
+        try:
+            config = transactional_producer_config(settings, f"{settings.topic_prefix}-producer")
+            # a deleted journal topic must not come back by itself, with the broker's partition count
+            publisher = Publisher(Producer({**config, "allow.auto.create.topics": False}), self._codec, self._topics)
+            self._metrics.leader.set(1)
+            poll: Poll | None = None
+            pause = 1.0
+            while leader.leads:
+                try:
+                    poll = poll or self._begin(leader, publisher)
+                    if self._until_caught_up:
+                        poll.catch_up()
+                        return True
+                    idle = poll.turn()
+                    self._fine()
+                    pause = 1.0
+                    leader.hold(idle.total_seconds())
+                except ApiError as error:
+                    leader.hold(self._pause(error, pause))
+                    pause = min(60.0, pause * 2)
+                except RegistryUnavailable as error:
+                    log.warning("schema registry away: waiting for it", error=str(error))
+                    leader.hold(2.0)
+        except (Fenced, LeadLost) as error:
+            log.warning("gave up the lead", why=str(error) or "another producer has it")
+            leader.wait(AFTER_LOSS_SECONDS)
+        except NewTopic:
+            leader.wait(0)
+        except DecodeError as error:
+            raise Wrong(f"{self._topics.cursor}: the cursor can't be read: {error}") from None
+        except PacerClosed:
+            raise Stopped from None
+        except KafkaException as error:
+            log.warning("Kafka can't go on; trying again", error=str(error))
+            leader.wait(2.0)
+        return False
+
+    def _begin(self, leader: Leader, publisher: Publisher) -> Poll:
+        """Go on from the cursor's row, or begin one."""
+        identity = leader.ask(lambda: find_identity(self._admin, self._topics, self._plan.partitions))
+        found = leader.read_cursor()
+        if found is not None:
+            check_count(self._topics, identity.partitions, found.journal_partitions)
+        cursor = starting_cursor(
+            found,
+            identity,
+            lambda: leader.journal_has_entries(identity.partitions),
+            self._plan,
+            lambda at: leader.ask(lambda: self._api.journal(at, LOG_TYPES)),
+            datetime.now(UTC),
+        )
+        check = self._checks(leader, cursor)
+        writer = Writer(publisher, cursor, self._metrics, leader.hold, check)
+        if cursor != found:
+            writer.write([], cursor)
+        poll = Poll(self._api, leader.ask, writer, self._plan, self._silence, self._remembered, self._told_gaps, check)
+        self._looked_at = lambda: poll.looked_at or cursor.read_at
+        return poll
+
+    def _checks(self, leader: Leader, cursor: Cursor) -> Callable[[], None]:
+        def check() -> None:
+            """Raise NewTopic or TopicProblem when the journal topic is not the cursor's any more."""
+            try:
+                identity = leader.ask(lambda: find_identity(self._admin, self._topics, cursor.journal_partitions))
+            except KafkaException as error:
+                log.warning("the topics can't be described; going on", error=str(error))
+                return
+            if identity.topic_id != cursor.journal_topic_id:
+                raise NewTopic
+            check_count(self._topics, identity.partitions, cursor.journal_partitions)
+
+        return check
+
+    def _fine(self) -> None:
+        self._answered = True
+        self._metrics.paused.set(0)
+        self._health.set_ready("BaseLinker", True)
+
+    def _pause(self, error: ApiError, pause: float) -> float:
+        """Say what is wrong and return how many seconds to wait."""
+        if isinstance(error, FatalError):
+            if self._until_caught_up or not self._answered:
+                raise Wrong(str(error))
+            self._metrics.paused.set(1)
+            self._health.set_ready("BaseLinker", False, str(error))
+            log.error("paused; asking again in a minute", why=str(error))
+            return PROBE_SECONDS
+        if isinstance(error, BackpressureError) and error.retry_at is not None:
+            seconds = max(1.0, error.retry_at.timestamp() - time.time())
+            log.warning("BaseLinker asks to wait", seconds=round(seconds), why=str(error))
+            return seconds
+        log.warning("BaseLinker did not answer; trying again", error=str(error))
+        return pause
+
+    def _tell_silence(self, silent: bool) -> None:
+        self._metrics.journal_silent.set(int(silent))
+        self._health.set_ready("journal", not silent, SILENT)
+        if silent:
+            log.error(SILENT)
+        else:
+            log.info("no alarm about a silent journal any more")
+
+    def _lag(self) -> float:
+        looked_at = self._looked_at()
+        return math.nan if looked_at is None else max(0.0, (datetime.now(UTC) - looked_at).total_seconds())
+
+    def _make_topics(self) -> None:
+        while not self._stop.is_set():
+            self._health.turn()
+            try:
+                ensure_topics(self._admin, self._topics, self._settings.journal_partitions, seconds=5.0)
+                self._health.set_ready("broker", True)
+                return
+            except KafkaException as error:
+                self._health.set_ready("broker", False, "Kafka does not answer")
+                servers = self._settings.kafka_bootstrap_servers
+                log.warning("Kafka does not answer; waiting", servers=servers, error=str(error))
+                self._stop.wait(2.0)
+        raise Stopped

@@ -1,0 +1,167 @@
+"""A journal, orders, a topic and a clock in memory; publishing fails or dies when it is told to."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from clients import JournalLog, Order
+from producer.cursor import first_cursor
+from producer.plan import Plan
+from producer.poll import Poll
+from producer.publish import Fenced, NotPublished
+from producer.silence import Silence
+from producer.sweep import PAGE, Remembered
+from producer.writer import Writer
+from runtime.metrics import Metrics
+from schemas.progress import Gap
+from schemas.records import Cursor, JournalEntry, Origin
+
+T = TypeVar("T")
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+@dataclass
+class Clock:
+    """Moves when it is told to."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Shop:
+    """BaseLinker: entries show up at a time of their own; pages as the switches say."""
+
+    clock: Clock
+    logs: list[tuple[JournalLog, datetime]] = field(default_factory=list)
+    placed: list[Order] = field(default_factory=list)
+    inclusive: bool = True
+    page: int = 100
+    descending: bool = False
+    repeated: int = 1
+    by_id: bool = False  # orders come by id where id_from is given, else by date
+    shuffled: random.Random | None = None  # in no order, where no id_from is given
+    asked: list[str] = field(default_factory=list)
+    fails: Iterator[Exception | None] = field(default_factory=lambda: iter(()))
+
+    def _ask(self, method: str) -> None:
+        self.asked.append(method)
+        if (error := next(self.fails, None)) is not None:
+            raise error
+
+    def journal(self, last_log_id: int | None, log_types: Sequence[int]) -> list[JournalLog]:
+        self._ask("getJournalList")
+        low = last_log_id or 0
+        found = sorted(
+            (row for row, visible in self.logs if visible <= self.clock.now and row.log_type in log_types),
+            key=lambda row: row.log_id,
+        )
+        found = [row for row in found if (row.log_id >= low if self.inclusive else row.log_id > low)]
+        page = [row for row in found for _ in range(self.repeated)][: self.page]
+        return page[::-1] if self.descending else page
+
+    def orders(self, *, confirmed_from: datetime, id_from: int | None) -> list[Order]:
+        self._ask("getOrders")
+        found = [
+            order
+            for order in self.placed
+            if order.date_confirmed is not None
+            and confirmed_from <= order.date_confirmed <= self.clock.now
+            and order.order_id >= (id_from or 0)
+        ]
+        by_id = self.by_id and id_from is not None
+        found.sort(key=lambda one: (NOW if by_id else one.date_confirmed or NOW, one.order_id))
+        if self.shuffled is not None and id_from is None:
+            self.shuffled.shuffle(found)
+        return found[:PAGE]
+
+    def place(self, order_id: int, confirmed: datetime, added: datetime | None = None) -> None:
+        self.placed.append(
+            Order(order_id=order_id, confirmed=True, date_confirmed=confirmed, date_add=added or confirmed)
+        )
+
+    def log(self, log_id: int, at: datetime, visible: datetime | None = None, order_id: int = 0) -> None:
+        self.logs.append((JournalLog(log_id, 1, order_id or log_id * 10, None, at), visible or at))
+
+
+@dataclass
+class Kafka:
+    """What is committed; `fails` says what happens to each transaction."""
+
+    entries: list[JournalEntry] = field(default_factory=list)
+    cursor: Cursor | None = None
+    fails: Iterator[str] = field(default_factory=lambda: iter(()))
+
+    def publish(self, entries: Sequence[JournalEntry], cursor: Cursor) -> None:
+        what = next(self.fails, "fine")
+        if what == "aborted":
+            raise NotPublished(what)
+        if what == "killed before":
+            raise Killed
+        if what != "unknown, not committed":
+            self.entries += entries
+            self.cursor = cursor
+        if what == "killed after":
+            raise Killed
+        if what.startswith("unknown"):
+            raise Fenced(what)
+
+    def ids(self, origin: Origin) -> list[int]:
+        return [one.log_id if origin is Origin.JOURNAL else one.order_id for one in self.entries
+                if one.origin is origin]  # fmt: skip
+
+
+@dataclass
+class World:
+    """One shop, one topic, and terms of leadership one after the other."""
+
+    plan: Plan
+    clock: Clock = field(default_factory=Clock)
+    kafka: Kafka = field(default_factory=Kafka)
+    silent: bool = False
+    told: list[Gap] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.shop = Shop(self.clock)
+        self.begin_process()
+
+    def begin_process(self) -> None:
+        self.remembered = Remembered()
+        self.silence = Silence(min(2 * MINUTE, self.plan.sweep or 2 * MINUTE), self._tell)
+
+    def _tell(self, silent: bool) -> None:
+        self.silent = silent
+
+    def term(self) -> Poll:
+        """Begin a term: from the committed cursor, or as at a first start."""
+        cursor = self.kafka.cursor
+        if cursor is None:
+            cursor = self.kafka.cursor = first_cursor(self.clock.now, self.plan.partitions)
+        writer = Writer(self.kafka, cursor, Metrics(), lambda _: None, lambda: None)
+        return Poll(
+            self.shop, _at_once, writer, self.plan, self.silence, self.remembered,
+            lambda _: self.told, lambda: None, self.clock,
+        )  # fmt: skip
+
+    def run(self, poll: Poll, span: timedelta) -> None:
+        """Take turns for a span of time, as the program does."""
+        until = self.clock.now + span
+        while self.clock.now < until:
+            self.clock.now += max(poll.turn(), timedelta(seconds=1))
+
+
+def _at_once(call: Callable[[], T]) -> T:
+    return call()
+
+
+def plan(sweep: timedelta | None = None, start_from: str = "earliest") -> Plan:
+    return Plan(start_from, timedelta(seconds=10), sweep, 6)
