@@ -10,7 +10,7 @@ from runtime.logging import get_logger
 from schemas.topics import TopicProblem, Topics, ensure_topics
 
 SECONDS = 5.0
-MAKE_SECONDS = 30.0
+MAKE_SECONDS = 60.0
 
 log = get_logger(__name__)
 

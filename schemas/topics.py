@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
+SHOWN_SECONDS = 60.0  # a busy broker takes its time to show a new topic
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -82,7 +83,7 @@ def ensure_topics(
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise TopicProblem(f"{name}: could not be created ({error.args[0].str()})") from None
-    until = clock() + seconds
+    until = clock() + max(seconds, SHOWN_SECONDS)
     while True:
         known = admin.list_topics(timeout=seconds).topics
         if all(name in known and known[name].partitions for name in topics.all):
