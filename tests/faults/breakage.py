@@ -147,10 +147,10 @@ BREAKS = (
         (
             (
                 "producer/publish.py",
-                '            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))\n',
+                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))\n",
                 "            self._producer.commit_transaction(TRANSACTION_SECONDS)\n"
                 "            self._producer.begin_transaction()\n"
-                '            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))\n',
+                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))\n",
             ),
         ),
         (PRODUCER,),
