@@ -158,7 +158,7 @@ class Scenario:
     def snapshot(self) -> object:
         """Return what Kafka keeps: ledger rows, dead letters and committed offsets, to be compared with a later one."""
         rows = [(part, offset, key, value) for part, offset, key, value, _ in read(self.kafka, self.topics.deliveries)]
-        return rows, self._committed(), len(read(self.kafka, self.topics.dead_letters))
+        return sorted(rows), self._committed(), len(read(self.kafka, self.topics.dead_letters))
 
     def _mine(self) -> tuple[dict[str, Any], dict[str, Any]]:
         base, sales = fetch_state(self.apis["BASELINKER_API_URL"]), fetch_state(self.apis["SALESMANAGO_API_URL"])

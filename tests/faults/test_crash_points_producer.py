@@ -1,6 +1,5 @@
 """The producer killed -9 at every step: afterwards the journal holds each log id once, and the cursor fits."""
 
-import os
 import signal
 import time
 from collections import Counter
@@ -16,8 +15,8 @@ from sandbox.expected import REQUESTED
 from sandbox.verify import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Cursor, JournalEntry, Origin
+from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, spread, worth_a_kill
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, read, stand_ins
-from tests.faults.test_crash_points import ALL, AT_ONCE, Verdict, judge, spread, worth_a_kill
 
 SAMPLE = 4  # points of each way
 
@@ -74,7 +73,7 @@ WAYS = (
 
 
 def killed_at(way: Way, point: str, kafka: str, folder: Path) -> Verdict:
-    """Kill at one point, start again, judge; an empty point = record instead."""
+    """Kill at one point, start again, judge; an empty point = record instead, into `<way>.points`."""
     problems: list[str] = []
     code = None
     with stand_ins("--orders", "3", "--seed", "5") as apis:
@@ -91,6 +90,19 @@ def killed_at(way: Way, point: str, kafka: str, folder: Path) -> Verdict:
             problems.append(f"{type(error).__name__}: {error}")
     logs = f"--- victim\n{scenario.tail('victim')}\n--- heir\n{scenario.tail('heir')}" if problems else ""
     return Verdict(way.name, point, code == -signal.SIGKILL, tuple(problems), logs)
+
+
+def points_of(way: Way, kafka: str, folder: Path) -> list[str]:
+    """Let the producer go the way to its end; return the points it passed, in order."""
+
+    def go() -> list[str]:
+        path = folder / f"{way.name}.points"
+        path.unlink(missing_ok=True)
+        recorded = killed_at(way, "", kafka, folder)
+        assert not recorded.problems, f"{way.name} goes wrong without any fault: {recorded}"
+        return path.read_text().split("\n")[:-1]
+
+    return record(go)
 
 
 def wrong(scenario: Scenario, sweeps: bool) -> list[str]:
@@ -128,14 +140,12 @@ def wrong(scenario: Scenario, sweeps: bool) -> list[str]:
 
 @pytest.mark.timeout(1500)
 def test_a_producer_killed_at_any_step_skips_and_doubles_nothing(kafka: str, tmp_path: Path) -> None:
-    ways = [way for way in WAYS if os.environ.get("CRASH_WAY", way.name) == way.name]
+    ways = [way for way in WAYS if chosen(way.name)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for recorded in pool.map(lambda way: killed_at(way, "", kafka, tmp_path), ways):
-            assert not recorded.problems, f"{recorded}"
+        lists = list(pool.map(lambda way: points_of(way, kafka, tmp_path), ways))
         tried = []
         known: set[str] = set()
-        for way in ways:
-            points = (tmp_path / f"{way.name}.points").read_text().split("\n")[:-1]
+        for way, points in zip(ways, lists, strict=True):
             wanted = [point for point in worth_a_kill(points) if point not in known]
             if way.before is nothing:
                 known |= set(points)

@@ -8,7 +8,7 @@ of every way.
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.verify import fetch_state
+from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, worth_a_stop
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, switch
-from tests.faults.test_crash_points import ALL, AT_ONCE, Verdict, judge, record, worth_a_kill
+from tests.faults.test_crash_points import points_of
 from tests.faults.ways import WAYS, Way
 
 IMPORTANT = {
@@ -78,30 +79,19 @@ def writes(scenario: Scenario) -> list[tuple[str, str]]:
     return [pair for pair in named if pair[1] in mine]
 
 
-def worth_a_stop(points: Sequence[str]) -> list[str]:
-    """All but the instant that cannot be closed; requests also just before the check at the write."""
-    checked = {point for point in points if " unchecked#" in point}
-    kept = {*worth_a_kill(points), *checked}
-    return [point for point in points if point in kept and " unwritten#" not in point]
-
-
 @pytest.mark.timeout(1500)
 def test_a_processor_stopped_at_any_step_changes_nothing_once_it_was_replaced(kafka: str, tmp_path: Path) -> None:
-    chosen = [
-        way for way in WAYS if (ALL or way.name in IMPORTANT) and os.environ.get("CRASH_WAY", way.name) == way.name
-    ]
+    ways = [way for way in WAYS if (ALL or way.name in IMPORTANT) and chosen(way.name)]
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
         tried = []
-        for way in chosen:
+        for way in ways:
             apis = stack.enter_context(stand_ins())
             switch(apis["SALESMANAGO_API_URL"], **way.switches)
 
             def make(apis: dict[str, str] = apis) -> Scenario:
                 return Scenario(apis, kafka, tmp_path)
 
-            first = make()
-            way.prepare(first)
-            points = record(first, "processor")
+            points = points_of(way, make)
             points = points[points.index("journal taken#1") :]  # nothing is owned before
             few = [point for point in points if point.startswith(IMPORTANT.get(way.name, ()))]
             for point in worth_a_stop(points) if ALL else [point for point in few if " unwritten#" not in point]:

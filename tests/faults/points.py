@@ -1,0 +1,69 @@
+"""What the tests at recorded points share: the list of points, and the verdict on what was done at each."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+AT_ONCE = int(os.environ.get("CRASH_AT_ONCE") or 12)
+ALL = os.environ.get("CRASH_POINTS") == "all"
+REJOINED = "subscribe before#2"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one kill, or stop."""
+
+    way: str
+    point: str
+    reached: bool
+    problems: tuple[str, ...]
+    logs: str
+
+
+def chosen(way: str) -> bool:
+    """Whether a way is to be tried: all are, unless CRASH_WAY names one."""
+    return os.environ.get("CRASH_WAY", way) == way
+
+
+def record(go: Callable[[], list[str]]) -> list[str]:
+    """Return the points of a run; on a machine so busy that the group was joined anew, of another run."""
+    for _ in range(4):
+        points = go()
+        if REJOINED not in points:
+            break
+    return points
+
+
+def worth_a_kill(points: Sequence[str]) -> list[str]:
+    """Leave out the points with nothing between them and the one before."""
+    found = [point for point in points if " unchecked#" not in point]
+    return [
+        point
+        for before, point in zip(["", *found], found, strict=False)
+        if not (" before#" in point and (" after#" in before or " returned#" in before))
+    ]
+
+
+def worth_a_stop(points: Sequence[str]) -> list[str]:
+    """All but the instant that cannot be closed; requests also just before the check at the write."""
+    checked = {point for point in points if " unchecked#" in point}
+    kept = {*worth_a_kill(points), *checked}
+    return [point for point in points if point in kept and " unwritten#" not in point]
+
+
+def spread(points: Sequence[str], count: int) -> list[str]:
+    """Return so many points, evenly spread, first and last among them."""
+    if count >= len(points):
+        return list(points)
+    return [points[round(index * (len(points) - 1) / (count - 1))] for index in range(count)]
+
+
+def judge(verdicts: Sequence[Verdict]) -> None:
+    """Fail with every point at which harm was done, and when points were not reached."""
+    reached = sum(verdict.reached for verdict in verdicts)
+    print(f"{len(verdicts)} points tried, {reached} reached")
+    wrong = [verdict for verdict in verdicts if verdict.problems]
+    told = [f"{one.way}, at {one.point}:\n  " + "\n  ".join(one.problems) + f"\n{one.logs}" for one in wrong]
+    assert not wrong, f"{len(wrong)} of {len(verdicts)} did harm\n" + "\n\n".join(told)
+    missed = [f"{one.way}: {one.point}" for one in verdicts if not one.reached]
+    assert verdicts and len(missed) <= len(verdicts) // 10, f"these points were not reached: {missed}"
