@@ -3,7 +3,7 @@
 import io
 import json
 import struct
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
@@ -27,7 +27,17 @@ times = (
 )
 texts = st.text(max_size=30)
 entries = st.builds(JournalEntry, longs, ints, longs, st.none() | longs, times, st.sampled_from(Origin))
-cursors = st.builds(Cursor, longs, st.lists(longs, max_size=50).map(tuple), ints, st.none() | times, times)
+cursors = st.builds(
+    Cursor,
+    longs,
+    st.lists(longs, max_size=50).map(tuple),
+    ints,
+    st.none() | times,
+    times,
+    texts,
+    st.none() | times,
+    st.lists(texts, max_size=5).map(tuple),
+)
 rows = st.builds(
     Delivery, st.sampled_from(Outcome), texts, st.booleans(), longs, texts, longs, st.none() | texts, st.none() | texts,
     st.none() | texts, times,
@@ -86,7 +96,8 @@ def test_what_an_older_or_newer_version_wrote_is_read(record_type: type[Any], da
         out = io.BytesIO()
         fastavro.schemaless_writer(out, parsed, values)
         number = REGISTRY.register("any", json.dumps(schema))
-        expected = replace(record, **dict.fromkeys(missing))
+        defaults = {field.name: field.default for field in fields(record_type) if field.default is not MISSING}
+        expected = replace(record, **{name: defaults.get(name) for name in missing})
         assert CONFLUENT.decode(b"\x00" + struct.pack(">I", number) + out.getvalue(), record_type) == expected
 
 
