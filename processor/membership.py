@@ -148,6 +148,7 @@ class Membership:
             consumer.incremental_unassign(partitions)
         else:
             consumer.unassign()
+            self._assigned = False  # all were taken; which come back is not known yet
 
     def _begin(self, partition: Partition) -> None:
         number, deaths = partition.number, self._holdings.deaths

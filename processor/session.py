@@ -15,6 +15,7 @@ from processor.decode import Undecodable, decode
 from processor.deliver import Deliver
 from processor.fingerprint import fingerprint
 from processor.gate import Gate
+from processor.group_end import GroupEnd
 from processor.holdings import Holdings
 from processor.jobs import Entry, Job, Raw, Step
 from processor.lease import Lease, LeaseLost
@@ -61,6 +62,7 @@ class Session:
         self._ledger = Ledger(parts.codec)
         self._intake = Intake(parts.consumer, parts.codec, parts.topics.journal)
         self._watch = TopicWatch(parts.admin, parts.topics, parts.partitions, self._clock)
+        self._group_end = GroupEnd(parts.consumer, parts.loader, parts.topics.journal, parts.partitions, self._clock)
         self._record = Record(parts.make_producer, parts.consumer, parts.codec, parts.topics, parts.group_id)
         self._read = Read(
             parts.enricher, Gate("BaseLinker"), held.jobs, self._clock, self._judge, self._refused, parts.token_verified
@@ -293,7 +295,8 @@ class Session:
 
     def _caught_up(self) -> bool:
         verified = self._parts.token_verified.is_set() or not self._holdings.partitions
-        return self._membership.settled and verified and self._holdings.idle and self._intake.at_end()
+        mine = self._membership.settled and verified and self._holdings.idle and self._intake.at_end()
+        return mine and self._group_end.reached()
 
     # ---- leaving
 
