@@ -82,6 +82,6 @@ def test_a_member_that_is_to_end_when_caught_up_waits_for_what_another_member_ho
             while time.monotonic() < until:
                 idler.poll(0.1)
             assert member.poll() is None
-            idler.unsubscribe()
+            idler.close()
             assert member.wait(100) == 0
             assert wrong(apis) == []
