@@ -53,15 +53,15 @@ def test_an_entry_that_nobody_has_committed_keeps_the_group_from_its_end(kafka: 
                 time.sleep(0.5)
             return False
 
-        assert not reached(tries=6)
-        assert not reached(TopicPartition(topics.journal, 0, 1), tries=6)
+        assert not reached(tries=3)
+        assert not reached(TopicPartition(topics.journal, 0, 1), tries=3)
         assert reached(TopicPartition(topics.journal, 1, 1))
         writer.begin_transaction()
         writer.produce(topics.journal, b"another", b"1", partition=0)
         writer.flush(30)
         assert reached()  # of a transaction that may never be committed nothing is known
         writer.commit_transaction(30)
-        assert not reached(tries=6)
+        assert not reached(tries=3)
         assert reader.assignment() == []
 
 
