@@ -202,15 +202,8 @@ class Assignment:
         known = [progress.at] if progress.at else []
         if newest is not None:
             known.append(int((newest - GAP_MARGIN).timestamp()))
-        if not known:
-            log.warning(
-                "the topic begins later than at offset 0, and nothing is known of what was before: if orders are"
-                " missing, bring them with `bl2sm backfill`",
-                partition=number,
-                first=low,
-            )
-            return progress
-        gap = Gap(f"{number}@{int(time.time() * 1000)}", min(known))
+        # where nothing is known of what was before, everything since the first start may be concerned: 0
+        gap = Gap(f"{number}@{int(time.time() * 1000)}", min(known, default=0))
         log.error(
             "journal gap: entries expired before they were read; the producer brings their orders by date",
             partition=number,

@@ -91,7 +91,8 @@ class Record:
             for number, partition in sorted(partitions.items())
             if number in batch.touched and (position := partition.tracker.committable) is not None
         ]
-        if missing := batch.touched - {offset.partition for offset in offsets}:
+        written = {number for number, _ in batch.rows.values()} | {raw.partition for raw, _ in batch.dead}
+        if missing := (batch.touched | written) - {offset.partition for offset in offsets}:
             raise AssertionError(f"no offset for partitions {sorted(missing)}: nothing may be written for them")
         try:
             self._producer.begin_transaction()

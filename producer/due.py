@@ -40,8 +40,9 @@ def due(cursor: Cursor, plan: Plan, now: datetime, told: Iterable[Gap] = ()) -> 
         lost.append(cursor.read_at - OVERLAP)
     if first_look:
         lost.append(now - JOURNAL_KEEPS)
-    if plan.start_from == "latest" and cursor.started_at is not None:
-        lost = [max(since, cursor.started_at) for since in lost]
+    if cursor.started_at is not None:  # a first start from the beginning took what the journal kept then
+        earliest = cursor.started_at - (JOURNAL_KEEPS + OVERLAP if plan.start_from == "earliest" else timedelta())
+        lost = [max(since, earliest) for since in lost]
     if regular and cursor.swept_to is not None:
         lost.append(max(cursor.swept_to - OVERLAP, cursor.started_at or EPOCH))
     if not lost:

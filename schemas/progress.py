@@ -12,7 +12,8 @@ from dataclasses import dataclass
 class Gap:
     """Entries of one partition that nobody will read: everything after `since` (unix seconds) may be concerned.
 
-    `gap_id` is unique; the producer notes in its cursor which ones it has closed.
+    0 = everything since the producer's first start. `gap_id` is unique; the producer notes in its cursor which ones
+    it has closed.
     """
 
     gap_id: str
