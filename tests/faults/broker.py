@@ -66,6 +66,11 @@ class Broker:
         assert self._process is not None
         self._process.wait(seconds)
 
+    @property
+    def data(self) -> Path:
+        """Where its logs lie."""
+        return self.place.home / "data"
+
     def run_tool(self, name: str, *options: str) -> None:
         """Run one of Kafka's own tools against it."""
         command = self.place.java(name, "--bootstrap-server", self.bootstrap, *options)
@@ -97,7 +102,7 @@ def own_broker(disk: str | None = None) -> Iterator[Broker]:
     try:
         with _mounted(home / "data", disk) if disk is not None else contextlib.nullcontext():
             try:
-                place = maven.prepare(home, _quiet_port(), _quiet_port(), say)
+                place = maven.prepare(home, quiet_port(), quiet_port(), say)
             except RuntimeError as error:
                 _impossible(str(error))
             broker = Broker(place)
@@ -132,7 +137,7 @@ def _impossible(why: str) -> None:
     pytest.skip(why)
 
 
-def _quiet_port() -> int:
+def quiet_port() -> int:
     """Return a free port that the system gives to nobody by itself: not even to a client that knocks in vain."""
     while True:
         port = random.SystemRandom().randint(20_000, 32_000)
