@@ -1,13 +1,14 @@
 """The broker is stopped, killed, put to sleep, throttled, its disk fills up: the programs go on by themselves.
 
 Nothing is lost, doubled or out of order, and nothing Kafka has acknowledged goes back. No program is started anew.
-`BROKER_ROUNDS=10 SEED=7 make test ARGS=tests/faults/test_broker_faults.py` makes more of it.
+`BROKER_ROUNDS=10 SEED=7 PROTOCOL=cooperative make test ARGS=tests/faults/test_broker_faults.py` makes more of it.
 """
 
 import contextlib
 import json
 import os
 import random
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -17,18 +18,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sandbox.verify import fetch_state, tally
 from schemas.codec import make_codec
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics
 from tests.faults.broker import Broker, own_broker, quiet_port
 from tests.faults.life import Life
+from tests.faults.test_random_kills import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
 from tests.programs import CHOICE, Programs, hand_over, left_undone, read_whole, sandbox, settings, wait_until, wrong
 
 SESSION_SECONDS = 7.0
 LONG_NAP = 13.0  # longer than the session (7 s) and than any transaction (10 s) may last
 GOES_ON_WITHIN = 150.0
+MOST_PROCESSORS = 4
+ROUNDS = int(os.environ.get("BROKER_ROUNDS") or 0)
+
+pytestmark = pytest.mark.timeout(300 + 400 * ROUNDS)
 
 
 class Load:
@@ -41,7 +49,7 @@ class Load:
         self.watch = OffsetsWatch(broker.bootstrap, programs.environment["TOPIC_PREFIX"])
         self.faults: Counter[str] = Counter()
         self.began = time.monotonic()
-        self._ports: list[int] = []
+        self._members: list[tuple[str, subprocess.Popen[bytes], int]] = []
 
     def begin(self) -> None:
         """Start everything, and wait for the first purchase."""
@@ -53,29 +61,41 @@ class Load:
 
     def start(self, module: str) -> None:
         """Start a program, with a port to ask whether it is ready."""
-        self._ports.append(quiet_port())
-        self.programs.start(module, HTTP_PORT=str(self._ports[-1]))
+        port = quiet_port()
+        self._members.append((module, self.programs.start(module, HTTP_PORT=str(port)), port))
+
+    def rebalance(self) -> None:
+        """Let a processor join or, when there are many, one leave; return when partitions change hands."""
+        before = self.programs.logged("partitions revoked")
+        processors = [member for member in self._members if member[0] == "processor"]
+        if len(processors) < MOST_PROCESSORS:
+            self.start("processor")
+        else:
+            self._members.remove(processors[0])
+            processors[0][1].terminate()
+        wait_until(lambda: self.programs.logged("partitions revoked") > before, 60, "a rebalance")
 
     def tell(self, broker_away: bool) -> bool:
         """Whether /readyz of every program says that the broker is away, or that it is there."""
-        told = [readiness(port).get("broker", "") for port in self._ports]
+        told = [readiness(port).get("broker", "") for *_, port in self._members]
         return all(state not in {"", "ok"} if broker_away else state == "ok" for state in told)
 
-    def hurt(self, name: str, harm: Callable[["Load"], None]) -> None:
+    def hurt(self, harm: "Harm") -> None:
         """Do harm; then orders made after it must arrive."""
-        at = time.monotonic()
+        name, at = harm.__name__.replace("_", " "), time.monotonic()
         harm(self)
         self.faults[name] += 1
-        harmed, mark = time.monotonic(), time.time()
-        wait_until(lambda: self._arrived_since(mark) >= 5, GOES_ON_WITHIN, f"going on after {name}")
+        harmed = time.monotonic()
+        newest = max(order["order_id"] for order in fetch_state(self.apis["BASELINKER_API_URL"])["orders"])
+        wait_until(lambda: self._purchases_after(newest) >= 3, GOES_ON_WITHIN, f"going on after {name}")
         self.still_run()
         wait_until(lambda: self.tell(broker_away=False), GOES_ON_WITHIN, f"ready after {name}")
         print(f"{name}: {harmed - at:.1f} s, going on after {time.monotonic() - harmed:.1f} s")
 
     def still_run(self) -> None:
         """No program has ended."""
-        for name, process in self.programs.started:
-            assert process.poll() is None, f"{name} ended: {self.programs.log(process)[-3000:]}"
+        for module, process, _ in self._members:
+            assert process.poll() is None, f"a {module} ended: {self.programs.log(process)[-3000:]}"
 
     def judge(self) -> None:
         """All that is due arrives, and is recorded, by the programs that were there from the beginning."""
@@ -86,7 +106,7 @@ class Load:
         self.still_run()
         assert self.watch.is_alive() and self.watch.looks
         self.watch.end()
-        for _, process in self.programs.started:
+        for _, process, _ in self._members:
             process.terminate()
         assert [process.wait(60) for _, process in self.programs.started] == [0] * len(self.programs.started)
         assert wrong(self.apis) == []
@@ -114,8 +134,12 @@ class Load:
         sales = fetch_state(self.apis["SALESMANAGO_API_URL"])
         return left_undone(self.broker.bootstrap, self.programs.environment["TOPIC_PREFIX"], sales)
 
-    def _arrived_since(self, mark: float) -> int:
-        return sum(write["at"] > mark for write in fetch_state(self.apis["SALESMANAGO_API_URL"])["writes"])
+    def _purchases_after(self, order_id: int) -> int:
+        events = fetch_state(self.apis["SALESMANAGO_API_URL"])["events"]
+        return sum(int(event["externalId"]) > order_id for event in events)
+
+
+Harm = Callable[[Load], None]
 
 
 @contextmanager
@@ -123,6 +147,7 @@ def loaded(broker: Broker, prefix: str, folder: Path, seed: int) -> Iterator[Loa
     """Run the load, and hand over its numbers."""
     with sandbox("--orders", "60", "--latency", "0.1", "--seed", str(seed), "--versions") as apis:
         environment = settings(apis, broker.bootstrap, prefix)
+        environment |= PROTOCOLS[os.environ.get("PROTOCOL") or "range"]
         environment |= {"SETTLE_SECONDS": "3", "CREATE_TIMEOUT_SECONDS": "2", "DELIVERY_THREADS": "4"}
         environment |= {"SESSION_TIMEOUT_MS": str(int(SESSION_SECONDS * 1000))}
         started, verdict = time.monotonic(), "failed"
@@ -179,9 +204,7 @@ def killed(load: Load) -> None:
 
 def killed_in_a_rebalance(load: Load) -> None:
     """Killed while partitions change hands."""
-    before = load.programs.logged("partitions revoked")
-    load.start("processor")
-    wait_until(lambda: load.programs.logged("partitions revoked") > before, 60, "a rebalance")
+    load.rebalance()
     load.broker.kill()
     load.broker.start()
 
@@ -227,31 +250,30 @@ def full(load: Load) -> None:
     load.broker.start()
 
 
-HARMS: dict[str, Callable[[Load], None]] = {
-    "stopped": stopped,
-    "killed": killed,
-    "killed in a rebalance": killed_in_a_rebalance,
-    "slow": slow,
-    "asleep": asleep,
-    "throttled": throttled,
-}
-SHORT = ["stopped", "killed in a rebalance", "slow", "asleep"]
+def go_through(load: Load, short: list[Harm], more: list[Harm]) -> None:
+    """Do all of a short list, or several rounds of the whole one, in any order."""
+    for harms in [short + more] * ROUNDS or [short]:
+        for harm in load.chance.sample(harms, len(harms)):
+            load.hurt(harm)
 
 
-def test_a_broker_that_is_stopped_killed_or_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
-    seed = int(os.environ.get("SEED") or time.time())
-    rounds = int(os.environ.get("BROKER_ROUNDS") or 0)
-    print(f"seed {seed}")
-    with own_broker() as broker, loaded(broker, prefix, tmp_path, seed) as load:
-        for names in [list(HARMS)] * rounds or [SHORT]:
-            for name in load.chance.sample(names, len(names)):
-                load.hurt(name, HARMS[name])
+def seed() -> int:
+    """The run's seed."""
+    found = int(os.environ.get("SEED") or time.time())
+    print(f"seed {found}")
+    return found
+
+
+def test_a_broker_that_is_stopped_or_killed_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+    with own_broker() as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+        go_through(load, [stopped, killed_in_a_rebalance], [killed])
+
+
+def test_a_broker_that_is_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+    with own_broker() as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+        go_through(load, [slow, asleep], [throttled])
 
 
 def test_a_broker_whose_disk_is_full_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
-    seed = int(os.environ.get("SEED") or time.time())
-    rounds = int(os.environ.get("BROKER_ROUNDS") or 1)
-    print(f"seed {seed}")
-    with own_broker(disk="64m") as broker, loaded(broker, prefix, tmp_path, seed) as load:
-        for _ in range(rounds):
-            load.hurt("full", full)
+    with own_broker(disk="64m") as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+        go_through(load, [full], [])
