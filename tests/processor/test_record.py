@@ -37,7 +37,7 @@ def test_sending_the_offsets_may_take_for_ever_and_nothing_is_committed(monkeypa
     monkeypatch.setattr(record, "TRANSACTION_SECONDS", 0.1)
     monkeypatch.setattr(record, "LATE_SECONDS", 0.1)
     back = threading.Event()
-    client = Client(lambda *_: back.wait())
+    client = Client(lambda *_: back.wait(10))
     with pytest.raises(Fenced, match="did not come back"):
         commit(client)
     back.set()
