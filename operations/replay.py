@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from runtime.kafka import admin_config, consumer_config
+from runtime.offsets import group_offsets
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.progress import Progress, read_progress
 from schemas.topics import Topics, topic_id
@@ -117,9 +118,8 @@ def _execute(settings: Settings, plan: list[tuple[int, int, int]]) -> None:
         )
     identity = topic_id(admin, topic)
     asked = [TopicPartition(topic, number) for number, _, _ in plan]
-    request = [ConsumerGroupTopicPartitions(group, asked)]
-    now = admin.list_consumer_group_offsets(request, request_timeout=SECONDS)[group].result()
-    before = {part.partition: read_progress(part.metadata) for part in now.topic_partitions}
+    now = group_offsets(settings, group, asked, SECONDS)
+    before = {part.partition: read_progress(part.metadata) for part in now}
     moved = []
     for number, start, end in plan:
         old = before.get(number) or Progress(identity)

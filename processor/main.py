@@ -205,6 +205,7 @@ def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop
             health.set_ready("broker", True)
             return count
         except KafkaException as error:
+            admin.poll(0)  # it tells why
             health.set_ready("broker", False, "Kafka does not answer")
             log.warning("Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=str(error))
             stop.wait(2.0)

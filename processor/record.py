@@ -4,9 +4,11 @@ Every transaction carries the offset of each partition it writes for, moved or n
 generation only when offsets are sent, and rows alone would slip through from a member long replaced.
 """
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -21,7 +23,7 @@ from schemas.codec import Codec
 from schemas.records import DeadLetter, Delivery, Outcome
 from schemas.topics import Topics, order_key
 
-TRANSACTION_SECONDS = 9.0
+TRANSACTION_SECONDS, LATE_SECONDS = 9.0, 2.0
 LARGEST_LETTER, LARGEST_KEPT_VALUE, LARGEST_KEPT_KEY = 900_000, 800_000, 1_000  # Kafka's default limit is 1,048,588
 
 log = get_logger(__name__)
@@ -102,9 +104,7 @@ class Record:
                 value, headers = fitting(raw, letter)
                 key = f"{raw.partition}/{raw.offset}".encode()
                 self._produce(self._topics.dead_letters, raw.partition, key, value, headers)
-            self._producer.send_offsets_to_transaction(
-                offsets, self._consumer.consumer_group_metadata(), TRANSACTION_SECONDS
-            )
+            self._send_offsets(offsets)
             self._producer.commit_transaction(TRANSACTION_SECONDS)
         except KafkaException as error:
             self._abort(error)
@@ -124,6 +124,28 @@ class Record:
                 return
             except BufferError:
                 self._producer.poll(0.1)
+
+    def _send_offsets(self, offsets: list[TopicPartition]) -> None:
+        """Send them on a thread of its own, for the call may never return (librdkafka issue 5456): then Fenced.
+
+        What is left behind of a producer given up like that can do no harm: nobody commits its transaction.
+        """
+        producer, metadata = self._producer, self._consumer.consumer_group_metadata()
+        answer: Future[None] = Future()
+
+        def send() -> None:
+            try:
+                producer.send_offsets_to_transaction(offsets, metadata, TRANSACTION_SECONDS)
+            except BaseException as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(None)
+
+        threading.Thread(target=send, name="offsets", daemon=True).start()
+        try:
+            answer.result(TRANSACTION_SECONDS + LATE_SECONDS)
+        except TimeoutError:
+            raise Fenced("Kafka's client did not come back from sending the offsets") from None
 
     def _abort(self, error: KafkaException) -> None:
         cause = error.args[0]

@@ -29,6 +29,7 @@ from processor.rules import Enriched, Send, Skip, decide
 from processor.stops import Stops
 from processor.topic_watch import TopicWatch
 from processor.way import Ending, held_until
+from runtime.broker_watch import BrokerWatch
 from runtime.logging import get_logger
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Delivery, Origin, Outcome
@@ -62,6 +63,7 @@ class Session:
         self._ledger = Ledger(parts.codec)
         self._intake = Intake(parts.consumer, parts.codec, parts.topics.journal)
         self._watch = TopicWatch(parts.admin, parts.topics, parts.partitions, self._clock)
+        self._broker = BrokerWatch(parts.admin, parts.health, self._clock)
         self._group_end = GroupEnd(parts.consumer, parts.loader, parts.topics.journal, parts.partitions, self._clock)
         self._record = Record(parts.make_producer, parts.consumer, parts.codec, parts.topics, parts.group_id)
         self._read = Read(
@@ -103,6 +105,7 @@ class Session:
             self._lease.turn()
             self._parts.health.turn()
             self._watch.look()
+            self._broker.look()
             self._consume()
             self._coalesce()
             self._enrich()

@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaErr
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from producer.publish import CURSOR_KEY
+from runtime.broker_watch import BrokerWatch
 from runtime.health import Health
 from runtime.logging import get_logger
 from schemas.codec import Codec
@@ -44,6 +45,7 @@ class Leader:
     ) -> None:
         self._make_consumer, self._admin, self._topics, self._codec = make_consumer, admin, topics, codec
         self._stopping, self._health, self._cooperative = stopping, health, cooperative
+        self._broker = BrokerWatch(admin, health, time.monotonic)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._leads = False
         self._consumer = make_consumer()
@@ -133,6 +135,7 @@ class Leader:
         if self._stopping():
             raise Stopped
         self._health.turn()
+        self._broker.look()
         for message in self._consumer.consume(100, 0.08):
             error = message.error()
             if error is not None and error.fatal():

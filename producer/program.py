@@ -75,7 +75,7 @@ class Program:
         )
         self._silence = Silence(min(GRACE, sweep or GRACE), self._tell_silence)
         self._remembered = Remembered()
-        self._told_gaps = told_gaps(self._admin, settings.group_id, self._topics.journal)
+        self._told_gaps = told_gaps(settings, self._topics.journal)
         self._answered = False
         self._looked_at: Callable[[], datetime | None] = lambda: None
         metrics.journal_lag.set_function(self._lag)
@@ -242,6 +242,7 @@ class Program:
                 self._health.set_ready("broker", True)
                 return
             except KafkaException as error:
+                self._admin.poll(0)  # it tells why
                 self._health.set_ready("broker", False, "Kafka does not answer")
                 servers = self._settings.kafka_bootstrap_servers
                 log.warning("Kafka does not answer; waiting", servers=servers, error=str(error))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from runtime.complaints import Complaints
 from runtime.settings import Settings
 
 CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queued.", "max.partition", "check.crcs")
@@ -15,20 +16,22 @@ def _common(settings: Settings, without: tuple[str, ...]) -> dict[str, Any]:
         "bootstrap.servers": settings.kafka_bootstrap_servers,
         "client.id": "bl2sm",
         "socket.keepalive.enable": True,
+        "reconnect.backoff.ms": 500,
         "reconnect.backoff.max.ms": 5000,
-        "log_level": 3,
+        "log_level": 2,  # without the lines about lost connections: `Complaints` tell of these, and less often
         **own,
     }
 
 
 def admin_config(settings: Settings) -> dict[str, Any]:
     """Return what an AdminClient takes."""
-    return _common(settings, CONSUMER_ONLY + PRODUCER_ONLY)
+    return {"error_cb": Complaints(), **_common(settings, CONSUMER_ONLY + PRODUCER_ONLY)}
 
 
 def consumer_config(settings: Settings, group_id: str, **over: Any) -> dict[str, Any]:
     """Return what a Consumer takes; the offsets are committed by a producer's transactions."""
     config = {
+        "error_cb": Complaints(),
         **_common(settings, PRODUCER_ONLY),
         "group.id": group_id,
         "enable.auto.commit": False,

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from sandbox.expected import Choice
 from sandbox.server import LOCATION
@@ -175,10 +174,14 @@ def dead_letters(kafka: str, topics: Topics) -> list[tuple[bytes | None, str, st
 
 def committed_offsets(kafka: str, prefix: str) -> dict[int, int]:
     """The processors' group's offset of each partition of the journal."""
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 3})
-    group = f"{prefix}-processor"
-    future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
-    return {one.partition: one.offset for one in future.result(30).topic_partitions if one.offset >= 0}
+    topic, config = Topics(prefix).journal, {"bootstrap.servers": kafka, "group.id": f"{prefix}-processor"}
+    reader = Consumer({**config, "isolation.level": "read_uncommitted", "enable.auto.commit": False, "log_level": 0})
+    try:
+        known = reader.list_topics(topic, timeout=30).topics[topic].partitions
+        found = reader.committed([TopicPartition(topic, number) for number in known], timeout=30)
+        return {one.partition: one.offset for one in found if one.error is None and one.offset >= 0}
+    finally:
+        reader.close()
 
 
 def left_undone(kafka: str, prefix: str, sales: dict[str, Any]) -> list[str]:

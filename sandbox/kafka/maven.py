@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 KAFKA, LOG4J = "4.1.1", "2.24.3"
@@ -104,48 +105,86 @@ def jars(tell: Callable[[str], None]) -> Path:
 @contextmanager
 def run(folder: Path | None, port: int, tell: Callable[[str], None]) -> Iterator[str]:
     """Run a broker; it ends with this process even when that is killed."""
-    _install(tell)
-    libs = jars(tell) / "libs"
-    kept = folder is not None
     home = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="bl2sm-kafka-"))
-    home.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
-    (home / "server.properties").write_text(PROPERTIES.format(port=port, controller=free_port(), data=home / "data"))
-    (home / "log4j2.yaml").write_text(LOGGING)
-    java = ["java", "-Xmx512m", f"-Dlog4j2.configurationFile={home / 'log4j2.yaml'}", "-cp", f"{libs}/*"]
-    if not (home / "data" / "meta.properties").exists():
-        cluster = uuid.uuid4().hex[:22]
-        done = subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(home / "server.properties")],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"Kafka's storage could not be formatted: {(done.stdout + done.stderr).strip()[-400:]}")
-    with (home / "kafka.log").open("ab") as output:
-        command = [*java, "kafka.Kafka", str(home / "server.properties")]
-        guard = [sys.executable, "-m", "sandbox.kafka.guard", *command]
-        broker = subprocess.Popen(guard, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)
     try:
-        _wait_up(broker, port, home / "kafka.log")
-        yield f"127.0.0.1:{port}"
-    finally:
-        broker.send_signal(signal.SIGTERM)
+        place = prepare(home, port or free_port(), free_port(), tell)
+        broker = spawn(place)
         try:
-            broker.wait(20)
-        except subprocess.TimeoutExpired:
-            broker.kill()
-        if not kept:
+            wait_up(broker, place)
+            yield place.bootstrap
+        finally:
+            stop(broker)
+    finally:
+        if folder is None:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _wait_up(broker: subprocess.Popen[bytes], port: int, output: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A formatted folder with all that a broker needs to run there, again and again, on the same ports."""
+
+    home: Path
+    port: int
+    libs: Path
+
+    @property
+    def bootstrap(self) -> str:
+        """The broker's address."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> Path:
+        """What the broker says."""
+        return self.home / "kafka.log"
+
+    def java(self, *command: str) -> list[str]:
+        """Return the command line that runs a class of Kafka's."""
+        logging = f"-Dlog4j2.configurationFile={self.home / 'log4j2.yaml'}"
+        return ["java", "-Xmx512m", logging, "-cp", f"{self.libs}/*", *command]
+
+
+def prepare(home: Path, port: int, controller: int, tell: Callable[[str], None]) -> Place:
+    """Install what is needed, write the settings, and format the folder unless it is; its data may be kept."""
+    _install(tell)
+    place = Place(home, port, jars(tell) / "libs")
+    home.mkdir(parents=True, exist_ok=True)
+    properties = home / "server.properties"
+    properties.write_text(PROPERTIES.format(port=port, controller=controller, data=home / "data"))
+    (home / "log4j2.yaml").write_text(LOGGING)
+    if not (home / "data" / "meta.properties").exists():
+        format_it = place.java("kafka.tools.StorageTool", "format", "-t", uuid.uuid4().hex[:22], "-c", str(properties))
+        done = subprocess.run(format_it, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"Kafka's storage could not be formatted: {(done.stdout + done.stderr).strip()[-400:]}")
+    return place
+
+
+def spawn(place: Place) -> subprocess.Popen[bytes]:
+    """Start the broker under its guard, whose stdin also takes names of signals to send it."""
+    guard = [sys.executable, "-m", "sandbox.kafka.guard"]
+    command = [*guard, *place.java("kafka.Kafka", str(place.home / "server.properties"))]
+    with place.output.open("ab") as output:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)
+
+
+def stop(broker: subprocess.Popen[bytes]) -> None:
+    """End the broker in order, or by force when that takes too long."""
+    broker.send_signal(signal.SIGTERM)
+    try:
+        broker.wait(20)
+    except subprocess.TimeoutExpired:
+        broker.kill()
+
+
+def wait_up(broker: subprocess.Popen[bytes], place: Place) -> None:
+    """Return when the broker listens; RuntimeError when it ended or takes too long."""
     until = time.monotonic() + UP_SECONDS
     while time.monotonic() < until:
         if broker.poll() is not None:
-            raise RuntimeError(f"the broker ended at once: {output.read_text(errors='replace')[-400:]}")
+            raise RuntimeError(f"the broker ended at once: {place.output.read_text(errors='replace')[-400:]}")
         with socket.socket() as probe:
             probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex(("127.0.0.1", place.port)) == 0:
                 return
         time.sleep(0.2)
     raise RuntimeError(f"the broker did not come up within {UP_SECONDS:.0f} s")

@@ -1,0 +1,52 @@
+"""Does Kafka answer? Asked every few seconds without waiting for the answer, for /readyz to tell."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from runtime.health import Health
+from runtime.logging import get_logger
+
+ASK_EVERY_SECONDS = 5.0
+
+log = get_logger(__name__)
+
+
+class BrokerWatch:
+    """`look` is called at every turn of a loop; it sets the check "broker", and serves the AdminClient's complaints."""
+
+    def __init__(self, admin: AdminClient, health: Health, clock: Callable[[], float]) -> None:
+        self._admin, self._health, self._clock = admin, health, clock
+        self._asked_at = clock()
+        self._answer: Future[Any] | None = None
+        self._away = False
+
+    def look(self) -> None:
+        """Take an answer that has come, or ask again when it is time."""
+        if self._answer is not None:
+            if self._answer.done():
+                self._take(self._answer)
+                self._answer = None
+            return
+        now = self._clock()
+        if now - self._asked_at >= ASK_EVERY_SECONDS:
+            self._asked_at = now
+            self._admin.poll(0)
+            self._answer = self._admin.describe_cluster(request_timeout=ASK_EVERY_SECONDS)
+
+    def _take(self, answer: "Future[Any]") -> None:
+        try:
+            answer.result()
+        except KafkaException as error:
+            self._health.set_ready("broker", False, "Kafka does not answer")
+            if not self._away:
+                log.warning("Kafka does not answer; waiting for it", error=str(error))
+            self._away = True
+            return
+        self._health.set_ready("broker", True)
+        if self._away:
+            log.info("Kafka answers again")
+        self._away = False

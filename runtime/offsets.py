@@ -1,0 +1,27 @@
+"""What a group has committed, asked from outside the group.
+
+By a consumer that never joins: the AdminClient's own call ends the whole process with a segmentation fault when the
+broker answers that it is not the group's coordinator, as one does that was just started (librdkafka issue 5040).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from runtime.kafka import consumer_config
+from runtime.settings import Settings
+
+
+def group_offsets(settings: Settings, group_id: str, asked: Sequence[TopicPartition], seconds: float) -> list[Any]:
+    """Return partitions with offset and metadata as last committed, open transactions left aside; KafkaException."""
+    plain = {name: value for name, value in settings.kafka_properties.items() if name != "group.protocol"}
+    config = consumer_config(settings.model_copy(update={"kafka_properties": plain}), group_id)
+    reader = Consumer({**config, "isolation.level": "read_uncommitted"})
+    try:
+        found = reader.committed(list(asked), timeout=seconds)
+        if wrong := next((part.error for part in found if part.error is not None), None):
+            raise KafkaException(wrong)
+        return found
+    finally:
+        reader.close()

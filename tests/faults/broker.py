@@ -1,0 +1,149 @@
+"""A broker of a test's own, to be stopped, killed, put to sleep and started again in the same place."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox.kafka import maven
+from sandbox.kafka.start import say
+
+END_SECONDS = 60.0
+
+
+class Broker:
+    """One broker's life over all its restarts: folder and ports stay the same. `place` says where it is."""
+
+    def __init__(self, place: maven.Place) -> None:
+        self.place = place
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Its address."""
+        return self.place.bootstrap
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process, awake or asleep."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        assert not self.runs
+        self._process = maven.spawn(self.place)
+        maven.wait_up(self._process, self.place)
+
+    def terminate(self) -> None:
+        """Stop it in order."""
+        self._signal(signal.SIGTERM)
+        self.wait()
+
+    def kill(self) -> None:
+        """Kill it: what it wrote is in the page cache, nothing was flushed."""
+        self._signal(signal.SIGKILL)
+        self.wait()
+
+    def sleep(self) -> None:
+        """Let it stand still, with its connections open."""
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def wait(self, seconds: float = END_SECONDS) -> None:
+        """Wait for its end."""
+        assert self._process is not None
+        self._process.wait(seconds)
+
+    @property
+    def data(self) -> Path:
+        """Where its logs lie."""
+        return self.place.home / "data"
+
+    def run_tool(self, name: str, *options: str) -> None:
+        """Run one of Kafka's own tools against it."""
+        command = self.place.java(name, "--bootstrap-server", self.bootstrap, *options)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-800:]
+
+    def end(self) -> None:
+        """End whatever still runs: the guard does so when its stdin ends."""
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            self._process.wait(END_SECONDS)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(f"{number.name}\n".encode())
+        self._process.stdin.flush()
+
+
+@contextmanager
+def own_broker(disk: str | None = None) -> Iterator[Broker]:
+    """Run a broker for one test; `disk` = the size of a disk of its own for its data (mount's notation).
+
+    Skips with the reason where it can't be had; in CI it fails instead.
+    """
+    if why := maven.lacks():
+        _impossible(f"a broker of its own {why}")
+    home = Path(tempfile.mkdtemp(prefix="bl2sm-broker-"))
+    try:
+        with _mounted(home / "data", disk) if disk is not None else contextlib.nullcontext():
+            try:
+                place = maven.prepare(home, quiet_port(), quiet_port(), say)
+            except RuntimeError as error:
+                _impossible(str(error))
+            broker = Broker(place)
+            try:
+                broker.start()
+                yield broker
+            finally:
+                broker.end()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _mounted(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "bl2sm-broker", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"a small disk can't be mounted: {error}")
+    if done.returncode:
+        pytest.skip(f"a small disk can't be mounted: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def _impossible(why: str) -> None:
+    if os.environ.get("CI") or os.environ.get("REQUIRE_KAFKA"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def quiet_port() -> int:
+    """Return a free port that the system gives to nobody by itself: not even to a client that knocks in vain."""
+    while True:
+        port = random.SystemRandom().randint(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -1,0 +1,279 @@
+"""The broker is stopped, killed, put to sleep, throttled, its disk fills up: the programs go on by themselves.
+
+Nothing is lost, doubled or out of order, and nothing Kafka has acknowledged goes back. No program is started anew.
+`BROKER_ROUNDS=10 SEED=7 PROTOCOL=cooperative make test ARGS=tests/faults/test_broker_faults.py` makes more of it.
+"""
+
+import contextlib
+import json
+import os
+import random
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.verify import fetch_state, tally
+from schemas.codec import make_codec
+from schemas.records import JournalEntry, Origin
+from schemas.topics import Topics
+from tests.faults.broker import Broker, own_broker, quiet_port
+from tests.faults.life import Life
+from tests.faults.test_random_kills import PROTOCOLS
+from tests.faults.watch import OffsetsWatch
+from tests.programs import CHOICE, Programs, hand_over, left_undone, read_whole, sandbox, settings, wait_until, wrong
+
+SESSION_SECONDS = 7.0
+LONG_NAP = 13.0  # longer than the session (7 s) and than any transaction (10 s) may last
+GOES_ON_WITHIN = 150.0
+MOST_PROCESSORS = 4
+ROUNDS = int(os.environ.get("BROKER_ROUNDS") or 0)
+
+pytestmark = pytest.mark.timeout(300 + 400 * ROUNDS)
+
+
+class Load:
+    """A living shop, two producers and processors on a broker that is hurt; all of them are started once."""
+
+    def __init__(self, broker: Broker, apis: dict[str, str], programs: Programs, seed: int) -> None:
+        self.broker, self.apis, self.programs = broker, apis, programs
+        self.chance = random.Random(seed)
+        self.life = Life(apis["BASELINKER_API_URL"], random.Random(seed), 4.0, 4.0)
+        self.watch = OffsetsWatch(broker.bootstrap, programs.environment["TOPIC_PREFIX"])
+        self.faults: Counter[str] = Counter()
+        self.began = time.monotonic()
+        self._members: list[tuple[str, subprocess.Popen[bytes], int]] = []
+
+    def begin(self) -> None:
+        """Start everything, and wait for the first purchase."""
+        for module in ["producer"] * 2 + ["processor"] * 2:
+            self.start(module)
+        self.watch.start()
+        wait_until(lambda: fetch_state(self.apis["SALESMANAGO_API_URL"])["events"], 90, "the first purchase")
+        self.life.start()
+
+    def start(self, module: str) -> None:
+        """Start a program, with a port to ask whether it is ready."""
+        port = quiet_port()
+        self._members.append((module, self.programs.start(module, HTTP_PORT=str(port)), port))
+
+    def rebalance(self) -> None:
+        """Let a processor join or, when there are many, one leave; return when partitions change hands."""
+        before = self.programs.logged("partitions revoked")
+        processors = [member for member in self._members if member[0] == "processor"]
+        if len(processors) < MOST_PROCESSORS:
+            self.start("processor")
+        else:
+            self._members.remove(processors[0])
+            processors[0][1].terminate()
+        wait_until(lambda: self.programs.logged("partitions revoked") > before, 60, "a rebalance")
+
+    def tell(self, broker_away: bool) -> bool:
+        """Whether /readyz of every program says that the broker is away, or that it is there."""
+        told = [readiness(port).get("broker", "") for *_, port in self._members]
+        return all(state not in {"", "ok"} if broker_away else state == "ok" for state in told)
+
+    def hurt(self, harm: "Harm") -> None:
+        """Do harm; then orders made after it must arrive."""
+        name, at = harm.__name__.replace("_", " "), time.monotonic()
+        harm(self)
+        self.faults[name] += 1
+        harmed = time.monotonic()
+        newest = max(order["order_id"] for order in fetch_state(self.apis["BASELINKER_API_URL"])["orders"])
+        wait_until(lambda: self._purchases_after(newest) >= 3, GOES_ON_WITHIN, f"going on after {name}")
+        self.still_run()
+        wait_until(lambda: self.tell(broker_away=False), GOES_ON_WITHIN, f"ready after {name}")
+        print(f"{name}: {harmed - at:.1f} s, going on after {time.monotonic() - harmed:.1f} s")
+
+    def still_run(self) -> None:
+        """No program has ended."""
+        for module, process, _ in self._members:
+            assert process.poll() is None, f"a {module} ended: {self.programs.log(process)[-3000:]}"
+
+    def judge(self) -> None:
+        """All that is due arrives, and is recorded, by the programs that were there from the beginning."""
+        kafka, prefix = self.broker.bootstrap, self.programs.environment["TOPIC_PREFIX"]
+        self.life.end()
+        wait_until(lambda: not wrong(self.apis), 150, "all that is due has arrived")
+        wait_until(lambda: not self._left(), 90, "all that is done is recorded")
+        self.still_run()
+        assert self.watch.is_alive() and self.watch.looks
+        self.watch.end()
+        for _, process, _ in self._members:
+            process.terminate()
+        assert [process.wait(60) for _, process in self.programs.started] == [0] * len(self.programs.started)
+        assert wrong(self.apis) == []
+        assert self._left() == []
+        assert self.watch.went_back == []
+        assert doubled_entries(kafka, prefix) == []
+        assert all(count <= time.monotonic() - self.began for count in self.complaints().values()), self.complaints()
+
+    def complaints(self) -> dict[str, int]:
+        """How many lines of each log are more than information."""
+        return {
+            name: sum('"level": "info"' not in line for line in self.programs.log(process).splitlines())
+            for name, process in self.programs.started
+        }
+
+    def numbers(self) -> dict[str, Any]:
+        """What this run was made of."""
+        base, sales = fetch_state(self.apis["BASELINKER_API_URL"]), fetch_state(self.apis["SALESMANAGO_API_URL"])
+        joined = self.programs.logged("giving up all partitions and joining anew")
+        joined += self.programs.logged("Kafka can't go on; joining anew")
+        told = {"joined_anew": joined, "complaints": sum(self.complaints().values())}
+        return {**tally(base, sales, CHOICE), "edits": self.life.edited, **self.faults, **told}
+
+    def _left(self) -> list[str]:
+        sales = fetch_state(self.apis["SALESMANAGO_API_URL"])
+        return left_undone(self.broker.bootstrap, self.programs.environment["TOPIC_PREFIX"], sales)
+
+    def _purchases_after(self, order_id: int) -> int:
+        events = fetch_state(self.apis["SALESMANAGO_API_URL"])["events"]
+        return sum(int(event["externalId"]) > order_id for event in events)
+
+
+Harm = Callable[[Load], None]
+
+
+@contextmanager
+def loaded(broker: Broker, prefix: str, folder: Path, seed: int) -> Iterator[Load]:
+    """Run the load, and hand over its numbers."""
+    with sandbox("--orders", "60", "--latency", "0.1", "--seed", str(seed), "--versions") as apis:
+        environment = settings(apis, broker.bootstrap, prefix)
+        environment |= PROTOCOLS[os.environ.get("PROTOCOL") or "range"]
+        environment |= {"SETTLE_SECONDS": "3", "CREATE_TIMEOUT_SECONDS": "2", "DELIVERY_THREADS": "4"}
+        environment |= {"SESSION_TIMEOUT_MS": str(int(SESSION_SECONDS * 1000))}
+        started, verdict = time.monotonic(), "failed"
+        with Programs(environment, folder) as programs:
+            load = Load(broker, apis, programs, seed)
+            try:
+                load.begin()
+                yield load
+                load.judge()
+                verdict = "passed"
+            finally:
+                numbers = load.numbers()
+                hand_over("broker faults", seed, started, verdict=verdict, **numbers)
+                print(json.dumps({"seed": seed, "verdict": verdict, **numbers, "wrong": wrong(apis)[:20]}))
+
+
+def doubled_entries(kafka: str, prefix: str) -> list[int]:
+    """Log ids that lie more than once in the journal topic."""
+    codec = make_codec(Topics(prefix), None)
+    found: Counter[int] = Counter()
+    for message in read_whole(kafka, Topics(prefix).journal):
+        value = message.value()
+        entry = codec.decode(value if isinstance(value, bytes) else b"", JournalEntry)
+        if entry.origin is Origin.JOURNAL:
+            found[entry.log_id] += 1
+    return [log_id for log_id, count in found.items() if count > 1]
+
+
+def readiness(port: int) -> dict[str, str]:
+    """What /readyz says."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+            content = answer.read()
+    except urllib.error.HTTPError as error:
+        content = error.read()
+    except OSError:
+        return {}
+    found: dict[str, str] = json.loads(content)
+    return found
+
+
+def stopped(load: Load) -> None:
+    """Stopped in order, back when every program has noticed."""
+    load.broker.terminate()
+    wait_until(lambda: load.tell(broker_away=True), 90, "every /readyz says that the broker is away")
+    load.broker.start()
+
+
+def killed(load: Load) -> None:
+    """Killed, back at once."""
+    load.broker.kill()
+    load.broker.start()
+
+
+def killed_in_a_rebalance(load: Load) -> None:
+    """Killed while partitions change hands."""
+    load.rebalance()
+    load.broker.kill()
+    load.broker.start()
+
+
+def slow(load: Load) -> None:
+    """Stands still for seconds, again and again."""
+    for seconds in (1.0, 2.0, 4.0):
+        nap(load, seconds)
+        time.sleep(load.chance.uniform(0.2, 1.0))
+
+
+def asleep(load: Load) -> None:
+    """Stands still for longer than sessions and transactions last."""
+    nap(load, LONG_NAP)
+
+
+def nap(load: Load, seconds: float) -> None:
+    """Stand still once."""
+    load.broker.sleep()
+    time.sleep(seconds)
+    load.broker.wake()
+
+
+def throttled(load: Load) -> None:
+    """Allowed next to nothing for a while."""
+    entity = ["--alter", "--entity-type", "clients", "--entity-default"]
+    quotas = {"producer_byte_rate": 2000, "consumer_byte_rate": 5000, "request_percentage": 1}
+    added = ",".join(f"{name}={value}" for name, value in quotas.items())
+    load.broker.run_tool("kafka.admin.ConfigCommand", *entity, "--add-config", added)
+    time.sleep(8.0)
+    load.broker.run_tool("kafka.admin.ConfigCommand", *entity, "--delete-config", ",".join(quotas))
+
+
+def full(load: Load) -> None:
+    """Its disk is full: it halts, and comes back when there is room."""
+    ballast = load.broker.data / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):  # until there is no room left
+        while True:
+            file.write(bytes(65536))
+    load.broker.wait(120)
+    assert "No space left" in load.broker.place.output.read_text(errors="replace")
+    ballast.unlink()
+    load.broker.start()
+
+
+def go_through(load: Load, short: list[Harm], more: list[Harm]) -> None:
+    """Do all of a short list, or several rounds of the whole one, in any order."""
+    for harms in [short + more] * ROUNDS or [short]:
+        for harm in load.chance.sample(harms, len(harms)):
+            load.hurt(harm)
+
+
+def seed() -> int:
+    """The run's seed."""
+    found = int(os.environ.get("SEED") or time.time())
+    print(f"seed {found}")
+    return found
+
+
+def test_a_broker_that_is_stopped_or_killed_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+    with own_broker() as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+        go_through(load, [stopped, killed_in_a_rebalance], [killed])
+
+
+def test_a_broker_that_is_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+    with own_broker() as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+        go_through(load, [slow, asleep], [throttled])
+
+
+def test_a_broker_whose_disk_is_full_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+    with own_broker(disk="64m") as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+        go_through(load, [full], [])
