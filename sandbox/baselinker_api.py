@@ -53,6 +53,7 @@ class BaseLinkerApi:
         self.app = web.Application(client_max_size=2**24)
         self.app.router.add_post("/connector.php", self._serve)
         self.app.router.add_get("/_sandbox/state", self._state)
+        self.app.router.add_post("/_sandbox/asked", self.faults.tell)
         self.app.router.add_post("/_sandbox/switches", self._switch)
         self.app.router.add_post("/_sandbox/orders", self._edit)
 
