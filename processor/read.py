@@ -14,6 +14,7 @@ from runtime.logging import get_logger
 
 BATCH_ORDERS = 500
 LINGER_SECONDS = 0.3
+GROW_AFTER = 10
 LOOK_UPS_A_BATCH = 20  # phone look-ups; the orders beyond them wait for the next batch
 
 log = get_logger(__name__)
@@ -42,7 +43,8 @@ class Read:
         self._reading: tuple[Future[dict[int, Enriched]], list[Job]] | None = None
         self._probe: tuple[Future[object], Callable[[BaseException | None], None]] | None = None
         self._alone: set[int] = set()
-        self._most = BATCH_ORDERS
+        self._most = BATCH_ORDERS  # fewer after a refusal, until some batches in a row went well
+        self._in_a_row = 0
         self._answers = 0
         self._waiting_since: float | None = None
 
@@ -114,7 +116,9 @@ class Read:
         if error is None:
             self.gate.succeeded()
             self._verified.set()
-            self._most = min(BATCH_ORDERS, self._most * 2)
+            self._in_a_row += 1
+            if self._in_a_row >= GROW_AFTER:
+                self._most, self._in_a_row = min(BATCH_ORDERS, self._most * 2), 0
             found = future.result()
             for job in batch:
                 self._alone.discard(job.order_id)
@@ -138,7 +142,7 @@ class Read:
             if len(batch) == 1:
                 self._question(batch[0], error)
                 return
-            self._most = max(1, len(batch) // 2)
+            self._most, self._in_a_row = max(1, len(batch) // 2), 0
         else:
             self.gate.pushed_back(now, None, str(error))
         log.warning("BaseLinker did not answer the look-up; trying again", error=str(error), orders=len(batch))
