@@ -98,7 +98,8 @@ class Trouble:
 
     def edit(self, order_id: int, log_type: int, **fields: Any) -> None:
         """Change an order, with a journal entry."""
-        ask_sandbox(self.base, "orders", {"order": {"order_id": order_id, **fields}, "log_types": [log_type]})
+        order: dict[str, Any] = {"order_id": order_id, **fields}
+        ask_sandbox(self.base, "orders", {"order": order, "log_types": [log_type]})
 
     def make_heavy(self, email: str, events: int) -> None:
         """Give a contact a long history of its own."""

@@ -152,12 +152,12 @@ def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_
         buried = world.place(3)
         wait_until(lambda: len(world.letters()) == 3, LONG, "three dead letters")
         world.place(30)
-        for _ in range(3):
-            wait_until(lambda: "dead letters in a row" in refused(world, processor), LONG, "the pause")
+        pauses(world, processor)
+        for _ in range(2):
             processor.kill()
             processor.wait(30)
             processor = world.start(HURRIED, "processor")
-        wait_until(lambda: "dead letters in a row" in refused(world, processor), LONG, "the pause")
+            pauses(world, processor)
         assert len(world.letters()) == 3
         world.switch(world.sales, refuse_contacts=False)
         for order_id in buried:
@@ -165,6 +165,11 @@ def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_
         world.arrived()
         wait_until(lambda: world.ready(processor)[0] == 200, LONG, "ready again")
         assert [line.split(":")[:2] for line in world.undone()] == [["dead letter", " rejected"]] * 3
+
+
+def pauses(world: Trouble, processor: subprocess.Popen[bytes]) -> None:
+    """It says that it pauses for a storm of dead letters."""
+    wait_until(lambda: "dead letters in a row" in refused(world, processor), LONG, "the pause")
 
 
 def test_apis_that_nobody_reaches_for_a_while_cost_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
