@@ -27,6 +27,10 @@ MOST_CARDS = 50
 CARDS_SECONDS = 30.0  # cards of heavy contacts are megabytes; reading changes nothing, so it may take longer
 _WAIT = re.compile(r"\brate.?limit|\brequests? limit|\blimit of requests|too many (?:requests|calls|connections)")
 _FAILED = re.compile(r"internal|try again|time(?:d )?.?out|unavailable|temporarily|overload|maintenance|deadlock")
+_REFUSED = re.compile(
+    r"authenticat|unauthor|access denied"
+    r"|\b(?:invalid|wrong|bad|incorrect|unknown) (?:sha|api.?key|api.?secret|client.?id|credentials)\b"
+)
 _OWNER = re.compile(r"\bowner\b")
 MEND = "check SALESMANAGO_CLIENT_ID, SALESMANAGO_API_SECRET and SALESMANAGO_API_URL (Integration Center → API v2)"
 
@@ -201,7 +205,7 @@ def _failure(answer: Answer, body: Mapping[str, Any], now: datetime, secrets: Se
     text = "; ".join(as_text(part) for part in messages[:10]) if isinstance(messages, list) else as_text(messages)
     said = clean(text, secrets) or "no reason given"
     low = said.lower()  # without e-mails: a buyer's name must not decide what the failure is
-    if answer.status in {401, 403} or "authenticat" in low or "unauthor" in low or "invalid sha" in low:
+    if answer.status in {401, 403} or _REFUSED.search(low):
         return FatalError(f"SALESmanago refuses the credentials ({said}): {MEND}", api=API)
     if _WAIT.search(low):
         return BackpressureError(f"SALESmanago asks to wait ({said})", api=API, retry_at=retry_after(answer, now))

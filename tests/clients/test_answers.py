@@ -178,7 +178,11 @@ def test_an_absurd_end_of_a_block_neither_hammers_nor_sleeps_for_ever(until: str
     [
         (200, {"success": False, "message": ["User not authenticated"]}, FatalError),
         (200, {"success": False, "message": ["Not authenticated"]}, FatalError),
+        (200, {"success": False, "message": ["Invalid apiKey"]}, FatalError),
+        (200, {"success": False, "message": "Wrong client id"}, FatalError),
+        (401, {"message": "no"}, FatalError),
         (200, {"success": False, "message": ["Wrong value of a@example.com"]}, RejectedError),
+        (200, {"success": False, "message": ["Forbidden letters in tag"]}, RejectedError),
         (200, {"success": False, "message": []}, RejectedError),
         (200, {"success": True, "message": []}, RetriableError),
         (200, b"<html>", RetriableError),
