@@ -12,19 +12,22 @@ from clients.http import Answer, Http
 from clients.orders import JournalLog, Order, OrderSummary, parse_order
 from clients.pacing import Pacer
 from clients.parsing import as_int, as_map, as_rows, as_seconds, as_text
+from clients.retry_after import asks_to_wait, failed_itself, retry_after
 
 API = "BaseLinker"
 WARSAW = ZoneInfo("Europe/Warsaw")
 BLOCK = timedelta(minutes=10)
 LONGEST_BLOCK = timedelta(hours=24)
-SHORTEST_BLOCK = timedelta(minutes=1)
+MINUTE = timedelta(minutes=1)
+AFTER_BLOCK = timedelta(seconds=2)
+CLOCKS_DIFFER = timedelta(minutes=5)
 _UNTIL = re.compile(r"until\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
 _BAD_TOKEN = {"ERROR_BAD_TOKEN", "ERROR_EMPTY_TOKEN", "ERROR_NO_TOKEN", "ERROR_AUTH_TOKEN", "ERROR_INVALID_TOKEN"}
 _BLOCKED = {"ERROR_BLOCKED_TOKEN", "ERROR_RATE_LIMIT", "ERROR_QUERY_LIMIT", "ERROR_USER_ACCOUNT_BLOCKED"}
 
 
 class BaseLinker:
-    """Typed calls; ApiError's kinds as clients/errors.py draws them."""
+    """Typed calls; ApiError's kinds as clients/errors.py draws them. `answers` counts the calls that were answered."""
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class BaseLinker:
     ) -> None:
         self._http, self._url, self._token, self._pacer, self._now = http, url, token, pacer, now
         self._counted = counted
+        self.answers = 0
 
     def __repr__(self) -> str:
         return "BaseLinker(…)"
@@ -46,7 +50,7 @@ class BaseLinker:
     ) -> list[JournalLog]:
         """Return entries from a log id on (whether it comes itself is open), in the order they came."""
         parameters = {"last_log_id": last_log_id, "logs_types": list(log_types), "order_id": order_id}
-        logs = self._call("getJournalList", parameters).get("logs")
+        logs = self._listed("getJournalList", parameters, "logs")
         return [
             JournalLog(
                 as_int(row.get("log_id")) or as_int(row.get("id")),
@@ -55,7 +59,7 @@ class BaseLinker:
                 as_int(row.get("object_id")) or None,
                 as_seconds(row.get("date")),
             )
-            for row in as_rows(logs)
+            for row in logs
         ]
 
     def orders(
@@ -75,12 +79,12 @@ class BaseLinker:
             "date_from": int(date_from.timestamp()) if date_from else None,
             "get_unconfirmed_orders": True if include_unconfirmed else None,
         }
-        found = as_rows(self._call("getOrders", parameters).get("orders"))
+        found = self._listed("getOrders", parameters, "orders")
         return [order for row in found if (order := parse_order(row)) is not None]
 
     def orders_by_phone(self, phone: str) -> list[OrderSummary]:
         """Return the orders BaseLinker finds under a phone number; its matching rule is not documented."""
-        found = as_rows(self._call("getOrdersByPhone", {"phone": phone}).get("orders"))
+        found = self._listed("getOrdersByPhone", {"phone": phone}, "orders")
         return [
             OrderSummary(as_int(row.get("order_id")), as_seconds(row.get("date_add")))
             for row in found
@@ -95,6 +99,13 @@ class BaseLinker:
             for code, group in sources.items()
         }
 
+    def _listed(self, method: str, parameters: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+        """Return the rows; an answer that does not say what it lists is no proof that there is nothing."""
+        body = self._call(method, parameters)
+        if name not in body or not isinstance(body[name], list | Mapping | None):
+            raise RetriableError(f"the answer says success but lists no {name}", api=API, may_have_applied=False)
+        return as_rows(body[name])
+
     def _call(self, method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         self._pacer.take()
         self._counted(method)
@@ -106,6 +117,7 @@ class BaseLinker:
             if isinstance(body, BackpressureError) and body.retry_at is not None:
                 self._pacer.block_until(body.retry_at)
             raise body
+        self.answers += 1
         return body
 
 
@@ -115,23 +127,26 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
         body = json.loads(answer.content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         body = None
-    if not isinstance(body, Mapping) or "status" not in body:
-        if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
-            return BackpressureError(
-                f"BaseLinker asks to wait (HTTP {answer.status})", api=API, retry_at=_retry_after(answer, now)
-            )
+    found: Mapping[str, Any] = body if isinstance(body, Mapping) and "status" in body else {}
+    fine = as_text(found.get("status")).upper() == "SUCCESS"
+    if fine and answer.status < 400:
+        return found
+    code, message = as_text(found.get("error_code")), as_text(found.get("error_message"))
+    said = clean(code, secrets)
+    if code in _BLOCKED or "query limit exceeded" in message.lower() or "blocked until" in message.lower():
+        end = _block_end(message, now) or retry_after(answer, now) or now + BLOCK
+        return BackpressureError("the token is blocked: query limit exceeded", api=API, code=said, retry_at=end)
+    if asks_to_wait(answer):
+        return BackpressureError(
+            f"BaseLinker asks to wait (HTTP {answer.status})",
+            api=API,
+            retry_at=retry_after(answer, now) or now + MINUTE,
+        )
+    if not found:
         return RetriableError(
             f"the answer is not BaseLinker's JSON (HTTP {answer.status}); if it stays so, check BASELINKER_API_URL",
             api=API,
             may_have_applied=False,
-        )
-    if as_text(body["status"]).upper() == "SUCCESS":
-        return body
-    code, message = as_text(body.get("error_code")), as_text(body.get("error_message"))
-    said = clean(code, secrets)
-    if code in _BLOCKED or "query limit exceeded" in message.lower() or "blocked until" in message.lower():
-        return BackpressureError(
-            "the token is blocked: query limit exceeded", api=API, code=said, retry_at=_block_end(message, now)
         )
     if code in _BAD_TOKEN:
         return FatalError(
@@ -139,28 +154,30 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
             api=API,
             code=code,
         )
+    if fine or failed_itself(answer):
+        return RetriableError(f"BaseLinker failed ({said}, HTTP {answer.status})", api=API, may_have_applied=False)
     if code in {"ERROR_UNKNOWN_METHOD", "ERROR_PARSE_JSON_PARAMETERS"} or not code:
         return RetriableError(f"BaseLinker did not understand the request ({code})", api=API, may_have_applied=False)
-    if "token" in code.lower() or "token" in message.lower():
+    if answer.status in {401, 403} or "token" in code.lower() or "token" in message.lower():
         return FatalError(f"BaseLinker refuses the token ({said}): check BASELINKER_TOKEN", api=API, code=said)
     return RejectedError(f"BaseLinker refuses the request ({said}: {clean(message, secrets)})", api=API, code=said)
 
 
-def _block_end(message: str, now: datetime) -> datetime:
-    """The stated end is taken for Warsaw time; a zone misread must neither hammer nor sleep for a day."""
+def _block_end(message: str, now: datetime) -> datetime | None:
+    """The end that the message states, if it does. Its zone is not told: Warsaw's, else UTC (api §1).
+
+    A zone misread must neither hammer nor sleep for a day: an end that lies in the past by both is a minute away.
+    """
     found = _UNTIL.search(message)
     if found is None:
-        return now + BLOCK
+        return None
     try:
-        local = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")
+        stated = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")
     except ValueError:
-        return now + BLOCK
-    if not now.year - 1 <= local.year <= now.year + 1:
-        return now + (SHORTEST_BLOCK if local.year < now.year else LONGEST_BLOCK)
-    end = local.replace(tzinfo=WARSAW, fold=1).astimezone(UTC) + timedelta(seconds=2)
-    return min(max(end, now + SHORTEST_BLOCK), now + LONGEST_BLOCK)
-
-
-def _retry_after(answer: Answer, now: datetime) -> datetime:
-    seconds = as_int(answer.headers.get("retry-after"), 60)
-    return now + timedelta(seconds=min(max(seconds, 1), 3600))
+        return None
+    if not now.year - 1 <= stated.year <= now.year + 1:
+        return now + (MINUTE if stated.year < now.year else LONGEST_BLOCK)
+    end = stated.replace(tzinfo=WARSAW, fold=1).astimezone(UTC) + AFTER_BLOCK
+    if end < now - CLOCKS_DIFFER:
+        end = stated.replace(tzinfo=UTC) + AFTER_BLOCK
+    return min(end if end > now else now + MINUTE, now + LONGEST_BLOCK)

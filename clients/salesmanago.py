@@ -4,8 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from clients.contacts import Catalog, Contact, ContactCard, ExtEvent, PurchaseEvent
@@ -21,11 +20,17 @@ from clients.errors import (
 )
 from clients.http import Answer, Http
 from clients.parsing import as_bool, as_id, as_int, as_map, as_millis, as_rows, as_text
+from clients.retry_after import asks_to_wait, failed_itself, retry_after
 
 API = "SALESmanago"
 MOST_CARDS = 50
 CARDS_SECONDS = 30.0  # cards of heavy contacts are megabytes; reading changes nothing, so it may take longer
 _WAIT = re.compile(r"\brate.?limit|\brequests? limit|\blimit of requests|too many (?:requests|calls|connections)")
+_FAILED = re.compile(r"internal|try again|time(?:d )?.?out|unavailable|temporarily|overload|maintenance|deadlock")
+_REFUSED = re.compile(
+    r"authenticat|unauthor|access denied"
+    r"|\b(?:invalid|wrong|bad|incorrect|unknown) (?:sha|api.?key|api.?secret|client.?id|credentials)\b"
+)
 _OWNER = re.compile(r"\bowner\b")
 MEND = "check SALESMANAGO_CLIENT_ID, SALESMANAGO_API_SECRET and SALESMANAGO_API_URL (Integration Center → API v2)"
 
@@ -167,12 +172,11 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
     except (ValueError, RecursionError):
         body = None
     success = _success(body)
-    asked_to_wait = answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers)
-    if asked_to_wait and success is not True:
+    if asks_to_wait(answer) and success is not True:
         return BackpressureError(
             f"SALESmanago asks to wait (HTTP {answer.status})",
             api=API,
-            retry_at=_retry_after(answer, now),
+            retry_at=retry_after(answer, now),
             may_have_applied=True,
         )
     if not isinstance(body, Mapping) or success is None:
@@ -201,11 +205,11 @@ def _failure(answer: Answer, body: Mapping[str, Any], now: datetime, secrets: Se
     text = "; ".join(as_text(part) for part in messages[:10]) if isinstance(messages, list) else as_text(messages)
     said = clean(text, secrets) or "no reason given"
     low = said.lower()  # without e-mails: a buyer's name must not decide what the failure is
-    if answer.status in {401, 403} or "authenticat" in low or "unauthor" in low or "invalid sha" in low:
+    if answer.status in {401, 403} or _REFUSED.search(low):
         return FatalError(f"SALESmanago refuses the credentials ({said}): {MEND}", api=API)
     if _WAIT.search(low):
-        return BackpressureError(f"SALESmanago asks to wait ({said})", api=API, retry_at=_retry_after(answer, now))
-    if answer.status >= 500 or "internal" in low or "try again" in low or "timeout" in low or "unavailable" in low:
+        return BackpressureError(f"SALESmanago asks to wait ({said})", api=API, retry_at=retry_after(answer, now))
+    if failed_itself(answer) or _FAILED.search(low):
         return RetriableError(f"SALESmanago failed ({said}, HTTP {answer.status})", api=API)
     missing = "not found" in low or "not exist" in low or "no such" in low or "unknown" in low
     if missing and "event" in low:
@@ -261,15 +265,3 @@ def _card(row: Mapping[str, Any]) -> ContactCard:
         for tag in (as_map(row.get("contactTags") or row.get("tags"))).values()
     )
     return ContactCard(as_id(first(row, "contactId", "id")), as_text(row.get("email")), tags, events)
-
-
-def _retry_after(answer: Answer, now: datetime) -> datetime | None:
-    value = answer.headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        until = parsedate_to_datetime(value) if not value.strip().isdigit() else now + timedelta(seconds=int(value))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(until, now + timedelta(seconds=1)), now + timedelta(hours=1))

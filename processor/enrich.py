@@ -12,7 +12,11 @@ SOURCES_SECONDS, SOURCES_AGAIN_SECONDS = 3600.0, 300.0
 
 
 class Api(Orders, Protocol):
-    """The part of the BaseLinker client that is read here."""
+    """The part of the BaseLinker client that is read here; `answers` counts the calls that were answered."""
+
+    @property
+    def answers(self) -> int:
+        """How many."""
 
     def orders_by_phone(self, phone: str) -> list[OrderSummary]:
         """Return summaries."""
@@ -32,6 +36,11 @@ class Enricher:
         self._asked: set[int] = set()
         self._sources: dict[str, dict[int, str]] = {}
         self._sources_at: float | None = None
+
+    @property
+    def answers(self) -> int:
+        """How many of BaseLinker's answers it had, over all calls: did a failed call get anywhere?"""
+        return self._api.answers
 
     def enrich(self, order_ids: Sequence[int], most_look_ups: int | None = None) -> dict[int, Enriched]:
         """Return every id's order as it is now; ApiError when BaseLinker fails, PacerClosed when the program ends.

@@ -14,13 +14,18 @@ from runtime.logging import get_logger
 
 BATCH_ORDERS = 500
 LINGER_SECONDS = 0.3
+GROW_AFTER = 10
 LOOK_UPS_A_BATCH = 20  # phone look-ups; the orders beyond them wait for the next batch
 
 log = get_logger(__name__)
 
 
 class Read:
-    """`decide` gets each job with its order, `reject` one that BaseLinker refuses for good; both on the main thread."""
+    """`decide` gets each job with its order, `reject` one that BaseLinker refuses while it answers others.
+
+    Both on the main thread. A refused batch is halved until the refused order is alone: then BaseLinker is asked
+    something harmless, and only if that is answered the refusal speaks against the order.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,9 @@ class Read:
         self._reading: tuple[Future[dict[int, Enriched]], list[Job]] | None = None
         self._probe: tuple[Future[object], Callable[[BaseException | None], None]] | None = None
         self._alone: set[int] = set()
+        self._most = BATCH_ORDERS  # fewer after a refusal, until some batches in a row went well
+        self._in_a_row = 0
+        self._answers = 0
         self._waiting_since: float | None = None
 
     @property
@@ -58,7 +66,7 @@ class Read:
             return
         if len(self._jobs.waiting) < BATCH_ORDERS and now - self._waiting_since < LINGER_SECONDS:
             return
-        batch = sorted(self._jobs.waiting, key=lambda job: job.log_id)[:BATCH_ORDERS]
+        batch = sorted(self._jobs.waiting, key=lambda job: job.log_id)[: self._most]
         alone = [job for job in batch if job.order_id in self._alone]
         batch = alone[:1] or batch
         taken = set(map(id, batch))
@@ -68,6 +76,7 @@ class Read:
             job.entries_read, job.step = len(job.entries), Step.READING
         self._jobs.waiting = type(self._jobs.waiting)(job for job in self._jobs.waiting if id(job) not in taken)
         self._waiting_since = None
+        self._answers = self._enricher.answers
         self._reading = (
             self._pool.submit(self._enricher.enrich, [job.order_id for job in batch], LOOK_UPS_A_BATCH),
             batch,
@@ -107,6 +116,9 @@ class Read:
         if error is None:
             self.gate.succeeded()
             self._verified.set()
+            self._in_a_row += 1
+            if self._in_a_row >= GROW_AFTER:
+                self._most, self._in_a_row = min(BATCH_ORDERS, self._most * 2), 0
             found = future.result()
             for job in batch:
                 self._alone.discard(job.order_id)
@@ -118,24 +130,48 @@ class Read:
 
     def _failed(self, batch: list[Job], error: BaseException) -> None:
         now = self._clock()
+        if self._enricher.answers > self._answers:  # it got somewhere: the next pause is a short one
+            self.gate.succeeded()
+        self._answers = self._enricher.answers
         if isinstance(error, FatalError):
             self.gate.stop(now, str(error))
         elif isinstance(error, BackpressureError):
             at = error.retry_at
             self.gate.pushed_back(now, max(0.0, at.timestamp() - time.time()) if at else None, str(error))
-        elif isinstance(error, Exception) and (isinstance(error, RejectedError) or not isinstance(error, ApiError)):
+        elif isinstance(error, Exception) and _is_refusal(error):
             if len(batch) == 1:
-                self._alone.discard(batch[0].order_id)
-                self._reject(batch[0], error)
+                self._question(batch[0], error)
                 return
-            self._alone |= {job.order_id for job in batch}
+            self._most, self._in_a_row = max(1, len(batch) // 2), 0
         else:
             self.gate.pushed_back(now, None, str(error))
         log.warning("BaseLinker did not answer the look-up; trying again", error=str(error), orders=len(batch))
         self._wait_on(batch)
+
+    def _question(self, job: Job, error: Exception) -> None:
+        """Find out against whom a refusal speaks."""
+        self._alone.add(job.order_id)
+
+        def done(other: BaseException | None) -> None:
+            if job.abandoned or isinstance(other, PacerClosed):
+                return
+            if other is None:
+                self.gate.succeeded()
+                self._reject(job, error)
+            elif _is_refusal(other):
+                self.gate.pushed_back(self._clock(), None, str(other))
+                self._wait_on([job])
+            else:
+                self._failed([job], other)
+
+        self.probe(self._enricher.greet, done)
 
     def _wait_on(self, jobs: list[Job]) -> None:
         for job in jobs:
             job.step = Step.WAITING
             job.join_followers()
         self._jobs.waiting.extend(jobs)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    return isinstance(error, RejectedError) or not isinstance(error, ApiError)

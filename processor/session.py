@@ -36,6 +36,7 @@ from schemas.records import Delivery, Origin, Outcome
 
 MOST_JOBS, MOST_PARKED = 1500, 500
 UNKNOWN_SECONDS, UNKNOWN_AGAIN_SECONDS = 30.0, 5.0
+REFUSED_FIRST_SECONDS, REFUSED_LONGEST_SECONDS = 0.5, 10.0
 COMMIT_SECONDS, INTENT_SECONDS = 1.0, 0.05
 MOST_ABORTS = 20
 BUSY_POLL, WORK_POLL, IDLE_POLL, REPLY_WAIT = 0.0, 0.02, 0.1, 0.01
@@ -53,7 +54,7 @@ class Session:
     def __init__(self, parts: Parts, until_caught_up: bool) -> None:
         self._parts, self._until_caught_up, self._clock = parts, until_caught_up, parts.clock
         self._holdings = held = Holdings(Deaths(parts.dead_letter_limit))
-        self._unknown: list[tuple[float, int, Job]] = []
+        self._unread: list[tuple[float, int, Job]] = []
         self._settling: list[tuple[float, int, Job, Ending]] = []
         self._tick = itertools.count()
         self._committed_at = self._clock()
@@ -190,8 +191,8 @@ class Session:
 
     def _enrich(self) -> None:
         now = self._clock()
-        while self._unknown and self._unknown[0][0] <= now:
-            job = heapq.heappop(self._unknown)[2]
+        while self._unread and self._unread[0][0] <= now:
+            job = heapq.heappop(self._unread)[2]
             if not job.abandoned:
                 job.join_followers()
                 self._again(job)
@@ -225,8 +226,12 @@ class Session:
         job.unknown_since = job.unknown_since or now
         if now - job.unknown_since >= UNKNOWN_SECONDS:
             return False
-        heapq.heappush(self._unknown, (now + UNKNOWN_AGAIN_SECONDS, next(self._tick), job))
+        self._later(job, UNKNOWN_AGAIN_SECONDS)
         return True
+
+    def _later(self, job: Job, seconds: float) -> None:
+        """Read a job's order anew, but not at once."""
+        heapq.heappush(self._unread, (self._clock() + seconds, next(self._tick), job))
 
     def _again(self, job: Job) -> None:
         job.step, job.send = Step.WAITING, None
@@ -238,7 +243,12 @@ class Session:
         return f"{fingerprint(send.contact.to_json(), secret)}.{purchase}"
 
     def _refused(self, job: Job, error: Exception) -> None:
-        self._ended(job, Ending(Outcome.DEAD, "order_refused", error=error))
+        """BaseLinker answers, but not about this order: perhaps for a moment only."""
+        job.attempts += 1
+        if job.attempts >= self._parts.limits.attempts:
+            self._ended(job, Ending(Outcome.DEAD, "order_refused", error=error))
+            return
+        self._later(job, min(REFUSED_LONGEST_SECONDS, REFUSED_FIRST_SECONDS * 2 ** min(job.attempts - 1, 10)))
 
     def _ended(self, job: Job, ending: Ending) -> None:
         at = held_until(job, ending)

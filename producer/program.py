@@ -134,9 +134,10 @@ class Program:
             publisher = Publisher(Producer({**config, "allow.auto.create.topics": False}), self._codec, self._topics)
             self._metrics.leader.set(1)
             poll: Poll | None = None
-            pause = 1.0
+            pause, answers = 1.0, 0
             while leader.leads:
                 try:
+                    answers = self._api.answers
                     poll = poll or self._begin(leader, publisher)
                     if self._until_caught_up:
                         poll.catch_up()
@@ -146,6 +147,8 @@ class Program:
                     pause = 1.0
                     leader.hold(idle.total_seconds())
                 except ApiError as error:
+                    if self._api.answers > answers:  # it got somewhere: the next pause is a short one
+                        pause = 1.0
                     leader.hold(self._pause(error, pause))
                     pause = min(60.0, pause * 2)
                 except RegistryUnavailable as error:

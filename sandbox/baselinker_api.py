@@ -33,6 +33,7 @@ class Switches:
     block_seconds: int = 600
     token_ok: bool = True
     hidden_log_ids: list[int] = field(default_factory=list)
+    refuse_orders: list[int] = field(default_factory=list)  # an answer that would hold one of these is an error
     blocked_until: float = 0.0  # unix seconds: the token is blocked on demand, as if others had asked too much
 
 
@@ -53,6 +54,7 @@ class BaseLinkerApi:
         self.app = web.Application(client_max_size=2**24)
         self.app.router.add_post("/connector.php", self._serve)
         self.app.router.add_get("/_sandbox/state", self._state)
+        self.app.router.add_post("/_sandbox/asked", self.faults.tell)
         self.app.router.add_post("/_sandbox/switches", self._switch)
         self.app.router.add_post("/_sandbox/orders", self._edit)
 
@@ -149,6 +151,8 @@ class BaseLinkerApi:
                 found = [order for order in found if order[key] >= int(given[name])]
         key = "date_confirmed" if given.get("date_confirmed_from") else "order_id"
         found = sorted(found, key=lambda order: (order[key], order["order_id"]))[:PAGE]
+        if any(order["order_id"] in self.switches.refuse_orders for order in found):
+            return _error("ERROR_UNEXPECTED", "Something went wrong")
         return {"orders": [_old(order) if self.switches.types == "old" else order for order in found]}
 
     def _by_phone(self, given: Mapping[str, Any]) -> dict[str, Any]:

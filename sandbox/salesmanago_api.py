@@ -62,6 +62,7 @@ class SalesManagoApi:
         self.app = web.Application(client_max_size=2**24)
         self.app.router.add_get("/v3/product/catalogList", self._catalogs)
         self.app.router.add_get("/_sandbox/state", self._state)
+        self.app.router.add_post("/_sandbox/asked", self.faults.tell)
         self.app.router.add_post("/_sandbox/switches", self._switch)
         self.app.router.add_post("/_sandbox/heavy", self._heavy)
         self.app.router.add_post("/api/{path:.*}", self._serve)

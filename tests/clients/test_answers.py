@@ -1,8 +1,11 @@
 """Every drift of types and every kind of failure that the references name."""
 
+import gzip
 import json
 import socket
 import threading
+import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -98,6 +101,19 @@ def test_empty_maps_may_be_lists(empty: object) -> None:
         (200, [], RetriableError),
         (302, b"", RetriableError),
         (429, b"{}", BackpressureError),
+        (429, error("ERROR_TOO_MANY"), BackpressureError),
+        (429, {"success": False, "message": []}, BackpressureError),
+        (500, error("ERROR_INTERNAL", "token service away"), RetriableError),
+        (408, error("ERROR_TIMEOUT"), RetriableError),
+        (500, {"status": "SUCCESS", "logs": []}, RetriableError),
+        (502, {"status": 502, "error": "Bad Gateway"}, RetriableError),
+        (401, error("ERROR_X"), FatalError),
+        (401, b"<html>proxy</html>", RetriableError),
+        (200, error("ERROR_UNEXPECTED"), RejectedError),
+        (200, {"status": "SUCCESS"}, RetriableError),
+        (200, {"status": "SUCCESS", "logs": "none"}, RetriableError),
+        (200, b"null", RetriableError),
+        (200, b'"SUCCESS"', RetriableError),
     ],
 )  # fmt: skip
 def test_baselinkers_failures_have_their_kind(status: int, body: Any, kind: type[ApiError]) -> None:
@@ -114,6 +130,41 @@ def test_a_block_is_waited_out_to_its_end_in_warsaw() -> None:
     assert timedelta() <= caught.value.retry_at - datetime(2026, 11, 24, 12, 10, tzinfo=UTC) < timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("zone", [timedelta(), timedelta(hours=1)])
+@pytest.mark.parametrize("left", [timedelta(seconds=5), timedelta(minutes=10), timedelta(minutes=50)])
+def test_a_block_is_waited_out_whether_its_end_is_said_in_warsaw_or_in_utc(zone: timedelta, left: timedelta) -> None:
+    message = f"Query limit exceeded, token blocked until {NOW + zone + left:%Y-%m-%d %H:%M:%S}"
+    with pytest.raises(BackpressureError) as caught:
+        baselinker(reply(200, error("ERROR_BLOCKED_TOKEN", message))).journal(0, [1])
+    assert caught.value.retry_at is not None
+    assert timedelta() <= caught.value.retry_at - (NOW + left) < timedelta(minutes=1)
+
+
+def test_a_block_that_by_our_clock_is_just_over_is_asked_about_in_a_minute_not_in_an_hour() -> None:
+    message = f"token blocked until {NOW + timedelta(hours=1) - timedelta(seconds=30):%Y-%m-%d %H:%M:%S}"
+    with pytest.raises(BackpressureError) as caught:
+        baselinker(reply(200, error("ERROR_BLOCKED_TOKEN", message))).journal(0, [1])
+    assert caught.value.retry_at == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
+def test_a_packed_answer_is_unpacked(packed: Callable[[bytes], bytes]) -> None:
+    content = packed(b'{"status":"SUCCESS","logs":[]}')
+    encoding = "gzip" if packed is gzip.compress else "deflate"
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(200, content=content, headers={"content-encoding": encoding})
+    )
+    assert baselinker(transport).journal(0, [1]) == []
+
+
+@pytest.mark.parametrize("kind", ["application/json;charset=ISO-8859-2", "text/html; charset=windows-1250", "nonsense"])
+def test_an_answers_own_word_about_its_charset_is_not_believed(kind: str) -> None:
+    row = {"order_id": 7, "delivery_fullname": "Żaneta"}
+    content = b"\xef\xbb\xbf" + json.dumps({"status": "SUCCESS", "orders": [row]}, ensure_ascii=False).encode()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content, headers={"content-type": kind}))
+    assert baselinker(transport).orders(id_from=1)[0].delivery_fullname == "Żaneta"
+
+
 @pytest.mark.parametrize("until", ["2020-01-01 00:00:00", "2036-01-01 00:00:00", "yesterday"])
 def test_an_absurd_end_of_a_block_neither_hammers_nor_sleeps_for_ever(until: str) -> None:
     with pytest.raises(BackpressureError) as caught:
@@ -127,7 +178,11 @@ def test_an_absurd_end_of_a_block_neither_hammers_nor_sleeps_for_ever(until: str
     [
         (200, {"success": False, "message": ["User not authenticated"]}, FatalError),
         (200, {"success": False, "message": ["Not authenticated"]}, FatalError),
+        (200, {"success": False, "message": ["Invalid apiKey"]}, FatalError),
+        (200, {"success": False, "message": "Wrong client id"}, FatalError),
+        (401, {"message": "no"}, FatalError),
         (200, {"success": False, "message": ["Wrong value of a@example.com"]}, RejectedError),
+        (200, {"success": False, "message": ["Forbidden letters in tag"]}, RejectedError),
         (200, {"success": False, "message": []}, RejectedError),
         (200, {"success": True, "message": []}, RetriableError),
         (200, b"<html>", RetriableError),
@@ -135,6 +190,14 @@ def test_an_absurd_end_of_a_block_neither_hammers_nor_sleeps_for_ever(until: str
         (500, {"success": False, "message": ["Internal error"]}, RetriableError),
         (429, b"", BackpressureError),
         (403, b"<html>cloud</html>", RetriableError),
+        (408, {"success": False, "message": ["late"]}, RetriableError),
+        (425, b"", RetriableError),
+        (520, b"", RetriableError),
+        (200, {"success": False, "message": ["Temporarily overloaded"]}, RetriableError),
+        (200, [{"success": True}], RetriableError),
+        (200, b"null", RetriableError),
+        (503, {"success": False, "message": ["busy"]}, RetriableError),
+        (429, {"success": False, "message": ["User not authenticated"]}, BackpressureError),
     ],
 )
 def test_salesmanagos_failures_have_their_kind(status: int, body: Any, kind: type[ApiError]) -> None:

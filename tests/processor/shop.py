@@ -49,6 +49,7 @@ class Shop:
         self.stored = {order.order_id: order for order in orders}
         self.phone, self.inclusive, self.newest_first = phone, inclusive, newest_first
         self.requests: list[str] = []
+        self.answers = 0
         self.fail_after: int | None = None
         self.hidden_from_windows: set[int] = set()
         self.sources = {"shop": {7: "Sklep"}, "allegro": {3: "Konto1"}}

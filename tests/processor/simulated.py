@@ -39,6 +39,7 @@ class SimulatedBaseLinker:
         self.shop = {one.order_id: one for one in orders}
         self.inclusive = inclusive
         self.requests: Counter[str] = Counter()
+        self.answers = 0
 
     def orders(
         self, *, order_id: int | None = None, id_from: int | None = None, include_unconfirmed: bool = False

@@ -1,0 +1,182 @@
+"""A shop, both stand-ins and the programs in their own topics: what a test of troubled APIs does with them."""
+
+import json
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka.admin import AdminClient
+
+from sandbox.shop import make_shop
+from sandbox.verify import fetch_state
+from schemas.topics import Topics
+from tests.programs import (
+    Programs,
+    ask_sandbox,
+    dead_letters,
+    left_undone,
+    sandbox,
+    settings,
+    switch,
+    wait_until,
+    wrong,
+)
+
+LONG = 180.0  # an upper bound for any waiting, on a busy machine
+QUICK = {"SETTLE_SECONDS": "1", "CREATE_TIMEOUT_SECONDS": "1", "DELIVERY_THREADS": "4"}
+
+
+@dataclass(slots=True)
+class Trouble:
+    """One test's world; `base` and `sales` are the stand-ins' URLs."""
+
+    apis: dict[str, str]
+    kafka: str
+    prefix: str
+    programs: Programs
+    _placed: list[int] = field(default_factory=list)
+    _ports: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def base(self) -> str:
+        """BaseLinker's."""
+        return self.apis["BASELINKER_API_URL"]
+
+    @property
+    def sales(self) -> str:
+        """SALESmanago's."""
+        return self.apis["SALESMANAGO_API_URL"]
+
+    # ---- programs
+
+    def start(self, module: str, *options: str, **more: str) -> subprocess.Popen[bytes]:
+        """Start one that can be asked how it is."""
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            port = int(found.getsockname()[1])
+        process = self.programs.start(module, *options, HTTP_PORT=str(port), **more)
+        self._ports[process.pid] = port
+        return process
+
+    def ready(self, process: subprocess.Popen[bytes]) -> tuple[int, str]:
+        """Status and text of /readyz; 0 while it can't be asked."""
+        assert process.poll() is None, self.programs.log(process)[-3000:]
+        return _get(f"http://127.0.0.1:{self._ports[process.pid]}/readyz")
+
+    def alive(self, process: subprocess.Popen[bytes]) -> bool:
+        """/livez."""
+        return _get(f"http://127.0.0.1:{self._ports[process.pid]}/livez")[0] == 200
+
+    def members(self) -> frozenset[str]:
+        """The processors' members as the broker names them: a new name for each joining."""
+        admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 3})
+        group = f"{self.prefix}-processor"
+        found = admin.describe_consumer_groups([group])[group].result(30)
+        return frozenset(member.member_id for member in found.members)
+
+    def attempts(self) -> list[int]:
+        """The failures counted against each order that is done."""
+        lines = [line for path in self.programs.folder.glob("*.log") for line in path.read_text().splitlines()]
+        done = [json.loads(line) for line in lines if '"order done"' in line]
+        return [line["attempt"] for line in done]
+
+    # ---- stand-ins
+
+    def play(self, url: str, *faults: Mapping[str, Any]) -> None:
+        """Set the faults of one API; none = all is well again."""
+        switch(url, faults=list(faults))
+
+    def switch(self, url: str, **switches: Any) -> None:
+        """Set switches of one API."""
+        switch(url, **switches)
+
+    def edit(self, order_id: int, log_type: int, **fields: Any) -> None:
+        """Change an order, with a journal entry."""
+        order: dict[str, Any] = {"order_id": order_id, **fields}
+        ask_sandbox(self.base, "orders", {"order": order, "log_types": [log_type]})
+
+    def make_heavy(self, email: str, events: int) -> None:
+        """Give a contact a long history of its own."""
+        ask_sandbox(self.sales, "heavy", {"email": email, "events": events})
+
+    def played(self, url: str) -> int:
+        """How many faults were played."""
+        return sum(fetch_state(url)["faults"].values())
+
+    def asked(self, url: str, since: float = 0.0, until: float = float("inf")) -> list[dict[str, Any]]:
+        """The requests that came in this time (unix seconds)."""
+        return [one for one in ask_sandbox(url, "asked", {}) if since < one["at"] < until]
+
+    def place(self, count: int) -> list[int]:
+        """New orders of new buyers, with their journal entries; their ids."""
+        ids = [900_000_000 + len(self._placed) + number for number in range(count)]
+        self._placed += ids
+        edits = [{"order": _an_order(order_id), "log_types": [1]} for order_id in ids]
+        ask_sandbox(self.base, "orders", edits)
+        return ids
+
+    def place_unread(self, count: int) -> None:
+        """New orders whose entries lie in Kafka, while no processor gets to read the orders."""
+        before = self.programs.logged("published")
+        self.play(self.base, {"kind": "reset", "where": "getOrders"})
+        self.place(count)
+        wait_until(lambda: self.programs.logged("published") > before, LONG, "the entries are published")
+
+    # ---- judging
+
+    def arrived(self, seconds: float = LONG) -> None:
+        """Wait until all that is due has arrived."""
+        try:
+            wait_until(lambda: not wrong(self.apis), seconds, "all that is due has arrived")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {wrong(self.apis)[:10]}") from None
+
+    def letters(self) -> list[tuple[bytes | None, str, str]]:
+        """The dead letters."""
+        return dead_letters(self.kafka, Topics(self.prefix))
+
+    def wrong(self) -> list[str]:
+        """What is not as it should be, at SALESmanago and in Kafka; a dead letter too."""
+        return wrong(self.apis) + left_undone(self.kafka, self.prefix, fetch_state(self.sales))
+
+    def undone(self) -> list[str]:
+        """Wait until Kafka, too, says that nothing is left to do; what is wrong then, dead letters at least."""
+        until = time.monotonic() + LONG
+        while True:
+            found = self.wrong()
+            if all(line.startswith("dead letter") for line in found) or time.monotonic() > until:
+                return found
+            time.sleep(1.0)
+
+
+@contextmanager
+def trouble(kafka: str, prefix: str, folder: Path, *options: str, **more: str) -> Iterator[Trouble]:
+    """A world with a small shop; `options` are the sandbox's, `more` settings of all programs."""
+    with sandbox(*options) as apis:
+        environment = settings(apis, kafka, prefix) | QUICK | more
+        with Programs(environment, folder) as programs:
+            yield Trouble(apis, kafka, prefix, programs)
+
+
+def _an_order(order_id: int) -> dict[str, Any]:
+    now = int(time.time())
+    order: dict[str, Any] = dict(next(iter(make_shop(1, 1, now).orders.values())))
+    order |= {"order_id": order_id, "order_source": "personal", "order_source_id": 0, "confirmed": True}
+    order |= {"date_add": now, "date_confirmed": now, "email": f"new{order_id}@example.com"}
+    return order | {"phone": f"+48 5{order_id % 100_000_000:08d}"}
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""

@@ -1,0 +1,206 @@
+"""What makes the programs wait or stop, and what lets them go on: they keep their membership and count no attempt.
+
+By default a program that probes every 3 s (hurried.py) stands for one that probes once a minute; with
+`API_FAULTS=all` the wrong keys are played to the real one too.
+"""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.verify import fetch_state
+from tests.faults.api_trouble import LONG, Trouble, trouble
+from tests.faults.hurried import PROBE_SECONDS
+from tests.programs import ask_sandbox, wait_until, wrong
+
+ALL = os.environ.get("API_FAULTS") == "all"
+HURRIED = "tests.faults.hurried"
+THREADS = 4  # of delivery: so many requests may be under way when the first is told to wait
+BLOCKED_SECONDS = 12
+WAIT_SECONDS = 3
+WAITS = [("429", False), ("503wait", True), *([("429", True), ("503wait", False)] if ALL else [])]
+
+
+def settled(world: Trouble, *processors: subprocess.Popen[bytes]) -> frozenset[str]:
+    """Wait until all that is due has arrived and all processors are members whose token was accepted; their names."""
+    world.arrived()
+    wait_until(lambda: all("partition ready" in world.programs.log(one) for one in processors), LONG, "all have work")
+    wait_until(lambda: greetings(world) >= len(processors), LONG, "BaseLinker knows all processors")
+    wait_until(lambda: len(world.members()) == len(processors), LONG, "all processors are members")
+    return world.members()
+
+
+def greetings(world: Trouble) -> int:
+    """How often BaseLinker was asked what a processor asks first."""
+    return sum(one["what"] == "getOrderSources" for one in world.asked(world.base))
+
+
+def test_a_token_blocked_in_mid_run_is_not_used_before_its_end_and_all_go_on_by_themselves(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with trouble(kafka, prefix, tmp_path, "--orders", "15") as world:
+        programs = [world.start(module) for module in ("producer", "processor", "processor")]
+        members = settled(world, *programs[1:])
+        world.place_unread(10)
+        end = int(time.time()) + BLOCKED_SECONDS
+        world.switch(world.base, blocked_until=float(end), faults=[])
+        began = time.time()
+        world.arrived()
+        assert 0 < fetch_state(world.base)["asked_while_blocked"] <= len(programs)  # each may find it out, once
+        assert len(world.asked(world.base, began, end)) <= len(programs)
+        assert world.asked(world.base, end)
+        assert world.members() == members
+        assert set(world.attempts()) == {0}
+        assert world.undone() == []
+
+
+def test_salesmanago_is_asked_nothing_before_the_time_it_names_in_seconds_or_as_a_date(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with trouble(kafka, prefix, tmp_path, "--orders", "10", DELIVERY_THREADS=str(THREADS)) as world:
+        world.start("producer")
+        members = settled(world, world.start("processor"))
+        for kind, date in WAITS:
+            fault = {"kind": kind, "where": "upsert", "date": date, "retry_after": WAIT_SECONDS, "count": 1}
+            world.play(world.sales, fault)
+            world.place(20)
+            world.arrived()
+            told = [one["at"] for one in world.asked(world.sales) if one["played"] == kind][-1]
+            early = world.asked(world.sales, told, told + WAIT_SECONDS - 0.5)
+            assert len(early) < 2 * THREADS, (kind, date, early)
+            assert world.asked(world.sales, told + WAIT_SECONDS), (kind, date)
+        world.play(world.sales, {"kind": "429plain", "rate": 0.3, "count": 10})
+        world.place(20)
+        world.arrived()
+        assert world.members() == members
+        assert set(world.attempts()) == {0}
+        assert world.undone() == []
+
+
+@pytest.mark.parametrize("module", [HURRIED, "program"] if ALL else [HURRIED])
+@pytest.mark.parametrize("api", ["BaseLinker", "SALESmanago"])
+def test_a_key_refused_in_mid_run_pauses_all_who_meet_it_until_a_probe_finds_it_mended(
+    kafka: str, prefix: str, tmp_path: Path, api: str, module: str
+) -> None:
+    own, setting, wrong_key, right_key = {
+        "BaseLinker": ("BASELINKER_API_URL", "BASELINKER_TOKEN", {"token_ok": False}, {"token_ok": True}),
+        "SALESmanago": ("SALESMANAGO_API_URL", "SALESMANAGO_API_SECRET", {"auth_ok": False}, {"auth_ok": True}),
+    }[api]
+    with trouble(kafka, prefix, tmp_path, "--orders", "10") as world:
+        url, probe = world.apis[own], PROBE_SECONDS if module == HURRIED else 60.0
+
+        def start(program: str) -> subprocess.Popen[bytes]:
+            return world.start(HURRIED, program) if module == HURRIED else world.start(program)
+
+        producer, *processors = (start(program) for program in ("producer", "processor", "processor"))
+        members = settled(world, *processors)
+        if api == "BaseLinker":
+            world.place_unread(20)
+            world.switch(url, **wrong_key, faults=[])
+        else:
+            world.switch(url, **wrong_key)
+            world.place(20)
+        pausing = [producer, *processors] if api == "BaseLinker" else processors
+        wait_until(lambda: all(setting in refused(world, one) for one in pausing), LONG, "/readyz says what is wrong")
+        began = time.time()
+        wait_until(lambda: len(world.asked(url, began)) >= 2 * len(pausing), LONG, "everybody has probed twice")
+        at = [one["at"] for one in world.asked(url, began)]
+        assert len(at) <= len(pausing) * ((at[-1] - began) / probe + 2), at
+        assert all(world.alive(one) for one in (producer, *processors))
+        assert world.members() == members
+        assert world.letters() == []
+        world.switch(url, **right_key)
+        world.arrived()
+        wait_until(lambda: all(world.ready(one)[0] == 200 for one in pausing), LONG, "all are ready again")
+        assert world.members() == members
+        assert world.undone() == []
+
+
+def refused(world: Trouble, process: subprocess.Popen[bytes]) -> str:
+    """What /readyz says while it is 503."""
+    status, text = world.ready(process)
+    return text if status == 503 else ""
+
+
+def test_a_start_with_a_key_that_is_refused_ends_with_1_and_names_the_setting(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with trouble(kafka, prefix, tmp_path, "--orders", "10") as world:
+        programs = [world.start("producer"), world.start("processor")]
+        settled(world, programs[1])
+        for process in programs:
+            process.terminate()
+            assert process.wait(60) == 0
+        world.switch(world.sales, auth_ok=False)
+        ends_with_1(world, world.start("processor"), "SALESMANAGO_API_SECRET")
+        world.switch(world.sales, auth_ok=True)
+        world.switch(world.base, token_ok=False)
+        for process in [world.start("processor"), world.start("producer")]:
+            ends_with_1(world, process, "BASELINKER_TOKEN")
+        assert world.undone() == []
+
+
+def ends_with_1(world: Trouble, process: subprocess.Popen[bytes], setting: str) -> None:
+    """It ends by itself and names the setting."""
+    assert process.wait(LONG) == 1, world.programs.log(process)
+    assert setting in world.programs.log(process)
+
+
+def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_api_gets_the_rest(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    quick = {"MAX_CONSECUTIVE_DEAD_LETTERS": "5", "SESSION_TIMEOUT_MS": "6000"}
+    with trouble(kafka, prefix, tmp_path, "--orders", "8", **quick) as world:
+        world.start("producer")
+        processor = world.start(HURRIED, "processor")
+        settled(world, processor)
+        world.switch(world.sales, refuse_contacts=True)
+        buried = world.place(3)
+        wait_until(lambda: len(world.letters()) == 3, LONG, "three dead letters")
+        world.place(30)
+        pauses(world, processor)
+        for _ in range(2):
+            processor.kill()
+            processor.wait(30)
+            processor = world.start(HURRIED, "processor")
+            pauses(world, processor)
+        assert len(world.letters()) == 3
+        world.switch(world.sales, refuse_contacts=False)
+        for order_id in buried:
+            world.edit(order_id, 16)
+        world.arrived()
+        wait_until(lambda: world.ready(processor)[0] == 200, LONG, "ready again")
+        assert [line.split(":")[:2] for line in world.undone()] == [["dead letter", " rejected"]] * 3
+
+
+def pauses(world: Trouble, processor: subprocess.Popen[bytes]) -> None:
+    """It says that it pauses for a storm of dead letters."""
+    wait_until(lambda: "dead letters in a row" in refused(world, processor), LONG, "the pause")
+
+
+def test_apis_that_nobody_reaches_for_a_while_cost_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with trouble(kafka, prefix, tmp_path, "--orders", "10", "--latency", "0.05") as world:
+        programs = [world.start(module) for module in ("producer", "processor", "processor")]
+        members = settled(world, *programs[1:])
+        world.place(40)
+        wait_until(lambda: len(fetch_state(world.sales)["events"]) >= 10, LONG, "half-way")
+        for url in (world.base, world.sales):
+            ask_sandbox(url, "listen", {"off": 4.0})
+        wait_until(lambda: not heard(world), LONG, "they listen no more")
+        wait_until(lambda: heard(world), LONG, "both listen again")
+        assert world.members() == members
+        world.place(5)
+        world.arrived()
+        assert all(world.ready(process)[0] == 200 for process in programs)
+        assert world.undone() == []
+
+
+def heard(world: Trouble) -> bool:
+    """Whether both stand-ins answer."""
+    try:
+        return bool(fetch_state(world.base)) and isinstance(wrong(world.apis), list)
+    except OSError:
+        return False
