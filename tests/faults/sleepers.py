@@ -1,5 +1,10 @@
-"""Members of one group are stopped (SIGSTOP) until others own what was theirs, and then woken up (SIGCONT)."""
+"""Members of one group are stopped (SIGSTOP) until others own what was theirs, and then woken up (SIGCONT).
 
+Every second wave, the first among them, sleeps on for `long_seconds`: until its heirs have also done what it had begun.
+The others wake up while the heirs still wait, or look.
+"""
+
+import itertools
 import random
 import signal
 import subprocess
@@ -25,6 +30,7 @@ class Sleepers:
     group: str
     members: dict[str, subprocess.Popen[bytes]]
     chance: random.Random
+    long_seconds: float
     stops: int = 0
     owners: int = 0
     replaced: int = 0
@@ -33,10 +39,12 @@ class Sleepers:
     def go_on(self, stops: int) -> None:
         """Stop so many members, wave after wave, each at an instant of its own."""
         try:
-            while self.stops < stops:
+            for wave in itertools.count():
+                if self.stops >= stops:
+                    return
                 most = len(self.members) - 1
                 count = min(self.chance.choice([most, most, max(1, most - 1)]), stops - self.stops)
-                self._wave(self.chance.sample(sorted(self.members), count))
+                self._wave(self.chance.sample(sorted(self.members), count), 0 if wave % 2 else self.long_seconds)
                 time.sleep(self.chance.uniform(0.5, 3.0))
         finally:
             self.wake_all()
@@ -56,7 +64,7 @@ class Sleepers:
             if member.assignment is not None
         }
 
-    def _wave(self, names: list[str]) -> None:
+    def _wave(self, names: list[str], sleep_on: float) -> None:
         for seconds, name in self._instants(names):
             time.sleep(seconds)
             self.members[name].send_signal(signal.SIGSTOP)
@@ -67,6 +75,7 @@ class Sleepers:
             self._asleep[name] = before.get(name, set())
             self.owners += bool(self._asleep[name])
         self._wait_until_replaced()
+        time.sleep(sleep_on)
         for seconds, name in self._instants(names):
             time.sleep(seconds)
             self._wake(name)

@@ -1,8 +1,8 @@
 """Members are stopped (SIGSTOP) at random instants until others have their place, then go on: they change nothing.
 
-`STOPS=200 SEED=7 STOPS_AT_ONCE=6 PROTOCOL=cooperative make test ARGS=tests/faults/test_stops.py` is a longer run, in
-six shops side by side. The short one stops 12 members in two shops: processors and producers, all but one of a
-group at once.
+`STOPS=200 SEED=7 STOPS_AT_ONCE=8 PROTOCOL=cooperative make test ARGS=tests/faults/test_stops.py` is a longer run, in
+eight shops side by side. The short one stops 12 members in three shops: processors and producers, as many as all but
+one of a group at once.
 """
 
 import json
@@ -23,7 +23,9 @@ from tests.faults.watch import OffsetsWatch
 from tests.programs import CHOICE, Programs, hand_over, left_undone, sandbox, settings, switch, wait_until, wrong
 
 PROCESSORS, PRODUCERS = 3, 2
-OF_PROCESSORS = 2 / 3  # of all stops
+OF_PROCESSORS = 0.6  # of all stops
+SESSION, CREATE, SETTLE = 7.0, 2.0, 3.0  # seconds
+UNTIL_DONE = SESSION / 2 + CREATE + SETTLE + 4.0  # after a take-over its purchases have been looked for and created
 FAULTS = [  # so that many a stop comes while a create is under way, or before its reply
     {"kind": "slow", "where": "addContactExtEvent", "rate": 0.3, "seconds": 0.7},
     {"kind": "slow", "where": "addContactExtEvent", "rate": 0.2, "seconds": 0.7, "after": True},
@@ -38,7 +40,7 @@ def test_a_member_stopped_at_any_instant_changes_nothing_once_others_have_its_pl
     seed = int(os.environ.get("SEED") or time.time())
     stops = int(os.environ.get("STOPS") or 12)
     protocol = os.environ.get("PROTOCOL") or "range"
-    side_by_side = int(os.environ.get("STOPS_AT_ONCE") or 2)
+    side_by_side = int(os.environ.get("STOPS_AT_ONCE") or 3)
     print(f"seed {seed}")
     started = time.monotonic()
     with ThreadPoolExecutor(side_by_side) as pool:
@@ -65,19 +67,19 @@ def test_a_member_stopped_at_any_instant_changes_nothing_once_others_have_its_pl
 def one_shop(kafka: str, prefix: str, folder: Path, seed: int, stops: int, protocol: str) -> dict[str, Any]:
     """Stop so many members of one deployment under load; return what was done, and all that is wrong."""
     chance = random.Random(seed)
-    with sandbox("--orders", "90", "--latency", "0.1", "--seed", str(seed), "--versions") as apis:
+    with sandbox("--orders", "240", "--latency", "0.1", "--seed", str(seed), "--versions") as apis:
         environment = settings(apis, kafka, prefix) | PROTOCOLS[protocol]
-        environment |= {"SETTLE_SECONDS": "3", "CREATE_TIMEOUT_SECONDS": "2"}
-        environment |= {"SESSION_TIMEOUT_MS": "7000", "DELIVERY_THREADS": "4"}
+        environment |= {"SETTLE_SECONDS": str(SETTLE), "CREATE_TIMEOUT_SECONDS": str(CREATE)}
+        environment |= {"SESSION_TIMEOUT_MS": str(round(SESSION * 1000)), "DELIVERY_THREADS": "4"}
         switch(apis["SALESMANAGO_API_URL"], faults=FAULTS)
-        life = Life(apis["BASELINKER_API_URL"], random.Random(seed), 2.0, 2.0)
+        life = Life(apis["BASELINKER_API_URL"], random.Random(seed), 3.0, 1.5)
         watch = OffsetsWatch(kafka, prefix)
         with Programs(environment, folder) as programs, ThreadPoolExecutor(2) as pool:
             groups = []
-            for module, count in (("processor", PROCESSORS), ("producer", PRODUCERS)):
+            for module, count, on in (("processor", PROCESSORS, UNTIL_DONE), ("producer", PRODUCERS, 0.0)):
                 names = [f"{module}-{number}" for number in range(count)]
                 members = {name: programs.start(module, KAFKA_CLIENT_ID=name) for name in names}
-                groups.append(Sleepers(kafka, f"{prefix}-{module}", members, random.Random(chance.random())))
+                groups.append(Sleepers(kafka, f"{prefix}-{module}", members, random.Random(chance.random()), on))
             watch.start()
             wait_until(lambda: fetch_state(apis["SALESMANAGO_API_URL"])["events"], 90, "the first purchase")
             life.start()
