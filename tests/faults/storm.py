@@ -11,8 +11,8 @@ from typing import Any
 from tests.programs import Programs
 
 PROTOCOLS = {
-    "range": {},
-    "cooperative": {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "cooperative-sticky"},
+    "cooperative": {},
+    "range": {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"},
     "consumer": {"KAFKA_GROUP_PROTOCOL": "consumer"},
 }
 SALES_FAULTS = [

@@ -1,6 +1,6 @@
 """Processors and producers are killed, stopped, put to sleep; they join and leave: 0 lost, 0 doubled, order kept.
 
-`SEED=7 SECONDS=240 ENTRIES=5000 PROTOCOL=cooperative make test ARGS=tests/faults/test_random_kills.py` repeats a run
+`SEED=7 SECONDS=240 ENTRIES=5000 PROTOCOL=range make test ARGS=tests/faults/test_random_kills.py` repeats a run
 (the same events at the same distances; what they hit differs), or makes a longer one.
 """
 
@@ -24,7 +24,7 @@ def test_whatever_is_killed_or_put_to_sleep_nothing_is_lost_doubled_or_out_of_or
     seed = int(os.environ.get("SEED") or time.time())
     seconds = float(os.environ.get("SECONDS") or 18)
     entries = int(os.environ.get("ENTRIES") or 300)
-    protocol = os.environ.get("PROTOCOL") or "range"
+    protocol = os.environ.get("PROTOCOL") or "cooperative"
     print(f"seed {seed}")
     started, chance = time.monotonic(), random.Random(seed)
     with sandbox("--orders", str(entries // 3), "--latency", "0.1", "--seed", str(seed), "--versions") as apis:

@@ -1,6 +1,6 @@
 """Members are stopped (SIGSTOP) at random instants until others have their place, then go on: they change nothing.
 
-`STOPS=200 SEED=7 STOPS_AT_ONCE=8 PROTOCOL=cooperative make test ARGS=tests/faults/test_stops.py` is a longer run, in
+`STOPS=200 SEED=7 STOPS_AT_ONCE=8 PROTOCOL=range make test ARGS=tests/faults/test_stops.py` is a longer run, in
 eight shops side by side. The short one stops 12 members in three shops: processors and producers, as many as all but
 one of a group at once.
 """
@@ -39,7 +39,7 @@ def test_a_member_stopped_at_any_instant_changes_nothing_once_others_have_its_pl
 ) -> None:
     seed = int(os.environ.get("SEED") or time.time())
     stops = int(os.environ.get("STOPS") or 12)
-    protocol = os.environ.get("PROTOCOL") or "range"
+    protocol = os.environ.get("PROTOCOL") or "cooperative"
     side_by_side = int(os.environ.get("STOPS_AT_ONCE") or 3)
     print(f"seed {seed}")
     started = time.monotonic()
