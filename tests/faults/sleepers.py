@@ -9,18 +9,20 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 SPREAD_SECONDS = 2.5  # within which the members of one wave are stopped, and later woken up
+RUSH_SECONDS = 1.0  # until the first order of a rush has come through the journal
 UP_TO_SECONDS = 120.0  # an upper bound for a take-over: session time-out and rebalance, on a busy machine
 
 
 @dataclass(slots=True)
 class Sleepers:
-    """`members` by their client ids. Never are all of them stopped at once.
+    """`members` by their client ids. Never are all of them stopped at once. `rush` is called before each wave.
 
     `stops` counts the members stopped, `owners` those that owned partitions at that instant, `replaced` those whose
     partitions all belonged to others when they woke up.
@@ -31,6 +33,7 @@ class Sleepers:
     members: dict[str, subprocess.Popen[bytes]]
     chance: random.Random
     long_seconds: float
+    rush: Callable[[], None]
     stops: int = 0
     owners: int = 0
     replaced: int = 0
@@ -65,6 +68,8 @@ class Sleepers:
         }
 
     def _wave(self, names: list[str], sleep_on: float) -> None:
+        self.rush()
+        time.sleep(RUSH_SECONDS)
         for seconds, name in self._instants(names):
             time.sleep(seconds)
             self.members[name].send_signal(signal.SIGSTOP)

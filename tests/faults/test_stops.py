@@ -10,6 +10,7 @@ import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ PROCESSORS, PRODUCERS = 3, 2
 OF_PROCESSORS = 0.6  # of all stops
 SESSION, CREATE, SETTLE = 7.0, 2.0, 3.0  # seconds
 UNTIL_DONE = SESSION / 2 + CREATE + SETTLE + 4.0  # after a take-over its purchases have been looked for and created
-FAULTS = [  # so that many a stop comes while a create is under way, or before its reply
-    {"kind": "slow", "where": "addContactExtEvent", "rate": 0.3, "seconds": 0.7},
-    {"kind": "slow", "where": "addContactExtEvent", "rate": 0.2, "seconds": 0.7, "after": True},
+FAULTS = [
+    {"kind": "slow", "where": "addContactExtEvent", "rate": 0.05, "seconds": 1.0},
+    {"kind": "slow", "where": "addContactExtEvent", "rate": 0.05, "seconds": 1.0, "after": True},
 ]
+RUSH = 80  # orders just before a stop: it must come while many creates are about to be written, or under way
 GAVE_UP = ("giving up all partitions and joining anew", "gave up the lead")
 
 
@@ -67,19 +69,20 @@ def test_a_member_stopped_at_any_instant_changes_nothing_once_others_have_its_pl
 def one_shop(kafka: str, prefix: str, folder: Path, seed: int, stops: int, protocol: str) -> dict[str, Any]:
     """Stop so many members of one deployment under load; return what was done, and all that is wrong."""
     chance = random.Random(seed)
-    with sandbox("--orders", "240", "--latency", "0.1", "--seed", str(seed), "--versions") as apis:
+    with sandbox("--orders", "60", "--latency", "0.05", "--seed", str(seed), "--versions") as apis:
         environment = settings(apis, kafka, prefix) | PROTOCOLS[protocol]
         environment |= {"SETTLE_SECONDS": str(SETTLE), "CREATE_TIMEOUT_SECONDS": str(CREATE)}
-        environment |= {"SESSION_TIMEOUT_MS": str(round(SESSION * 1000)), "DELIVERY_THREADS": "4"}
+        environment |= {"SESSION_TIMEOUT_MS": str(round(SESSION * 1000)), "DELIVERY_THREADS": "12"}
         switch(apis["SALESMANAGO_API_URL"], faults=FAULTS)
-        life = Life(apis["BASELINKER_API_URL"], random.Random(seed), 3.0, 1.5)
+        life = Life(apis["BASELINKER_API_URL"], random.Random(seed), 1.0, 1.0)
         watch = OffsetsWatch(kafka, prefix)
         with Programs(environment, folder) as programs, ThreadPoolExecutor(2) as pool:
             groups = []
+            rush = partial(life.rush, RUSH)
             for module, count, on in (("processor", PROCESSORS, UNTIL_DONE), ("producer", PRODUCERS, 0.0)):
                 names = [f"{module}-{number}" for number in range(count)]
                 members = {name: programs.start(module, KAFKA_CLIENT_ID=name) for name in names}
-                groups.append(Sleepers(kafka, f"{prefix}-{module}", members, random.Random(chance.random()), on))
+                groups.append(Sleepers(kafka, f"{prefix}-{module}", members, random.Random(chance.random()), on, rush))
             watch.start()
             wait_until(lambda: fetch_state(apis["SALESMANAGO_API_URL"])["events"], 90, "the first purchase")
             life.start()
