@@ -17,6 +17,8 @@ from confluent_kafka.admin import AdminClient
 
 SPREAD_SECONDS = 2.5  # within which the members of one wave are stopped, and later woken up
 RUSH_SECONDS = 1.0  # until the first order of a rush has come through the journal
+WHOLE = 0.8  # of the waves come when the group is at rest, the others at any time
+WHOLE_UP_TO_SECONDS = 30.0
 UP_TO_SECONDS = 120.0  # an upper bound for a take-over: session time-out and rebalance, on a busy machine
 
 
@@ -68,6 +70,8 @@ class Sleepers:
         }
 
     def _wave(self, names: list[str], sleep_on: float) -> None:
+        if self.chance.random() < WHOLE:
+            self._wait_until_whole()
         self.rush()
         time.sleep(RUSH_SECONDS)
         for seconds, name in self._instants(names):
@@ -95,6 +99,15 @@ class Sleepers:
             return self.owned()
         except KafkaException:
             return {}
+
+    def _wait_until_whole(self) -> None:
+        """Let all be members, and the partitions be given out."""
+        until = time.monotonic() + WHOLE_UP_TO_SECONDS
+        while time.monotonic() < until:
+            owned = self._told()
+            if owned.keys() == self.members.keys() and any(owned.values()):
+                return
+            time.sleep(0.3)
 
     def _wait_until_replaced(self) -> None:
         until = time.monotonic() + UP_TO_SECONDS

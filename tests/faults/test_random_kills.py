@@ -67,5 +67,6 @@ def test_whatever_is_killed_or_put_to_sleep_nothing_is_lost_doubled_or_out_of_or
                 base, sales = fetch_state(apis["BASELINKER_API_URL"]), fetch_state(apis["SALESMANAGO_API_URL"])
                 numbers |= tally(base, sales, CHOICE) | measures(sales, programs, chaos_at, chaos_end)
                 faults = sum(sales["faults"].values()) + sum(base["faults"].values()) + sum(storm.events.values())
+                numbers["out_of_order"] = sum(" was written after version " in line for line in wrong(apis))
                 hand_over(f"random kills, {protocol}", seed, started, faults=faults, edits=life.edited, **numbers)
                 print(json.dumps({**numbers, "faults": faults, "edits": life.edited, "wrong": wrong(apis)[:20]}))
