@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-SPREAD_SECONDS = 2.5  # within which the members of one wave are stopped, and later woken up
+SPREAD_SECONDS = 2.0  # within which the members of one wave are stopped, and later woken up
 RUSH_SECONDS = 1.0  # until the first order of a rush has come through the journal
 WHOLE = 0.8  # of the waves come when the group is at rest, the others at any time
 WHOLE_UP_TO_SECONDS = 30.0
@@ -50,7 +50,7 @@ class Sleepers:
                 most = len(self.members) - 1
                 count = min(self.chance.choice([most, most, max(1, most - 1)]), stops - self.stops)
                 self._wave(self.chance.sample(sorted(self.members), count), 0 if wave % 2 else self.long_seconds)
-                time.sleep(self.chance.uniform(0.5, 3.0))
+                time.sleep(self.chance.uniform(0, 2.0))
         finally:
             self.wake_all()
 
