@@ -66,7 +66,13 @@ PARTS = (
     ),
     Part("API faults", 100, (f"{FAULTS}/test_api_faults.py",), {"API_FAULTS": "all"}),
     Part("broker faults", 120, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
-    Part("hostile, properties", 220, ("tests/hostile", "tests/properties"), {"HYPOTHESIS_PROFILE": "soak"}, 2),
+    Part(
+        "hostile, properties",
+        220,
+        ("tests/hostile", "tests/properties"),
+        {"HYPOTHESIS_PROFILE": "soak", "SOAK_CASES": "{cases}"},
+        2,
+    ),
 )
 
 
@@ -142,6 +148,7 @@ class Soak:
             "entries": f"{5000 / 3 * self._scale:.0f}",
             "storm": f"{seconds - min(90, seconds / 2):.0f}",  # the rest is for the start and for what is left over
             "stops": f"{max(8, 200 * self._scale):.0f}",
+            "cases": f"{0.1 * self._scale:.4f}",
             "rounds": f"{max(1, 3 * self._scale):.0f}",
         }
         given = {name: value.format(**sizes) for name, value in part.environment.items()}
