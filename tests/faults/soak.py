@@ -30,6 +30,7 @@ PYTEST = ("-o", "addopts=--import-mode=importlib", "-q", "-ra", "--no-header")
 USUAL_MINUTES = 30.0
 OVERRUN = 1.25  # of a slice; then the part is ended
 GRACE_SECONDS = 20.0
+MOST_ROWS = 6  # of one part in the table
 COLUMNS = ("what", "seed", "size", "faults", "seconds", "lost", "doubled", "out of order", "verdict")
 
 
@@ -140,7 +141,7 @@ class Soak:
             verdict = "failed" if tests.returncode else "passed"
             rows.append({"what": part.name, "seed": self._seed, "seconds": seconds, "size": said, "verdict": verdict})
         fine = not ended and tests.returncode == 0 and all(row.get("verdict", "passed") == "passed" for row in rows)
-        return Done(part, fine, tuple(rows))
+        return Done(part, fine, gathered(part, rows, seconds))
 
     def _environment(self, part: Part, seconds: float) -> dict[str, str]:
         sizes = {
@@ -178,6 +179,21 @@ def _kill_session(tests: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(tests.pid, signal.SIGKILL)
     tests.wait()
+
+
+def gathered(part: Part, rows: Sequence[Mapping[str, Any]], seconds: int) -> tuple[Mapping[str, Any], ...]:
+    """Many rows that passed become one; what failed keeps its own."""
+    passed = [row for row in rows if row.get("verdict", "passed") == "passed"]
+    if len(passed) <= MOST_ROWS:
+        return tuple(rows)
+    sums = {
+        name: sum(row[name] for row in passed if name in row)
+        for name in ("faults", "lost", "doubled", "out_of_order")
+        if any(name in row for row in passed)
+    }
+    size = f"{len(passed)} cases, {sum(row.get('orders', 0) for row in passed)} orders"
+    one = {"what": part.name, "seed": passed[0].get("seed"), "seconds": seconds, "size": size, **sums}
+    return one, *(row for row in rows if row not in passed)
 
 
 def _one_row(part: Part, verdict: str, seed: int, **more: Any) -> Done:
