@@ -26,19 +26,23 @@ UP_TO_SECONDS = 120.0  # an upper bound for a take-over: session time-out and re
 class Sleepers:
     """`members` by their client ids. Never are all of them stopped at once. `rush` is called before each wave.
 
+    `partitions`: how many the group has to give out.
+
     `stops` counts the members stopped, `owners` those that owned partitions at that instant, `replaced` those whose
-    partitions all belonged to others when they woke up.
+    partitions all belonged to others when they woke up; `stuck` says where nobody took over.
     """
 
     kafka: str
     group: str
     members: dict[str, subprocess.Popen[bytes]]
     chance: random.Random
+    partitions: int
     long_seconds: float
     rush: Callable[[], None]
     stops: int = 0
     owners: int = 0
     replaced: int = 0
+    stuck: list[str] = field(default_factory=list)
     _asleep: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
 
     def go_on(self, stops: int) -> None:
@@ -74,14 +78,12 @@ class Sleepers:
             self._wait_until_whole()
         self.rush()
         time.sleep(RUSH_SECONDS)
+        before = self._told()
         for seconds, name in self._instants(names):
             time.sleep(seconds)
             self.members[name].send_signal(signal.SIGSTOP)
-            self._asleep[name] = set()
-            self.stops += 1
-        before = self._told()  # a stopped member owns what it owned until its session ends
-        for name in names:
             self._asleep[name] = before.get(name, set())
+            self.stops += 1
             self.owners += bool(self._asleep[name])
         self._wait_until_replaced()
         time.sleep(sleep_on)
@@ -97,15 +99,17 @@ class Sleepers:
     def _told(self) -> dict[str, set[tuple[str, int]]]:
         try:
             return self.owned()
-        except KafkaException:
+        except (KafkaException, TimeoutError):
             return {}
 
     def _wait_until_whole(self) -> None:
-        """Let all be members, and the partitions be given out."""
+        """Let all be members, and every partition be given out."""
         until = time.monotonic() + WHOLE_UP_TO_SECONDS
         while time.monotonic() < until:
             owned = self._told()
-            if owned.keys() == self.members.keys() and any(owned.values()):
+            owners = sum(bool(parts) for parts in owned.values())
+            given = sum(len(parts) for parts in owned.values())
+            if given == self.partitions and owners == min(given, len(self.members)):
                 return
             time.sleep(0.3)
 
@@ -119,6 +123,7 @@ class Sleepers:
                 self.replaced += sum(bool(parts) for parts in self._asleep.values())
                 return
             time.sleep(0.3)
+        self.stuck.append(f"{self.group}: nobody took over from {sorted(self._asleep)} in {UP_TO_SECONDS:.0f} s")
 
     def _wake(self, name: str) -> None:
         self.members[name].send_signal(signal.SIGCONT)

@@ -79,10 +79,12 @@ def one_shop(kafka: str, prefix: str, folder: Path, seed: int, stops: int, proto
         with Programs(environment, folder) as programs, ThreadPoolExecutor(2) as pool:
             groups = []
             rush = partial(life.rush, RUSH)
-            for module, count, on in (("processor", PROCESSORS, UNTIL_DONE), ("producer", PRODUCERS, 0.0)):
+            for module, count, parts, on in (("processor", PROCESSORS, 6, UNTIL_DONE), ("producer", PRODUCERS, 1, 0.0)):
                 names = [f"{module}-{number}" for number in range(count)]
                 members = {name: programs.start(module, KAFKA_CLIENT_ID=name) for name in names}
-                groups.append(Sleepers(kafka, f"{prefix}-{module}", members, random.Random(chance.random()), on, rush))
+                groups.append(
+                    Sleepers(kafka, f"{prefix}-{module}", members, random.Random(chance.random()), parts, on, rush)
+                )
             watch.start()
             wait_until(lambda: fetch_state(apis["SALESMANAGO_API_URL"])["events"], 200, "the first purchase")
             life.start()
@@ -93,7 +95,7 @@ def one_shop(kafka: str, prefix: str, folder: Path, seed: int, stops: int, proto
             ]:
                 going.result()
             life.end()
-            problems: list[str] = []
+            problems = [line for group in groups for line in group.stuck]
             try:
                 problems += _ended(apis, programs, groups)
                 watch.end()
