@@ -28,7 +28,7 @@ from processor.session import Session
 from processor.topic_watch import TopicReplaced
 from processor.way import Limits
 from runtime.health import Health, HealthServer
-from runtime.kafka import admin_config, consumer_config, transactional_producer_config
+from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings, SettingsError, load_settings
@@ -233,10 +233,6 @@ def _parts(
     metrics: Metrics,
 ) -> Parts:
     enricher = clients.enricher()
-    properties = settings.kafka_properties
-    cooperative = properties.get("group.protocol") == "consumer" or "cooperative" in properties.get(
-        "partition.assignment.strategy", ""
-    )
     return Parts(
         consumer=consumer,
         loader=loader,
@@ -264,7 +260,7 @@ def _parts(
         budget=settings.baselinker_requests_per_minute,
         poll_interval_seconds=settings.poll_interval_seconds,
         partitions=count,
-        cooperative=cooperative,
+        cooperative=cooperative(settings),
         clock=boottime,
         metrics=metrics,
         health=health,

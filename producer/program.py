@@ -22,7 +22,7 @@ from producer.start import starting_cursor
 from producer.sweep import Remembered
 from producer.writer import Writer
 from runtime.health import Health
-from runtime.kafka import admin_config, consumer_config, transactional_producer_config
+from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings
@@ -105,10 +105,6 @@ class Program:
 
     def _join(self) -> Leader:
         settings = self._settings
-        properties = settings.kafka_properties
-        cooperative = properties.get("group.protocol") == "consumer" or "cooperative" in properties.get(
-            "partition.assignment.strategy", ""
-        )
         return Leader(
             lambda: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer")),
             self._admin,
@@ -116,7 +112,7 @@ class Program:
             self._codec,
             self._stop.is_set,
             self._health,
-            cooperative,
+            cooperative(settings),
         )
 
     def _stand_by(self) -> None:

@@ -8,6 +8,7 @@ from runtime.settings import Settings
 CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queued.", "max.partition", "check.crcs")
 PRODUCER_ONLY = ("linger.", "batch.", "compression.", "queue.buffering", "sticky.", "message.max")
 TRANSACTION_MS = 10_000
+ASSIGNOR = "cooperative-sticky"  # chosen by test results: docs/guarantees.md
 
 
 def _common(settings: Settings, without: tuple[str, ...]) -> dict[str, Any]:
@@ -43,10 +44,22 @@ def consumer_config(settings: Settings, group_id: str, **over: Any) -> dict[str,
         "fetch.wait.max.ms": 100,
         **over,
     }
-    if config.get("group.protocol") != "consumer":
+    if not _by_broker(settings):
         config["session.timeout.ms"] = settings.session_timeout_ms
         config.setdefault("heartbeat.interval.ms", 2000)
+        config.setdefault("partition.assignment.strategy", ASSIGNOR)
     return config
+
+
+def cooperative(settings: Settings) -> bool:
+    """Whether partitions come and go one by one (incremental_assign), or all of them at each rebalance (assign)."""
+    assignor = settings.kafka_properties.get("partition.assignment.strategy", ASSIGNOR)
+    return _by_broker(settings) or "cooperative" in assignor
+
+
+def _by_broker(settings: Settings) -> bool:
+    """Whether the broker assigns the partitions (KIP-848); sessions are its own then, too."""
+    return settings.kafka_properties.get("group.protocol", "classic").lower() == "consumer"
 
 
 def transactional_producer_config(settings: Settings, transactional_id: str) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def test_a_killed_processor_costs_no_order_and_doubles_none(kafka: str, prefix: 
 
 @pytest.mark.parametrize(
     "protocol",
-    [{"KAFKA_GROUP_PROTOCOL": "consumer"}, {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "cooperative-sticky"}],
-    ids=["KIP-848", "cooperative-sticky"],
+    [{}, {"KAFKA_GROUP_PROTOCOL": "consumer"}, {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"}],
+    ids=["cooperative-sticky", "KIP-848", "range"],
 )
 def test_members_come_and_go_under_every_group_protocol(
     kafka: str, prefix: str, tmp_path: Path, protocol: dict[str, str]

@@ -24,6 +24,7 @@ class Life(threading.Thread):
         self._next_id = max(self._orders) + 1
         self._count = 0
         self._over = threading.Event()
+        self._rush = 0
         self.made = self.edited = 0
         self.error: BaseException | None = None
 
@@ -31,12 +32,17 @@ class Life(threading.Thread):
         """Live."""
         try:
             while not self._over.wait(TURN_SECONDS):
-                edits = [self._new() for _ in range(self._drawn(self._orders_a_second))]
+                rush, self._rush = self._rush, 0
+                edits = [self._new() for _ in range(self._drawn(self._orders_a_second) + rush)]
                 edits += [self._edit() for _ in range(self._drawn(self._edits_a_second))]
                 if edits:
                     ask_sandbox(self._url, "orders", edits)
         except BaseException as error:
             self.error = error
+
+    def rush(self, orders: int) -> None:
+        """Add so many orders at once, at the next turn."""
+        self._rush = orders
 
     def end(self) -> None:
         """Stop living, and wait for the last late entry to show."""

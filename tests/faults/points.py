@@ -1,11 +1,23 @@
-"""What the tests at recorded points share: the list of points, and the verdict on what was done at each."""
+"""What the tests at recorded points share: the list of points, and the verdict on what was done at each.
 
+With CRASH_SECONDS no new point is begun so many seconds after the start: as many as fit, in an order drawn by SEED.
+"""
+
+import math
 import os
+import random
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+
+from tests.programs import hand_over
 
 AT_ONCE = int(os.environ.get("CRASH_AT_ONCE") or 12)
 ALL = os.environ.get("CRASH_POINTS") == "all"
+SECONDS = float(os.environ.get("CRASH_SECONDS") or math.inf)
+SEED = int(os.environ.get("SEED") or time.time())
+STARTED = time.monotonic()
 REJOINED = "subscribe before#2"
 
 
@@ -58,12 +70,37 @@ def spread(points: Sequence[str], count: int) -> list[str]:
     return [points[round(index * (len(points) - 1) / (count - 1))] for index in range(count)]
 
 
-def judge(verdicts: Sequence[Verdict]) -> None:
-    """Fail with every point at which harm was done, and when points were not reached."""
+def try_all(pool: Executor, points: Sequence[Callable[[], Verdict]]) -> list[Verdict]:
+    """Try every point, or those for which there is time."""
+    order = list(points)
+    if math.isfinite(SECONDS):
+        random.Random(SEED).shuffle(order)
+
+    def one(point: Callable[[], Verdict]) -> Verdict | None:
+        return point() if time.monotonic() - STARTED < SECONDS else None
+
+    found = [future.result() for future in [pool.submit(one, point) for point in order]]
+    return [verdict for verdict in found if verdict is not None]
+
+
+def judge(what: str, verdicts: Sequence[Verdict], known: int) -> None:
+    """Fail with every point at which harm was done, and when points were not reached; `known` = how many there are."""
     reached = sum(verdict.reached for verdict in verdicts)
-    print(f"{len(verdicts)} points tried, {reached} reached")
+    print(f"{what}: {len(verdicts)} points of {known} tried, {reached} reached")
     wrong = [verdict for verdict in verdicts if verdict.problems]
+    missed = [f"{one.way}: {one.point}" for one in verdicts if not one.reached]
+    enough = bool(verdicts) and len(missed) <= len(verdicts) // 10
+    lines = [line for one in wrong for line in one.problems]
+    hand_over(
+        what,
+        SEED,
+        STARTED,
+        size=f"{len(verdicts)} of {known} points",
+        faults=reached,
+        lost=sum(": has 0 purchases" in line for line in lines),
+        doubled=sum(": has " in line and ": has 0 " not in line for line in lines),
+        verdict="passed" if not wrong and enough else "failed",
+    )
     told = [f"{one.way}, at {one.point}:\n  " + "\n  ".join(one.problems) + f"\n{one.logs}" for one in wrong]
     assert not wrong, f"{len(wrong)} of {len(verdicts)} did harm\n" + "\n\n".join(told)
-    missed = [f"{one.way}: {one.point}" for one in verdicts if not one.reached]
-    assert verdicts and len(missed) <= len(verdicts) // 10, f"these points were not reached: {missed}"
+    assert enough, f"these points were not reached: {missed}"

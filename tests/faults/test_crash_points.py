@@ -8,11 +8,12 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, spread, worth_a_kill
+from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, spread, try_all, worth_a_kill
 from tests.faults.scenario import LAUNCHER, Scenario, stand_ins, switch
 from tests.faults.ways import WAYS, Way
 
@@ -74,5 +75,5 @@ def test_a_processor_killed_at_any_step_loses_and_doubles_nothing(kafka: str, tm
             always = [point for point in wanted if point.startswith(IMPORTANT.get(way.name, ()))]
             few = dict.fromkeys([*always, *spread(wanted, SAMPLE.get(way.name, 2))])
             for point in wanted if ALL else few:
-                tried.append(pool.submit(killed_at, way, point, make))
-        judge([future.result() for future in tried])
+                tried.append(partial(killed_at, way, point, make))
+        judge("kill -9, processor", try_all(pool, tried), len(tried))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sandbox.expected import REQUESTED
 from sandbox.verify import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Cursor, JournalEntry, Origin
-from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, spread, worth_a_kill
+from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, spread, try_all, worth_a_kill
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, read, stand_ins
 
 SAMPLE = 4  # points of each way
@@ -150,5 +151,5 @@ def test_a_producer_killed_at_any_step_skips_and_doubles_nothing(kafka: str, tmp
             if way.before is nothing:
                 known |= set(points)
             for point in wanted if ALL else spread(wanted, SAMPLE):
-                tried.append(pool.submit(killed_at, way, point, kafka, tmp_path))
-        judge([future.result() for future in tried])
+                tried.append(partial(killed_at, way, point, kafka, tmp_path))
+        judge("kill -9, producer", try_all(pool, tried), len(tried))

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sandbox.verify import fetch_state
-from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, worth_a_stop
+from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, try_all, worth_a_stop
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, switch
 from tests.faults.test_crash_points import points_of
 from tests.faults.ways import WAYS, Way
@@ -95,5 +96,5 @@ def test_a_processor_stopped_at_any_step_changes_nothing_once_it_was_replaced(ka
             points = points[points.index("journal taken#1") :]  # nothing is owned before
             few = [point for point in points if point.startswith(IMPORTANT.get(way.name, ()))]
             for point in worth_a_stop(points) if ALL else [point for point in few if " unwritten#" not in point]:
-                tried.append(pool.submit(stopped_at, way, point, make))
-        judge([future.result() for future in tried])
+                tried.append(partial(stopped_at, way, point, make))
+        judge("SIGSTOP, processor", try_all(pool, tried), len(tried))

@@ -2,11 +2,12 @@
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.points import ALL, AT_ONCE, Verdict, judge, spread, worth_a_stop
+from tests.faults.points import ALL, AT_ONCE, Verdict, judge, spread, try_all, worth_a_stop
 from tests.faults.scenario import LAUNCHER, Scenario, read, stand_ins
 from tests.faults.test_crash_points_producer import WAYS, Way, points_of, to_the_end, wrong
 from tests.faults.test_stop_points import stopped
@@ -54,5 +55,5 @@ def test_a_producer_stopped_at_any_step_publishes_nothing_once_another_leads(kaf
             few = [point for point in points if point.startswith(IMPORTANT)]
             few = list(dict.fromkeys([*few, *spread(points, SAMPLE)]))
             for point in worth_a_stop(points) if ALL else few:
-                tried.append(pool.submit(stopped_at, way, point, kafka, tmp_path))
-        judge([future.result() for future in tried])
+                tried.append(partial(stopped_at, way, point, kafka, tmp_path))
+        judge("SIGSTOP, producer", try_all(pool, tried), len(tried))

@@ -23,8 +23,8 @@ class OffsetsWatch(threading.Thread):
         while not self._over.wait(1.0):
             try:
                 offsets = committed_offsets(self._kafka, self._prefix)
-            except KafkaException:
-                continue  # the group is being made
+            except (KafkaException, TimeoutError):
+                continue  # the group is being made, or the broker is away
             self.looks += 1
             for partition, offset in offsets.items():
                 if offset < self._seen.get(partition, 0):

@@ -123,7 +123,6 @@ def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
 
 
 @pytest.mark.skipif(cases(0, 1) == 0, reason="waits for a time-out: in the soak profile only")
-@pytest.mark.xfail(strict=True, reason="a dead letter is larger than its message: Kafka refuses it, again and again")
 @pytest.mark.parametrize("kind", ["as large as a producer sends", "larger than a topic takes, packed"])
 def test_a_message_too_large_for_a_dead_letter_does_not_stop_the_others(
     kafka: str, prefix: str, tmp_path: Path, kind: str

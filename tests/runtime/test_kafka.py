@@ -1,11 +1,12 @@
+import time
 import uuid
 import warnings
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from runtime.kafka import admin_config, consumer_config, transactional_producer_config
+from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.properties import REFUSED, kafka_properties
 from runtime.settings import Settings, SettingsError, load_settings
 
@@ -68,6 +69,44 @@ def test_the_new_group_protocol_leaves_the_session_to_the_broker() -> None:
     config = consumer_config(settings(KAFKA_GROUP_PROTOCOL="consumer"), "group")
     assert "session.timeout.ms" not in config
     assert "heartbeat.interval.ms" not in config
+    assert "partition.assignment.strategy" not in config
+
+
+@pytest.mark.parametrize(
+    ("variables", "one_by_one"),
+    [
+        ({}, True),
+        ({"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"}, False),
+        ({"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range,roundrobin"}, False),
+        ({"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "cooperative-sticky"}, True),
+        ({"KAFKA_GROUP_PROTOCOL": "consumer"}, True),
+        ({"KAFKA_GROUP_PROTOCOL": "Consumer"}, True),
+    ],
+)
+def test_what_the_programs_hold_of_the_assignment_is_what_librdkafka_does(
+    kafka: str, prefix: str, variables: dict[str, str], one_by_one: bool
+) -> None:
+    chosen = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, **variables}, None, "kafka")
+    assert cooperative(chosen) is one_by_one
+    topic = f"{prefix}-topic"
+    admin = AdminClient(admin_config(chosen))
+    admin.create_topics([NewTopic(topic, 1)])[topic].result(30)
+    consumer = Consumer(consumer_config(chosen, f"{prefix}-group"))
+    came: list[bool] = []
+
+    def on_assign(member: Consumer, partitions: list[TopicPartition]) -> None:
+        (member.incremental_assign if one_by_one else member.assign)(partitions)
+        came.append(bool(partitions))
+
+    try:
+        consumer.subscribe([topic], on_assign=on_assign)
+        until = time.monotonic() + 60
+        while True not in came and time.monotonic() < until:
+            consumer.poll(0.1)
+        assert True in came
+        assert [part.topic for part in consumer.assignment()] == [topic]
+    finally:
+        consumer.close()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +127,7 @@ def test_a_property_of_the_other_group_protocol_is_refused(protocol: str, name: 
     [
         {},
         {"KAFKA_GROUP_PROTOCOL": "consumer"},
-        {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "cooperative-sticky"},
+        {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"},
         {"KAFKA_LINGER_MS": "20", "KAFKA_FETCH_MIN_BYTES": "10", "KAFKA_COMPRESSION_TYPE": "lz4"},
         {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SASL_USERNAME": "u"}
         | {"KAFKA_SASL_PASSWORD": "p"},
