@@ -26,7 +26,7 @@ from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics
 from tests.faults.broker import Broker, own_broker, quiet_port
 from tests.faults.life import Life
-from tests.faults.test_random_kills import PROTOCOLS
+from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
 from tests.programs import CHOICE, Programs, hand_over, left_undone, read_whole, sandbox, settings, wait_until, wrong
 
