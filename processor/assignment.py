@@ -17,7 +17,8 @@ from schemas.topics import Topics, parse_order_key, topic_id
 
 LOAD_MESSAGES = 10_000
 ASK_SECONDS = 2.0
-GAP_MARGIN = timedelta(days=1)  # rows are not written in the order of their entries
+GAP_MARGIN = timedelta(days=33)  # what lay unread at the last commit may be as old as the topic and the journal keep
+GAP_REMEMBERED_SECONDS = 40 * 86_400
 
 log = get_logger(__name__)
 
@@ -39,7 +40,11 @@ class _Loading:
     number: int
     assigned_at: float
     end: int | None = None
-    reached: bool = False
+    read_to: int = 0  # the last end of the partition that the loader came to; it is told of each only once
+
+    @property
+    def reached(self) -> bool:
+        return self.end is not None and self.read_to >= self.end
 
 
 class Assignment:
@@ -94,7 +99,7 @@ class Assignment:
         return ready
 
     def _assign_loader(self) -> None:
-        wanted = {loading.number for loading in self._loading.values() if not loading.reached}
+        wanted = set(self._loading)
         held = {partition.partition for partition in self._loader.assignment()}
         if gone := held - wanted:
             self._loader.incremental_unassign([TopicPartition(self._topics.deliveries, number) for number in gone])
@@ -103,10 +108,11 @@ class Assignment:
                 [TopicPartition(self._topics.deliveries, number, OFFSET_BEGINNING) for number in new]
             )
 
-    def _find_ends(self, unknown: list[_Loading]) -> None:
+    def _find_ends(self, unknown: list[_Loading]) -> bool:
+        """Ask where the rows end; whether it was told for all of them."""
         # read_uncommitted: the last stable offset hides the rows of a killed member's open transaction
         if not unknown:
-            return
+            return True
         wanted = {loading.number: TopicPartition(self._topics.deliveries, loading.number) for loading in unknown}
         futures = self._admin.list_offsets(
             {partition: OffsetSpec.latest() for partition in wanted.values()},  # type: ignore[no-untyped-call]
@@ -118,8 +124,8 @@ class Assignment:
                 loading.end = int(futures[wanted[loading.number]].result().offset)
             except KafkaException as error:
                 log.warning("the ledger's end is not known yet; asking again", error=str(error))
-                return
-            loading.reached = loading.end == 0
+                return False
+        return True
 
     def _load(self) -> None:
         rows: dict[int, list[tuple[int, bytes | None]]] = {}
@@ -131,8 +137,7 @@ class Assignment:
                 continue
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
-                    offset = message.offset()
-                    loading.reached = loading.end is not None and offset is not None and offset >= loading.end
+                    loading.read_to = max(loading.read_to, message.offset() or 0)
                 continue
             key, value = message.key(), message.value()
             try:
@@ -152,9 +157,14 @@ class Assignment:
         try:
             identity = topic_id(self._admin, self._topics.journal)
             committed: list[Any] = self._consumer.committed(asked, timeout=ASK_SECONDS)
+            if wrong := next((found.error for found in committed if found.error is not None), None):
+                raise KafkaException(wrong)
+            # rows of the transaction that was waited for may lie beyond the end that was asked for before
+            if not self._find_ends(reached):
+                return []
             for loading, found in zip(reached, committed, strict=True):
-                if found.error is not None:
-                    raise KafkaException(found.error)
+                if not loading.reached:
+                    continue
                 low, high = self._consumer.get_watermark_offsets(found, timeout=ASK_SECONDS)
                 ours = read_progress(found.metadata) if found.offset >= 0 else None
                 progress, position = self._judge(loading.number, found.offset, ours, identity, low, high)
@@ -201,9 +211,12 @@ class Assignment:
         newest = self._ledger.newest(number)
         known = [progress.at] if progress.at else []
         if newest is not None:
-            known.append(int((newest - GAP_MARGIN).timestamp()))
+            known.append(int(newest.timestamp()))
+        since = min(known) - int(GAP_MARGIN.total_seconds()) if known else 0
+        if progress.gap is not None and _noted_lately(progress.gap):  # perhaps not closed yet
+            since = min(since, progress.gap.since)
         # where nothing is known of what was before, everything since the first start may be concerned: 0
-        gap = Gap(f"{number}@{int(time.time() * 1000)}", min(known, default=0))
+        gap = Gap(f"{number}@{int(time.time() * 1000)}", since)
         log.error(
             "journal gap: entries expired before they were read; the producer brings their orders by date",
             partition=number,
@@ -212,3 +225,8 @@ class Assignment:
             since=gap.since,
         )
         return replace(progress, gap=gap)
+
+
+def _noted_lately(gap: Gap) -> bool:
+    noted_at = gap.gap_id.rpartition("@")[2]
+    return not noted_at.isdigit() or time.time() - int(noted_at) / 1000 < GAP_REMEMBERED_SECONDS

@@ -5,6 +5,7 @@ BaseLinker's windows, and Kafka alone would bring one partition after the other.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,13 +19,20 @@ from schemas.records import Origin
 HIGH, LOW = 1000, 300
 POLL_MESSAGES = 500
 REGISTRY_PAUSE_SECONDS = 2.0
+LOW_MARK_EVERY_SECONDS, LOW_MARK_TIMEOUT_SECONDS = 30.0, 2.0
+MARKER = 1  # a transaction's end takes an offset of its own
 
 log = get_logger(__name__)
+
+
+class Overtaken(Exception):
+    """Entries expired before they were read, while the partition was owned: join again, which notes the gap."""
 
 
 @dataclass(slots=True)
 class _Queue:
     replay_until: int
+    next: int  # the offset after the last message that came
     raw: deque[Raw] = field(default_factory=deque)
     heads: deque[Entry | Undecodable] = field(default_factory=deque)  # decoded, at most one
     paused: bool = False
@@ -34,16 +42,18 @@ class _Queue:
 class Intake:
     """The queues of the partitions that are ready to be worked on."""
 
-    def __init__(self, consumer: Consumer, codec: Codec, topic: str) -> None:
+    def __init__(self, consumer: Consumer, codec: Codec, topic: str, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._low_marks_at = clock()
         self._consumer = consumer
         self._codec = codec
         self._topic = topic
         self._queues: dict[int, _Queue] = {}
         self._registry_back_at = 0.0
 
-    def open(self, partition: int, replay_until: int) -> None:
-        """Begin to take a partition's messages (it is resumed by the caller)."""
-        self._queues[partition] = _Queue(replay_until)
+    def open(self, partition: int, replay_until: int, position: int) -> None:
+        """Begin to take a partition's messages from a position on (it is resumed by the caller)."""
+        self._queues[partition] = _Queue(replay_until, position)
 
     def drop(self, partition: int) -> None:
         """Forget a partition's queue: its messages are not committed and come again."""
@@ -54,6 +64,7 @@ class Intake:
         messages = self._consumer.consume(POLL_MESSAGES, seconds)
         for message in messages:
             self._file(message)
+        self._watch_low_marks()
         self._balance()
         return len(messages)
 
@@ -110,11 +121,33 @@ class Intake:
         offset = message.offset()
         if queue is None or partition is None or offset is None:
             return  # fetched before its partition was revoked
+        if offset > queue.next + MARKER:
+            self._check_low_mark(partition, queue)
+        queue.next = offset + 1
         queue.at_end = False
         key, value = message.key(), message.value()
         headers = tuple((str(name), _bytes(content)) for name, content in list(message.headers() or ()))
         written_at = message.timestamp()[1] / 1000
         queue.raw.append(Raw(partition, offset, _bytes(key), _bytes(value), headers, written_at))
+
+    def _watch_low_marks(self) -> None:
+        """Look for expired entries at the partitions that wait, a while before they would be fetched."""
+        if self._clock() - self._low_marks_at < LOW_MARK_EVERY_SECONDS:
+            return
+        self._low_marks_at = self._clock()
+        for partition, queue in self._queues.items():
+            if queue.paused:
+                try:
+                    self._check_low_mark(partition, queue)
+                except KafkaException:
+                    return  # the broker is away: nothing is fetched either
+
+    def _check_low_mark(self, partition: int, queue: _Queue) -> None:
+        """Offsets that are left out are markers, aborted transactions, or entries that are gone; Overtaken if gone."""
+        here = TopicPartition(self._topic, partition)
+        low, _ = self._consumer.get_watermark_offsets(here, timeout=LOW_MARK_TIMEOUT_SECONDS)
+        if low > queue.next:
+            raise Overtaken(f"partition {partition} begins at {low} now; it was read up to {queue.next}")
 
     def _balance(self) -> None:
         for partition, queue in self._queues.items():

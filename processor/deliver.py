@@ -23,6 +23,7 @@ from processor.lanes import Lanes
 from processor.lease import Lease, LeaseLost
 from processor.look import CARDS_A_CALL, Ask, Seen, has_newer_purchase, look
 from processor.mapping import lane_key
+from processor.unexpected import nameless
 from processor.way import (
     Ending,
     Limits,
@@ -37,6 +38,9 @@ from runtime.logging import get_logger
 
 LOOK_AGE_SECONDS = 10.0
 LOOKS_AT_ONCE = 4  # cards of heavy contacts are large
+NOT_SHOWN_SECONDS = 1800.0  # a card may be listed late: only after that its absence speaks against the order
+REFUSED_KEYS = 3  # refusals of the key on one order, with an accepted probe after each: it is the order's
+COMPANY, ALONE_AFTER = 8, 3  # after failures a look is shared by fewer: 8 >> failures
 INTENTS_A_THREAD = 4  # more would be too old before their turn comes
 
 log = get_logger(__name__)
@@ -137,7 +141,7 @@ class Deliver:
             job = self._runnable.popleft()
             if job.abandoned:
                 continue
-            if self.halted and job is not self.only:
+            if self.halted and job is not self.only and not self._lanes.same(job, self.only):
                 self._runnable.append(job)
                 continue
             self._run(job)
@@ -222,7 +226,7 @@ class Deliver:
             try:
                 self._replies.put(_Reply(jobs, step, call(), None))
             except BaseException as error:
-                self._replies.put(_Reply(jobs, step, None, error))
+                self._replies.put(_Reply(jobs, step, None, nameless(error)))
 
         for job in jobs:
             job.in_call = True
@@ -237,7 +241,7 @@ class Deliver:
             if job.abandoned:
                 self._looks.popleft()
                 continue
-            room = CARDS_A_CALL if job.failures == 0 else max(1, 8 >> job.failures)
+            room = CARDS_A_CALL if job.failures == 0 else max(1, COMPANY >> job.failures)
             if batch and len(batch) >= room:
                 break
             batch.append(self._looks.popleft())
@@ -301,12 +305,30 @@ class Deliver:
                 else:
                     self._go(job, after_reply(job, reply.step, reply.value))
             return
+        if isinstance(error, RejectedError) and reply.step is Step.LOOK and len(reply.jobs) > 1:
+            self.gate.succeeded()
+            self._one_by_one(reply.jobs, error)
+            return
+        if isinstance(error, FatalError) and len(reply.jobs) == 1:
+            reply.jobs[0].refused_keys += 1
+            if reply.jobs[0].refused_keys > REFUSED_KEYS:
+                error = RejectedError(str(error), api=error.api, code=error.code)
         counts = self._note_failure(error)
         for job in reply.jobs:
             if job.abandoned:
                 self._drop(job)
             else:
                 self._failed(job, reply.step, error, counts)
+
+    def _one_by_one(self, jobs: tuple[Job, ...], error: RejectedError) -> None:
+        """One question of many was refused: each is asked alone, for the others shall not die with it."""
+        for job in jobs:
+            if job.abandoned:
+                self._drop(job)
+            else:
+                job.failures = max(job.failures, ALONE_AFTER)
+                log.info("a look at many was refused; looking alone", order_id=job.order_id, error=str(error))
+                self._go(job, Next(Step.LOOK, job.settle_until))
 
     def _note_failure(self, error: BaseException) -> bool:
         """Tell the gate; True when the failure speaks against its order."""
@@ -330,8 +352,11 @@ class Deliver:
             self._drop(job)
             return
         if isinstance(seen, RetriableError):
-            self._failed(job, Step.LOOK, seen, counts=True)
+            now = self._clock()
+            job.not_shown_since = job.not_shown_since or now
+            self._failed(job, Step.LOOK, seen, counts=now - job.not_shown_since >= NOT_SHOWN_SECONDS)
             return
+        job.not_shown_since = None
         if seen.count > 1:
             log.error("this order has several purchases in SALESmanago", order_id=job.order_id, count=seen.count)
         self._go(job, after_look(job, seen, self._clock(), self._limits))
@@ -351,8 +376,12 @@ class Deliver:
 
 def _ask(job: Job) -> Ask:
     assert job.send is not None and job.contact_id is not None
-    earlier = job.row.contact_id if job.row is not None and job.row.contact_id != job.contact_id else None
-    return Ask(job.order_id, job.send.contact.email, job.contact_id, earlier)
+    row = job.row
+    earlier = {row.contact_id} if row is not None and row.contact_id else set()
+    intended = earlier if row is not None and (job.uncertain or row.reason == "gave_up") else set()
+    if job.settle_until > 0 and job.intended_contact:
+        intended = intended | {job.intended_contact}
+    return Ask(job.order_id, job.send.contact.email, job.contact_id, frozenset(earlier), frozenset(intended))
 
 
 def _bare(contact: Any) -> Any:

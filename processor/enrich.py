@@ -9,6 +9,7 @@ from processor.rules import Enriched, RuleSettings, needs_buyer
 from processor.windows import Orders, Windows
 
 SOURCES_SECONDS, SOURCES_AGAIN_SECONDS = 3600.0, 300.0
+PROOF_SECONDS = 15.0
 
 
 class Api(Orders, Protocol):
@@ -36,6 +37,7 @@ class Enricher:
         self._asked: set[int] = set()
         self._sources: dict[str, dict[int, str]] = {}
         self._sources_at: float | None = None
+        self.shown_at: float | None = None  # when BaseLinker showed any order last
 
     @property
     def answers(self) -> int:
@@ -52,6 +54,8 @@ class Enricher:
         self._found = {order_id: order for order_id, order in self._found.items() if order_id in self._asked}
         self._windows.read(order_ids, self._found, self._asked)
         orders = [self._found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._found]
+        if order_ids and not orders:
+            self._prove()
         unnamed = [order for order in orders if needs_buyer(order, self._rules)]
         later = self._beyond(unnamed, most_look_ups)
         buyers = self._buyers.find([order for order in unnamed if order.order_id not in later])
@@ -81,7 +85,14 @@ class Enricher:
         self._sources = self._api.order_sources()
         self._sources_at = self._clock()
 
+    def _prove(self) -> None:
+        """None of them is there: does BaseLinker list any order at all?"""
+        if self.shown_at is None or self._clock() - self.shown_at >= PROOF_SECONDS:
+            for order in self._api.orders(include_unconfirmed=True):
+                self._note(order)
+
     def _note(self, order: Order) -> None:
+        self.shown_at = self._clock()
         self._buyers.note(order)
 
     def _named_sources(self, orders: Sequence[Order]) -> dict[str, dict[int, str]]:

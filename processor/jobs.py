@@ -92,6 +92,8 @@ class Job:
     unknown_since: float | None = None
     not_before: float = 0.0
     known_event: str | None = None
+    not_shown_since: float | None = None
+    refused_keys: int = 0
 
     @property
     def purchase(self) -> bool:

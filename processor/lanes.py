@@ -32,5 +32,10 @@ class Lanes:
             return None
         return queue[0] if held else None
 
+    def same(self, job: Job, other: Job | None) -> bool:
+        """Whether two jobs are in one lane: the one behind waits for the one before."""
+        lane = self._lane_of.get(id(other)) if other is not None else None
+        return lane is not None and self._lane_of.get(id(job)) == lane
+
     def __len__(self) -> int:
         return len(self._lanes)

@@ -26,15 +26,32 @@ class Cards(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One order's question: the contact it is for, and the contact of an earlier intent, if another."""
+    """One order's question: the contact it is for, and other contacts that may hold its purchase.
+
+    `intended` are those on which a purchase was or may have been created: their cards must be shown, too.
+    """
 
     order_id: int
     email: str
     contact_id: str
-    earlier_contact_id: str | None
+    earlier: frozenset[str] = frozenset()
+    intended: frozenset[str] = frozenset()
+
+    @property
+    def contacts(self) -> frozenset[str]:
+        """All of them."""
+        return self.earlier | self.intended | {self.contact_id}
 
     def __repr__(self) -> str:
         return f"Ask(order_id={self.order_id})"
+
+
+class NotShown(RetriableError):
+    """A card that must be looked at is not shown, or not its events: that says nothing about the purchase."""
+
+    def __init__(self, own: bool) -> None:
+        which = "the contact just written" if own else "the contact of an earlier try"
+        super().__init__(f"{which} is not listed with its events", api="SALESmanago", may_have_applied=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +66,17 @@ class Seen:
 def look(api: Cards, asks: Sequence[Ask]) -> dict[int, Seen | RetriableError]:
     """Answer up to 50 questions by e-mail, and by contact id where the e-mail's cards do not hold them."""
     cards = list(api.contacts_by_email(sorted({ask.email.lower() for ask in asks})))
-    wanted = {contact for ask in asks for contact in (ask.contact_id, ask.earlier_contact_id) if contact}
+    wanted = {contact for ask in asks for contact in ask.contacts}
     missing = sorted(wanted - {card.contact_id for card in cards})
     for start in range(0, len(missing), CARDS_A_CALL):
         cards += api.contacts_by_id(missing[start : start + CARDS_A_CALL])
     answers: dict[int, Seen | RetriableError] = {}
     for ask in asks:  # a card may be shown twice, and not the same each time: all that is shown counts
-        email, contacts = ask.email.lower(), (ask.contact_id, ask.earlier_contact_id)
-        shown = [card for card in cards if card.contact_id in contacts or card.email.lower() == email]
-        if all(card.contact_id != ask.contact_id for card in shown):
-            answers[ask.order_id] = RetriableError(
-                "the contact just written is not listed yet", api="SALESmanago", may_have_applied=False
-            )
-            continue
-        answers[ask.order_id] = _seen(ask.order_id, shown)
+        email = ask.email.lower()
+        shown = [card for card in cards if card.contact_id in ask.contacts or card.email.lower() == email]
+        seen = _seen(ask.order_id, shown)
+        hidden = ({ask.contact_id} | ask.intended) - {card.contact_id for card in shown}
+        answers[ask.order_id] = NotShown(ask.contact_id in hidden) if hidden and seen.event_id is None else seen
     return answers
 
 

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, SalesManago
 from processor.clock import boottime
+from processor.consume import Overtaken
 from processor.enrich import Enricher
 from processor.lease import LeaseLost
 from processor.ledger import Torn
@@ -80,7 +81,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
                 if count is not None:
                     _join(settings, topics, count, admin, clients, until_caught_up, stop, health, metrics)
                 return 0
-            except (LeaseLost, Fenced, TopicReplaced, Torn) as error:
+            except (LeaseLost, Fenced, TopicReplaced, Torn, Overtaken) as error:
                 log.warning("giving up all partitions and joining anew", why=str(error))
             except RegistryUnavailable as error:
                 log.warning("schema registry away: waiting for it", error=str(error))

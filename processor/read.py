@@ -10,6 +10,7 @@ from processor.enrich import Enricher
 from processor.gate import Gate
 from processor.jobs import Job, Jobs, Step
 from processor.rules import Enriched
+from processor.unexpected import nameless
 from runtime.logging import get_logger
 
 BATCH_ORDERS = 500
@@ -47,6 +48,11 @@ class Read:
         self._in_a_row = 0
         self._answers = 0
         self._waiting_since: float | None = None
+
+    @property
+    def shown_at(self) -> float | None:
+        """When BaseLinker showed any order last."""
+        return self._enricher.shown_at
 
     @property
     def busy(self) -> bool:
@@ -129,7 +135,7 @@ class Read:
         self._failed(batch, error)
 
     def _failed(self, batch: list[Job], error: BaseException) -> None:
-        now = self._clock()
+        now, error = self._clock(), nameless(error)
         if self._enricher.answers > self._answers:  # it got somewhere: the next pause is a short one
             self.gate.succeeded()
         self._answers = self._enricher.answers

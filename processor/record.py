@@ -213,6 +213,22 @@ def intent_row(job: Job, topic_id: str, now: datetime) -> Delivery:
     )
 
 
+def unreadable_row(log_id: int) -> Delivery:
+    """What stands for a row that can't be read: the worst it may have said, an intent on a purchase still due."""
+    return Delivery(
+        outcome=Outcome.SENDING,
+        reason="",
+        purchase_due=True,
+        journal_offset=-1,
+        journal_topic_id="",
+        log_id=log_id,
+        contact_id=None,
+        event_id=None,
+        fingerprint=None,
+        delivered_at=datetime.now(UTC),
+    )
+
+
 def dead_letter(raw: Raw, topic: str, reason: str, error: Exception | None, attempts: int) -> DeadLetter:
     """The headers of a dead letter; messages are the program's own words, never a payload."""
     return DeadLetter(

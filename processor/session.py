@@ -22,30 +22,27 @@ from processor.lease import Lease, LeaseLost
 from processor.ledger import Ledger, Torn
 from processor.membership import Membership
 from processor.outcomes import Outcomes
-from processor.parts import Parts
+from processor.parts import Parts, WrongKey
 from processor.read import Read
-from processor.record import Batch, Fenced, NotCommitted, Record, intent_row
+from processor.record import Batch, Fenced, NotCommitted, Record, intent_row, unreadable_row
 from processor.rules import Enriched, Send, Skip, decide
 from processor.stops import Stops
 from processor.topic_watch import TopicWatch
+from processor.unexpected import Unexpected, nameless
+from processor.unknown import Unknown
 from processor.way import Ending, held_until
 from runtime.broker_watch import BrokerWatch
 from runtime.logging import get_logger
-from schemas.codec import DecodeError, RegistryUnavailable
+from schemas.codec import DecodeError, RegistryUnavailable, UnknownSchema
 from schemas.records import Delivery, Origin, Outcome
 
 MOST_JOBS, MOST_PARKED = 1500, 500
-UNKNOWN_SECONDS, UNKNOWN_AGAIN_SECONDS = 30.0, 5.0
 REFUSED_FIRST_SECONDS, REFUSED_LONGEST_SECONDS = 0.5, 10.0
 COMMIT_SECONDS, INTENT_SECONDS = 1.0, 0.05
 MOST_ABORTS = 20
 BUSY_POLL, WORK_POLL, IDLE_POLL, REPLY_WAIT = 0.0, 0.02, 0.1, 0.01
 
 log = get_logger(__name__)
-
-
-class Undecidable(Exception):
-    """The rules can't be applied to this order; the text names the error's class only, never the order's data."""
 
 
 class Session:
@@ -62,13 +59,20 @@ class Session:
         self._aborts = 0
         self._lease = Lease(parts.lease_seconds, self._clock)
         self._ledger = Ledger(parts.codec)
-        self._intake = Intake(parts.consumer, parts.codec, parts.topics.journal)
+        self._intake = Intake(parts.consumer, parts.codec, parts.topics.journal, self._clock)
         self._watch = TopicWatch(parts.admin, parts.topics, parts.partitions, self._clock)
         self._broker = BrokerWatch(parts.admin, parts.health, self._clock)
         self._group_end = GroupEnd(parts.consumer, parts.loader, parts.topics.journal, parts.partitions, self._clock)
         self._record = Record(parts.make_producer, parts.consumer, parts.codec, parts.topics, parts.group_id)
         self._read = Read(
             parts.enricher, Gate("BaseLinker"), held.jobs, self._clock, self._judge, self._refused, parts.token_verified
+        )
+        self._unknown = Unknown(
+            held.jobs,
+            parts.dead_letter_limit,
+            lambda: self._read.shown_at,
+            lambda: any(self._ledger.count(number) for number in held.partitions),
+            self._clock,
         )
         self._deliver = Deliver(parts.sales, Gate("SALESmanago"), self._lease, parts.limits, self._clock, self._ended)
         self._outcomes = Outcomes(held, self._ledger, self._record, parts.topics.journal, parts.metrics, self._open)
@@ -156,13 +160,13 @@ class Session:
         self._file(entry, row, partition)
 
     def _take_in(self, entry: Entry) -> None:
-        """Take in a message that could not be read before; its offset is known to the tracker."""
-        self._file(entry, self._row(entry), self._holdings.partitions[entry.raw.partition])
+        """Take in a message that could not be read before: the tracker knows its offset, no row speaks of it."""
+        self._file(entry, self._row(entry), self._holdings.partitions[entry.raw.partition], read_late=True)
 
-    def _file(self, entry: Entry, row: Delivery | None, partition: Partition) -> None:
+    def _file(self, entry: Entry, row: Delivery | None, partition: Partition, read_late: bool = False) -> None:
         if self._holdings.jobs.join(entry):
             return
-        if _is_done(entry, row, partition):
+        if not read_late and _is_done(entry, row, partition):
             self._outcomes.pass_over(entry)
             return
         self._open(entry.record.order_id, entry.raw.partition, [entry], row)
@@ -180,9 +184,14 @@ class Session:
             return None
         try:
             return self._ledger.get(entry.raw.partition, order_id)
+        except UnknownSchema as error:
+            raise WrongKey(
+                f"the ledger's rows can't be read: {error}. Give the program the schema registry that they were"
+                " written with, or its newer version; nothing is sent without them"
+            ) from None
         except DecodeError as error:
-            log.warning("a ledger row can't be read: the look will tell", order_id=order_id, error=str(error))
-            return None
+            log.warning("a ledger row can't be read: taken for an intent", order_id=order_id, error=str(error))
+            return unreadable_row(entry.record.log_id)
 
     def _decode_again(self, raw: Raw) -> Entry | Undecodable:
         return decode(
@@ -202,17 +211,23 @@ class Session:
         """Decide; an order that makes the rules fail is a dead letter of its own, not the end of the program."""
         try:
             self._decide(job, enriched)
-        except (LeaseLost, Torn):
+        except (LeaseLost, Torn, WrongKey):
             raise
         except Exception as error:
-            log.exception("the rules failed on an order", order_id=job.order_id)
-            self._ended(job, Ending(Outcome.DEAD, "undecidable", error=Undecidable(type(error).__name__)))
+            unexpected = Unexpected(str(nameless(error)))
+            log.error("the rules failed on an order", order_id=job.order_id, error=str(unexpected))
+            self._ended(job, Ending(Outcome.DEAD, "undecidable", error=unexpected))
 
     def _decide(self, job: Job, enriched: Enriched) -> None:
         if job.join_followers():  # newer entries came while it was read: read again
             self._again(job)
             return
-        if enriched.order is None and self._still_looking(job):
+        if enriched.order is None and (seconds := self._unknown.again_in(job)) is not None:
+            if self._until_caught_up and self._unknown.nothing_listed:
+                raise WrongKey(
+                    "BaseLinker says success and lists no order at all: is BASELINKER_TOKEN of this account?"
+                )
+            self._later(job, seconds)
             return
         verdict = decide(enriched, job.purchase, self._parts.rules)
         if isinstance(verdict, Skip):
@@ -220,14 +235,6 @@ class Session:
             return
         job.send, job.fingerprint = verdict, self._fingerprint(verdict)
         self._deliver.enter(job)
-
-    def _still_looking(self, job: Job) -> bool:
-        now = self._clock()
-        job.unknown_since = job.unknown_since or now
-        if now - job.unknown_since >= UNKNOWN_SECONDS:
-            return False
-        self._later(job, UNKNOWN_AGAIN_SECONDS)
-        return True
 
     def _later(self, job: Job, seconds: float) -> None:
         """Read a job's order anew, but not at once."""

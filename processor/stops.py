@@ -22,7 +22,7 @@ from runtime.logging import get_logger
 from schemas.codec import RegistryUnavailable
 from schemas.records import Outcome
 
-PROBE_SECONDS = 60.0
+PROBE_SECONDS, PROBE_LASTS_SECONDS = 60.0, 600.0
 ALARM_SECONDS = 600.0
 REPORT_SECONDS = 1.0
 
@@ -48,6 +48,7 @@ class Stops:
         self._read, self._deliver, self._until_caught_up = read, deliver, until_caught_up
         self._again, self._decode, self._admit = again, decode, admit
         self._probe_job: Job | None = None
+        self._probe_until = 0.0
         self._next_probe = 0.0
         self._next_report = 0.0
         self._next_alarm = 0.0
@@ -111,7 +112,7 @@ class Stops:
     # ---- a storm of dead letters
 
     def _weather(self, now: float) -> None:
-        if now < self._next_probe or self._probe_job is not None:
+        if now < self._next_probe or (self._probe_job is not None and now < self._probe_until):
             return
         self._next_probe = now + PROBE_SECONDS
         deaths = self._holdings.deaths
@@ -129,6 +130,7 @@ class Stops:
         if death is not None and death.job is not None:
             deaths.held.remove(death)
             self._probe_job = self._deliver.only = death.job
+            self._probe_until = now + PROBE_LASTS_SECONDS  # then another one is tried, should this one be stuck
             death.job.attempts = death.job.failures = 0
             self._again(death.job)
 

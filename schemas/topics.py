@@ -66,7 +66,10 @@ def ensure_topics(
     elif topics.deliveries in known:  # the journal was deleted: its rows stay where they are
         partitions = len(known[topics.deliveries].partitions)
     settings: dict[str, tuple[int, dict[str, str]]] = {
-        topics.journal: (partitions, {"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS)}),
+        topics.journal: (
+            partitions,
+            {"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS), "retention.bytes": "-1"},
+        ),
         topics.cursor: (1, {"cleanup.policy": "compact"}),
         topics.deliveries: (partitions, {"cleanup.policy": "compact"}),
         topics.dead_letters: (partitions, {"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)}),
@@ -134,6 +137,13 @@ def _refuse(topics: Topics, counts: dict[str, int], configs: dict[str, dict[str,
     retention = int(configs[topics.journal].get("retention.ms") or -1)
     if 0 <= retention < 3 * DAY_MS:
         problems.append(f"{topics.journal}: retention.ms is {retention}, must be at least 3 days ({3 * DAY_MS})")
+    size = int(configs[topics.journal].get("retention.bytes") or -1)
+    if size >= 0:
+        problems.append(
+            f"{topics.journal}: retention.bytes is {size}, must be -1: entries could be deleted before they are read."
+            f" Set it with kafka-configs --alter --entity-type topics --entity-name {topics.journal}"
+            " --add-config retention.bytes=-1"
+        )
     if problems:
         raise TopicProblem("\n".join(problems))
 

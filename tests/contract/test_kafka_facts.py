@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processor.assignment import Assignment, Partition
+from processor.consume import HIGH, Intake, Overtaken
 from processor.ledger import Ledger
 from processor.record import Batch, Fenced, NotCommitted, Record
 from processor.tracker import OffsetTracker
@@ -140,6 +142,26 @@ def one_row(place: Place, number: int, order_id: int = 1) -> Batch:
     return Batch(rows={order_id: (number, place.row())}, touched={number})
 
 
+class Away:
+    """An AdminClient that times out at first."""
+
+    def __init__(self, admin: AdminClient, times: int) -> None:
+        self._admin, self._times = admin, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._admin, name)
+
+    def list_offsets(self, asked: dict[TopicPartition, Any], **options: Any) -> Any:
+        """Fail, or ask."""
+        self._times -= 1
+        if self._times < 0:
+            return self._admin.list_offsets(asked, **options)
+        time.sleep(1.5)  # meanwhile the loader comes to the end
+        failed: Future[Any] = Future()
+        failed.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+        return dict.fromkeys(asked, failed)
+
+
 class Remembering:
     """A member whose view of the group is the one it had before: a process that was stopped and wakes up."""
 
@@ -244,6 +266,71 @@ def test_offsets_of_an_open_transaction_are_waited_for_and_not_guessed(place: Pl
     ledger.close()
 
 
+def test_rows_of_a_transaction_that_was_waited_for_are_loaded_wherever_they_lie(place: Place) -> None:
+    """Its offsets may reach the broker before its rows: then the rows lie after the end that was asked for first."""
+    place.entries(0, 0, 0)
+    member, ledger = place.member(), Ledger(place.codec)
+    wait_until(has(2, member), 60, "it is a member")
+    late = place.producer(f"{place.prefix}-late")
+    late.init_transactions(30)
+    late.begin_transaction()
+    told = Progress(topic_id(place.admin, place.topics.journal)).encode()
+    late.send_offsets_to_transaction(
+        [TopicPartition(place.topics.journal, 0, 2, told)], member.consumer_group_metadata(), 30
+    )
+    assignment = place.assignment(member, ledger)
+    assignment.begin({0})
+    for _ in range(2):
+        assert assignment.step() == []
+    late.produce(place.topics.deliveries, place.row("late"), order_key(2), partition=0)
+    late.commit_transaction(30)
+    until_ready(assignment)
+    row = ledger.get(0, 2)
+    assert row is not None and row.event_id == "late"
+    ledger.close()
+
+
+def test_a_broker_that_does_not_answer_at_first_delays_an_assignment_and_does_not_stall_it(place: Place) -> None:
+    """The end of a partition is told once: it must not be forgotten while the ledger's own end is still unknown."""
+    sender = place.producer(f"{place.prefix}-rows")
+    sender.init_transactions(30)
+    sender.begin_transaction()
+    sender.produce(place.topics.deliveries, place.row(), order_key(1), partition=0)
+    sender.commit_transaction(30)
+    member, ledger = place.member(), Ledger(place.codec)
+    wait_until(has(2, member), 60, "it is a member")
+    loader = place.consumer(f"{place.prefix}-ledger")
+    away = Away(place.admin, times=2)
+    assignment = Assignment(member, loader, away, ledger, place.topics, time.monotonic)  # type: ignore[arg-type]
+    assignment.begin({0})
+    until_ready(assignment)
+    assert ledger.get(0, 1) is not None
+    ledger.close()
+
+
+def test_entries_that_expire_under_a_member_that_waits_are_noticed_before_it_goes_on(place: Place) -> None:
+    """The client itself goes on at the new beginning without a word."""
+    plain = Producer({"bootstrap.servers": place.kafka})
+    for _ in range(3 * HIGH):
+        plain.produce(place.topics.journal, b"an entry", b"1", partition=0)
+    assert plain.flush(30) == 0
+    member = place.member()
+    wait_until(has(2, member), 60, "it is a member")
+    intake = Intake(member, place.codec, place.topics.journal, time.monotonic)
+    member.seek(TopicPartition(place.topics.journal, 0, 0))
+    intake.open(0, 0, 0)
+    wait_until(lambda: intake.poll(0.1) or intake.queued() >= HIGH, 60, "the queue is full")
+    for _ in range(20):  # what the client holds already
+        intake.poll(0.1)
+    for future in place.admin.delete_records([TopicPartition(place.topics.journal, 0, 3 * HIGH - 5)]).values():
+        future.result()
+    member.seek(TopicPartition(place.topics.journal, 0, intake.queued()))  # nothing of it is held any more
+    with pytest.raises(Overtaken, match=f"begins at {3 * HIGH - 5}"):
+        for _ in range(200):
+            intake.take(500, 0.0)
+            intake.poll(0.1)
+
+
 def test_a_fenced_writer_says_so_and_a_new_one_writes_the_same_batch(place: Place) -> None:
     member = place.member()
     wait_until(has(2, member), 60, "it is a member")
@@ -278,7 +365,9 @@ def test_entries_that_expired_unread_are_a_gap_since_the_last_commit(place: Plac
     assert ready[0].tracker.committable == 3
     assert ready[0].must_tell
     gap = ready[0].progress.gap
-    assert gap is not None and abs(gap.since - time.time()) < 600
+    assert gap is not None
+    kept = timedelta(days=33).total_seconds()  # what lay there unread at that time may be as old as the topic keeps
+    assert abs(gap.since + kept - time.time()) < 600
     place.record(member).commit(Batch(touched={0}), {0: ready[0]}, 0)
     asked = [TopicPartition(place.topics.journal, 0)]
     metadata = member.committed(asked, timeout=30)[0].metadata

@@ -182,22 +182,28 @@ def bought(order_id: int, event_id: str = "e1", kind: str = "PURCHASE") -> ExtEv
 
 def test_the_look_finds_the_purchase_and_nothing_else() -> None:
     api = Cards(card("c1", "a@example.com", bought(8), bought(7, "cart", "CART"), bought(7)))
-    assert look(api, [Ask(7, "A@example.com", "c1", None)]) == {7: Seen("e1", "c1", 1)}
-    assert look(api, [Ask(9, "a@example.com", "c1", None)]) == {9: Seen(None, None, 0)}
+    assert look(api, [Ask(7, "A@example.com", "c1")]) == {7: Seen("e1", "c1", 1)}
+    assert look(api, [Ask(9, "a@example.com", "c1")]) == {9: Seen(None, None, 0)}
 
 
 def test_a_card_that_is_not_shown_proves_nothing() -> None:
-    assert isinstance(look(Cards(), [Ask(7, "a@example.com", "c1", None)])[7], RetriableError)
+    assert isinstance(look(Cards(), [Ask(7, "a@example.com", "c1")])[7], RetriableError)
 
 
 def test_the_look_reaches_the_contact_of_an_earlier_intent() -> None:
     api = Cards(card("c2", "new@example.com"), card("c1", "old@example.com", bought(7)))
-    assert look(api, [Ask(7, "new@example.com", "c2", "c1")]) == {7: Seen("e1", "c1", 1)}
+    assert look(api, [Ask(7, "new@example.com", "c2", frozenset({"c1"}))]) == {7: Seen("e1", "c1", 1)}
+
+
+def test_the_contact_of_an_earlier_intent_must_be_shown_too() -> None:
+    api = Cards(card("c2", "new@example.com"))
+    assert look(api, [Ask(7, "new@example.com", "c2", frozenset({"c1"}))])[7] == Seen(None, None, 0)
+    assert isinstance(look(api, [Ask(7, "new@example.com", "c2", intended=frozenset({"c1"}))])[7], RetriableError)
 
 
 def test_an_event_of_no_stated_kind_is_taken_for_a_purchase() -> None:
     api = Cards(card("c1", "a@example.com", bought(7, kind="")))
-    assert look(api, [Ask(7, "a@example.com", "c1", None)])[7] == Seen("e1", "c1", 1)
+    assert look(api, [Ask(7, "a@example.com", "c1")])[7] == Seen("e1", "c1", 1)
 
 
 def job(before: Delivery | None, log_type: int = 1, offset: int = 12) -> Job:
