@@ -30,8 +30,8 @@ from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
 from tests.programs import CHOICE, Programs, hand_over, left_undone, read_whole, sandbox, settings, wait_until, wrong
 
-SESSION_SECONDS = 7.0
-LONG_NAP = 13.0  # longer than the session (7 s) and than any transaction (10 s) may last
+SESSION_SECONDS = 10.0
+LONG_NAP = 13.0  # longer than a session and any transaction (10 s) may last
 GOES_ON_WITHIN = 150.0
 MOST_PROCESSORS = 4
 ROUNDS = int(os.environ.get("BROKER_ROUNDS") or 0)
