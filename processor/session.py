@@ -27,7 +27,7 @@ from processor.read import Read
 from processor.record import Batch, Fenced, NotCommitted, Record, intent_row, unreadable_row
 from processor.rules import Enriched, Send, Skip, decide
 from processor.stops import Stops
-from processor.topic_watch import TopicWatch
+from processor.topic_watch import TopicReplaced, TopicWatch
 from processor.unexpected import Unexpected, nameless
 from processor.unknown import Unknown
 from processor.way import Ending, held_until
@@ -152,12 +152,18 @@ class Session:
         if partition is None:
             return
         if isinstance(entry, Undecodable):
-            partition.tracker.start(entry.raw.offset)
+            self._start(partition, entry.raw)
             self._stops.unreadable(entry)
             return
         row = self._row(entry)
-        partition.tracker.start(entry.raw.offset)
+        self._start(partition, entry.raw)
         self._file(entry, row, partition)
+
+    def _start(self, partition: Partition, raw: Raw) -> None:
+        try:
+            partition.tracker.start(raw.offset)
+        except ValueError as error:  # another log under the same name, which the watch has not seen yet
+            raise TopicReplaced(f"the topic {self._parts.topics.journal} was made anew: {error}") from None
 
     def _take_in(self, entry: Entry) -> None:
         """Take in a message that could not be read before: the tracker knows its offset, no row speaks of it."""
