@@ -107,6 +107,7 @@ class BaseLinker:
         body = self._call(method, parameters)
         if name not in body or not isinstance(body[name], list | Mapping | None):
             raise RetriableError(f"the answer says success but lists no {name}", api=API, may_have_applied=False)
+        self.answers += 1
         return body[name]
 
     def _call(self, method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -120,7 +121,6 @@ class BaseLinker:
             if isinstance(body, BackpressureError) and body.retry_at is not None:
                 self._pacer.block_until(body.retry_at)
             raise body
-        self.answers += 1
         return body
 
 
