@@ -93,18 +93,22 @@ class BaseLinker:
 
     def order_sources(self) -> dict[str, dict[int, str]]:
         """Return group code → source id → name."""
-        sources = as_map(self._call("getOrderSources", {}).get("sources"))
+        sources = as_map(self._found("getOrderSources", {}, "sources"))
         return {
             str(code): {as_int(key): as_text(name) for key, name in as_map(group).items()}
             for code, group in sources.items()
         }
 
     def _listed(self, method: str, parameters: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-        """Return the rows; an answer that does not say what it lists is no proof that there is nothing."""
+        return as_rows(self._found(method, parameters, name))
+
+    def _found(self, method: str, parameters: Mapping[str, Any], name: str) -> Any:
+        """Return what was asked for; an answer that does not name it is no proof that there is nothing."""
         body = self._call(method, parameters)
         if name not in body or not isinstance(body[name], list | Mapping | None):
             raise RetriableError(f"the answer says success but lists no {name}", api=API, may_have_applied=False)
-        return as_rows(body[name])
+        self.answers += 1
+        return body[name]
 
     def _call(self, method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         self._pacer.take()
@@ -117,7 +121,6 @@ class BaseLinker:
             if isinstance(body, BackpressureError) and body.retry_at is not None:
                 self._pacer.block_until(body.retry_at)
             raise body
-        self.answers += 1
         return body
 
 

@@ -58,6 +58,19 @@ def test_a_journal_entry_is_read_in_either_spelling(name: str) -> None:
     assert (log.log_id, log.order_id, log.log_type, log.object_id) == (456, 7, 1, None)
 
 
+@pytest.mark.parametrize("body", [{}, {"sources": "none"}, {"orders": 7, "logs": 7}])
+def test_a_success_that_lists_nothing_at_all_is_no_proof_of_absence(body: dict[str, Any]) -> None:
+    api = baselinker(reply(200, {"status": "SUCCESS", **body}))
+    for call in (
+        lambda: api.journal(0, [1]),
+        lambda: api.orders(order_id=1),
+        lambda: api.orders_by_phone("1"),
+        api.order_sources,
+    ):
+        with pytest.raises(RetriableError):
+            call()
+
+
 def test_an_order_is_read_in_the_shapes_of_2022_and_of_today() -> None:
     old_line: dict[str, Any] = {"price_brutto": 1.1, "quantity": "2", "variant_id": 0}
     new_line: dict[str, Any] = {"price_brutto": "1.1", "quantity": 2, "variant_id": "0"}

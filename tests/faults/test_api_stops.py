@@ -16,6 +16,7 @@ from tests.faults.api_trouble import LONG, Trouble, trouble
 from tests.faults.hurried import PROBE_SECONDS
 from tests.programs import ask_sandbox, wait_until, wrong
 
+pytestmark = pytest.mark.timeout(900)
 ALL = os.environ.get("API_FAULTS") == "all"
 HURRIED = "tests.faults.hurried"
 THREADS = 4  # of delivery: so many requests may be under way when the first is told to wait
