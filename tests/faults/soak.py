@@ -65,7 +65,7 @@ PARTS = (
     Part(
         "stops", 250, (f"{FAULTS}/test_stops.py",), {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"}
     ),
-    Part("API faults", 100, (f"{FAULTS}/test_api_faults.py",), {"API_FAULTS": "all"}),
+    Part("API faults", 100, (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"), {"API_FAULTS": "all"}),
     Part("broker faults", 120, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     Part(
         "hostile, properties",
@@ -132,8 +132,10 @@ class Soak:
                 start_new_session=True,
             )
             ended = self._wait(tests, limit)
+            rows = _read(results)
+            if ended:  # what a test says while it is ended is no result
+                _end(tests)
         seconds = round(time.monotonic() - began)
-        rows = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
         said = _last_line(self._folder / f"{_file_name(part)}.log")
         if ended:
             rows.append({"what": part.name, "seed": self._seed, "seconds": seconds, "size": said, "verdict": ended})
@@ -156,7 +158,7 @@ class Soak:
         return {"KAFKA_BOOTSTRAP_SERVERS": self._kafka, "REQUIRE_KAFKA": "1", "SEED": str(self._seed), **given}
 
     def _wait(self, tests: "subprocess.Popen[bytes]", seconds: float) -> str:
-        """Wait for the tests; return why they had to be ended, or nothing."""
+        """Wait for the tests; return why they have to be ended, or nothing."""
         until = time.monotonic() + seconds
         while not self._stopped and time.monotonic() < until:
             try:
@@ -164,21 +166,22 @@ class Soak:
                 return ""
             except subprocess.TimeoutExpired:
                 continue
-        tests.send_signal(signal.SIGINT)
-        try:
-            tests.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            _kill_session(tests)
         return "ended by hand" if self._stopped else "took too long"
 
 
-def _kill_session(tests: "subprocess.Popen[bytes]") -> None:
-    """Kill whatever the tests left behind."""
+def _end(tests: "subprocess.Popen[bytes]") -> None:
+    """End the tests, and kill whatever they leave behind."""
+    tests.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        tests.wait(GRACE_SECONDS)
     with suppress(ProcessLookupError):
         os.killpg(tests.pid, signal.SIGKILL)
     tests.wait()
+
+
+def _read(results: Path) -> list[dict[str, Any]]:
+    """What the tests handed over so far."""
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
 def gathered(part: Part, rows: Sequence[Mapping[str, Any]], seconds: int) -> tuple[Mapping[str, Any], ...]:

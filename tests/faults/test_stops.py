@@ -125,11 +125,11 @@ def _ended(apis: dict[str, str], programs: Programs, groups: list[Sleepers]) -> 
         if name.startswith("producer"):
             process.terminate()
             problems += [f"{name} ended with {code}"] if (code := process.wait(60)) else []
-    assert programs.start("producer", "--until-caught-up").wait(120) == 0  # late entries, at once
-    wait_until(lambda: not wrong(apis), 120, "all that is due has arrived")
+    assert programs.start("producer", "--until-caught-up").wait(300) == 0  # late entries, at once
+    wait_until(lambda: not wrong(apis), 300, "all that is due has arrived")
     for name, process in members.items():
         if name.startswith("processor"):
             process.terminate()
             problems += [f"{name} ended with {code}"] if (code := process.wait(60)) else []
-    programs.finish()
+    programs.finish(300)
     return problems
