@@ -1,6 +1,6 @@
 """HTTP for both APIs: one pool, a deadline for the whole call, and a last check at the write of the request body.
 
-The only module that imports httpx.
+The only module that imports httpx; network.py is its socket.
 """
 
 import time
@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpcore
 import httpx
 
 from clients.errors import BackpressureError, RetriableError
+from clients.network import Call, Network
 
 USER_AGENT = "baselinker-salesmanago/0.1"
 LARGEST_ANSWER = 64 * 1024 * 1024
-BODY_WRITE = "http11.send_request_body.started"
+BODY_WRITE, BODY_WRITTEN = "http11.send_request_body.started", "http11.send_request_body.complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,10 @@ class Http:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api, self._seconds, self._clock = api, seconds, clock
+        self._call = Call()
         self._client = httpx.Client(
-            transport=transport,
+            transport=transport or _transport(max_connections, self._call),
             timeout=httpx.Timeout(seconds, connect=min(seconds, 5.0), pool=seconds),
-            limits=httpx.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=30.0
-            ),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=False,
             trust_env=False,
@@ -91,14 +91,22 @@ class Http:
             nonlocal written
             if event == BODY_WRITE:
                 if before_write is not None:
-                    try:
-                        before_write()
-                    except BaseException as error:
-                        refused.append(error)
-                        raise
+                    check()
+                    self._call.check = check
                 written = True
+            elif event == BODY_WRITTEN:
+                self._call.check = None
+
+        def check() -> None:
+            assert before_write is not None
+            try:
+                before_write()
+            except BaseException as error:
+                refused.append(error)
+                raise
 
         deadline = self._clock() + (seconds or self._seconds)
+        self._call.deadline = time.monotonic() + (seconds or self._seconds)
         try:
             with self._client.stream(method, url, extensions={"trace": trace}, **arguments) as response:
                 content = bytearray()
@@ -121,6 +129,20 @@ class Http:
             raise RetriableError(
                 f"no answer ({type(error).__name__})", api=self._api, may_have_applied=written
             ) from None
+        finally:
+            self._call.check = self._call.deadline = None
 
     def _lost(self, why: str) -> RetriableError:
         return RetriableError(why, api=self._api, may_have_applied=True)
+
+
+def _transport(max_connections: int, call: Call) -> httpx.HTTPTransport:
+    transport = httpx.HTTPTransport(trust_env=False)
+    transport._pool = httpcore.ConnectionPool(  # httpx has no option for the network behind its pool
+        ssl_context=httpx.create_ssl_context(trust_env=False),
+        max_connections=max_connections,
+        max_keepalive_connections=max_connections,
+        keepalive_expiry=30.0,
+        network_backend=Network(call),
+    )
+    return transport

@@ -34,7 +34,7 @@ from schemas.topics import Topics, ensure_topics
 LEAD_SECONDS = 60.0
 PROBE_SECONDS = 60.0
 AFTER_LOSS_SECONDS = 3.0  # long enough for the group to say who leads
-TOPICS_SECONDS = 60.0
+TOPICS_SECONDS = 10.0
 GRACE = timedelta(minutes=2)
 SILENT = (
     "the journal names nothing although orders are confirmed: is it switched on? BaseLinker → My account → API. Until"

@@ -1,0 +1,65 @@
+"""The last layer above the socket: the check at the very write of a request's body, and an end to every slow answer.
+
+httpx tells when it begins to write a body; between that and the write lie more of its own lines than a check may
+precede, when many threads share a busy machine. Here nothing lies between but the call into the socket.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore
+
+
+class Call(threading.local):
+    """What the current thread's call asks of the network; `check` raises to keep the body unsent."""
+
+    check: Callable[[], None] | None = None
+    deadline: float | None = None
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, call: Call) -> None:
+        self._stream, self._call = stream, call
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        deadline = self._call.deadline
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise httpcore.ReadTimeout("the answer took too long")
+            timeout = left if timeout is None else min(timeout, left)
+        return self._stream.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._call.check is not None:
+            self._call.check()
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(*arguments, **named), self._call)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class Network(httpcore.NetworkBackend):
+    """Connections whose streams mind the thread's call."""
+
+    def __init__(self, call: Call) -> None:
+        self._backend, self._call = httpcore.SyncBackend(), call
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """As httpcore does it."""
+        return _Stream(self._backend.connect_tcp(host, port, timeout, local_address, socket_options), self._call)

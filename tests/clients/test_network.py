@@ -1,0 +1,74 @@
+"""The last check at the socket, and the end of answers that dribble: over real sockets."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from clients.errors import RetriableError
+from clients.http import Http
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that handles each connection by hand."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def test_a_check_that_turns_bad_after_the_writing_began_keeps_the_body_unsent() -> None:
+    received = bytearray()
+    asked = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        while data := connection.recv(65536):
+            received.extend(data)
+        asked.set()
+
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) == 2:  # once when httpx begins with the body, once at the socket
+            raise TimeoutError("too old")
+
+    with listening(serve) as url:
+        http = Http("test", 5.0)
+        with pytest.raises(TimeoutError):
+            http.post_json(url, {"what": "never sent"}, check)
+        http.close()
+        assert asked.wait(10)
+    assert b"POST" in received and b"never sent" not in received
+
+
+def test_headers_that_dribble_are_given_up_at_the_calls_end() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        try:
+            for number in range(200):
+                connection.sendall(b"X-%d: y\r\n" % number)
+                time.sleep(0.1)
+        except OSError:
+            return
+
+    with listening(serve) as url:
+        http = Http("test", 1.0)
+        began = time.monotonic()
+        with pytest.raises(RetriableError):
+            http.post_json(url, {})
+        assert time.monotonic() - began < 15  # twenty seconds of headers
+        http.close()
