@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clients import BaseLinker, Http, Pacer
 from producer.clock import Clock
 from producer.cursor import first_cursor
 from producer.due import due, swept
@@ -101,3 +103,15 @@ def test_a_clock_that_jumps_back_does_not_stop_the_polls() -> None:
     poll = world.term()
     world.run(poll, 3 * MINUTE + timedelta(seconds=5))
     assert poll.turn() <= timedelta(seconds=10)
+
+
+def test_the_client_notes_what_time_baselinker_tells_and_ignores_nonsense() -> None:
+    told = iter([{"Date": "Tue, 24 Nov 2026 12:00:00 GMT"}, {"Date": "soon"}, {}])
+    body = b'{"status":"SUCCESS","logs":[]}'
+    http = Http(
+        "BaseLinker", transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body, headers=next(told)))
+    )
+    api = BaseLinker(http, "http://localhost/", "t", Pacer(1e9))
+    for _ in range(3):
+        api.journal(0, (1,))
+        assert api.dated is not None and api.dated[0] == NOW
