@@ -44,26 +44,30 @@ class Enricher:
         """How many of BaseLinker's answers it had, over all calls: did a failed call get anywhere?"""
         return self._api.answers
 
-    def enrich(self, order_ids: Sequence[int], most_look_ups: int | None = None) -> dict[int, Enriched]:
+    def enrich(
+        self, order_ids: Sequence[int], most_look_ups: int | None = None, most_requests: int | None = None
+    ) -> dict[int, Enriched]:
         """Return every id's order as it is now; ApiError when BaseLinker fails, PacerClosed when the program ends.
 
         With `most_look_ups`, orders beyond so many phone look-ups are left out of the answer, to be asked for again:
-        a look-up costs several requests, and the others need not wait for it.
+        a look-up costs several requests, and the others need not wait for it. With `most_requests` the same is done
+        with orders that would need more requests than that to be read.
         """
         self._asked &= set(order_ids)
         self._found = {order_id: order for order_id, order in self._found.items() if order_id in self._asked}
-        self._windows.read(order_ids, self._found, self._asked)
+        self._windows.read(order_ids, self._found, self._asked, most_requests)
         orders = [self._found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._found]
         if order_ids and not orders:
             self._prove()
         unnamed = [order for order in orders if needs_buyer(order, self._rules)]
         later = self._beyond(unnamed, most_look_ups)
+        unread = {order_id for order_id in order_ids if order_id not in self._asked}
         buyers = self._buyers.find([order for order in unnamed if order.order_id not in later])
         sources = self._named_sources(orders)
         answers = {
             order_id: Enriched(self._found.get(order_id), buyers.get(order_id), sources)
             for order_id in order_ids
-            if order_id not in later
+            if order_id not in later and order_id not in unread
         }
         self._found = {order_id: self._found[order_id] for order_id in later}
         self._asked = later
