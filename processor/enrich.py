@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from clients import Order, OrderSummary
+from clients import Order, OrderSummary, RetriableError
 from processor.lookups import Buyers
 from processor.rules import Enriched, RuleSettings, needs_buyer
 from processor.windows import Orders, Windows
@@ -86,8 +86,12 @@ class Enricher:
 
     def greet(self) -> None:
         """Make one harmless request: FatalError when the token is refused."""
-        self._sources = self._api.order_sources()
-        self._sources_at = self._clock()
+        try:
+            self._sources = self._api.order_sources()
+            self._sources_at = self._clock()
+        except RetriableError:  # does it fail, or only to tell the sources?
+            for order in self._api.orders(include_unconfirmed=True):
+                self._note(order)
 
     def _prove(self) -> None:
         """None of them is there: does BaseLinker list any order at all?"""

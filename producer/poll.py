@@ -17,7 +17,7 @@ from schemas.progress import Gap
 from schemas.records import JournalEntry
 
 T = TypeVar("T")
-SETTLED_PASS = timedelta(minutes=1)
+SETTLED_PASS, TOPICS_CHECK = timedelta(minutes=1), timedelta(seconds=10)
 
 log = get_logger(__name__)
 
@@ -60,6 +60,7 @@ class Poll:
         self._drain = Drain(lambda at: ask(lambda: api.journal(at, LOG_TYPES)), writer, clock, silence.named)
         self._told: list[Gap] = []
         self._passed_at: datetime | None = None  # as the steady clock tells
+        self._checked_at: datetime | None = None
         self._polled_at: datetime | None = None
         self._sweep: Sweep | None = None
         self._taken: tuple[list[Order], list[JournalEntry]] | None = None  # a page that is not published yet
@@ -83,8 +84,10 @@ class Poll:
 
     def _look(self) -> None:
         now, steady = self._clock.now(), self._clock.steady()
-        if self._passed_at is None or steady - self._passed_at >= SETTLED_PASS:
+        if self._checked_at is None or steady - self._checked_at >= TOPICS_CHECK:
             self._check()
+            self._checked_at = steady
+        if self._passed_at is None or steady - self._passed_at >= SETTLED_PASS:
             self._told = self._ask(lambda: self._told_gaps(self._writer.cursor.journal_partitions))
             self._drain.whole()
             self._passed_at = steady

@@ -40,9 +40,9 @@ def test_a_member_stopped_at_any_instant_changes_nothing_once_others_have_its_pl
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     seed = int(os.environ.get("SEED") or time.time())
-    stops = int(os.environ.get("STOPS") or 12)
+    stops = int(os.environ.get("STOPS") or 6)
     protocol = os.environ.get("PROTOCOL") or "cooperative"
-    side_by_side = int(os.environ.get("STOPS_AT_ONCE") or 3)
+    side_by_side = int(os.environ.get("STOPS_AT_ONCE") or 2)
     print(f"seed {seed}")
     started = time.monotonic()
     with ThreadPoolExecutor(side_by_side) as pool:
