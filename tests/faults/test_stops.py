@@ -1,7 +1,7 @@
 """Members are stopped (SIGSTOP) at random instants until others have their place, then go on: they change nothing.
 
 `STOPS=200 SEED=7 STOPS_AT_ONCE=6 PROTOCOL=range make test ARGS=tests/faults/test_stops.py` is a longer run, in
-six shops side by side. The short one stops 12 members in three shops: processors and producers, as many as all but
+six shops side by side. The short one stops 6 members in two shops: processors and producers, as many as all but
 one of a group at once.
 """
 

@@ -60,7 +60,10 @@ class Wire:
 
     def order(self, answer: Any) -> list[Order]:
         self.http.answer = json.dumps(answer).encode()
-        return self.base.orders(id_from=1)
+        try:
+            return self.base.orders(id_from=1)
+        except RetriableError:  # it lists none: asked again later
+            return []
 
     def sources(self, answer: Any) -> dict[str, dict[int, str]]:
         self.http.answer = json.dumps(answer).encode()
