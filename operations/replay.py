@@ -88,11 +88,14 @@ def _plan(settings: Settings, from_offset: str | None, from_time: str | None) ->
     finally:
         consumer.close()
     plan = []
+    asked = [TopicPartition(topic, number) for number in sorted(starts)]
+    committed = {part.partition: part.offset for part in group_offsets(settings, settings.group_id, asked, SECONDS)}
     for number, start in sorted(starts.items()):
         low, high = ends[number]
         if start > high:
             raise ValueError(f"partition {number} ends at {high}: there is no offset {start}")
-        plan.append((number, max(low, start), high))
+        # never forward: what the group has not done yet is still to be done
+        plan.append((number, max(low, min(start, committed[number])), high))
     return plan
 
 
