@@ -10,6 +10,7 @@ import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,7 @@ def one_shop(kafka: str, prefix: str, folder: Path, seed: int, stops: int, proto
             except Exception as error:
                 problems += [f"{type(error).__name__}: {error}", *wrong(apis)[:20]]
             base, sales = fetch_state(apis["BASELINKER_API_URL"]), fetch_state(apis["SALESMANAGO_API_URL"])
+            problems += _doubles(sales)
             return {
                 "problems": problems,
                 "faults": sum(group.stops for group in groups),
@@ -115,6 +117,16 @@ def one_shop(kafka: str, prefix: str, folder: Path, seed: int, stops: int, proto
                 "edits": life.edited,
                 **tally(base, sales, CHOICE),
             }
+
+
+def _doubles(sales: dict[str, Any]) -> list[str]:
+    """When each purchase of a doubled order took effect: to be compared with the logs' times of sleep and take-over."""
+    created: dict[str, list[str]] = {}
+    for write in sales["writes"]:
+        if write["kind"] == "event":
+            at = datetime.fromtimestamp(write["at"], UTC).isoformat()
+            created.setdefault(str(write["external_id"]), []).append(at)
+    return [f"order {order}: its purchases took effect at {at}" for order, at in created.items() if len(at) > 1]
 
 
 def _ended(apis: dict[str, str], programs: Programs, groups: list[Sleepers]) -> list[str]:
