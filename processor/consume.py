@@ -17,7 +17,7 @@ from schemas.codec import Codec, RegistryUnavailable
 from schemas.records import Origin
 
 HIGH, LOW = 1000, 300
-UNEVEN_SECONDS = 1.0
+LEVEL_SECONDS = 1.0
 POLL_MESSAGES = 500
 REGISTRY_PAUSE_SECONDS = 2.0
 LOW_MARK_EVERY_SECONDS, LOW_MARK_TIMEOUT_SECONDS = 30.0, 2.0
@@ -46,7 +46,7 @@ class Intake:
     def __init__(self, consumer: Consumer, codec: Codec, topic: str, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._low_marks_at = clock()
-        self._uneven_since: float | None = None
+        self._level_at = 0.0
         self._consumer = consumer
         self._codec = codec
         self._topic = topic
@@ -85,9 +85,13 @@ class Intake:
     def take(self, limit: int, now: float) -> list[Entry | Undecodable]:
         """Take up to so many entries, lowest log id first over all partitions, each partition in its order."""
         taken: list[Entry | Undecodable] = []
-        if now < self._registry_back_at or self._uneven(now):
+        if now < self._registry_back_at:
             return taken
         while len(taken) < limit:
+            if self.level():
+                self._level_at = now
+            elif now - self._level_at < LEVEL_SECONDS:  # the next of some partition may be lower: it is on its way
+                break
             heads = [head for queue in self._queues.values() if (head := self._head(queue, now)) is not None]
             if not heads:
                 break
@@ -95,14 +99,6 @@ class Intake:
             self._queues[first.raw.partition].heads.popleft()
             taken.append(first)
         return taken
-
-    def _uneven(self, now: float) -> bool:
-        """Whether to wait a moment, because Kafka brings a backlog one partition after the other."""
-        if self.level():
-            self._uneven_since = None
-            return False
-        self._uneven_since = self._uneven_since if self._uneven_since is not None else now
-        return now - self._uneven_since < UNEVEN_SECONDS
 
     def _head(self, queue: _Queue, now: float) -> Entry | Undecodable | None:
         if not queue.heads and queue.raw and now >= self._registry_back_at:

@@ -10,6 +10,7 @@ from processor.windows import Orders, Windows
 
 SOURCES_SECONDS, SOURCES_AGAIN_SECONDS = 3600.0, 300.0
 PROOF_SECONDS = 15.0
+HAND_ON_SECONDS = 5.0  # what is read by then is handed on: where the budget is short, a batch takes minutes
 
 
 class Api(Orders, Protocol):
@@ -44,18 +45,17 @@ class Enricher:
         """How many of BaseLinker's answers it had, over all calls: did a failed call get anywhere?"""
         return self._api.answers
 
-    def enrich(
-        self, order_ids: Sequence[int], most_look_ups: int | None = None, most_requests: int | None = None
-    ) -> dict[int, Enriched]:
+    def enrich(self, order_ids: Sequence[int], most_look_ups: int | None = None) -> dict[int, Enriched]:
         """Return every id's order as it is now; ApiError when BaseLinker fails, PacerClosed when the program ends.
 
         With `most_look_ups`, orders beyond so many phone look-ups are left out of the answer, to be asked for again:
-        a look-up costs several requests, and the others need not wait for it. With `most_requests` the same is done
-        with orders that would need more requests than that to be read.
+        a look-up costs several requests, and the others need not wait for it. The same goes for orders that are not
+        read within some seconds.
         """
         self._asked &= set(order_ids)
         self._found = {order_id: order for order_id, order in self._found.items() if order_id in self._asked}
-        self._windows.read(order_ids, self._found, self._asked, most_requests)
+        until = self._clock() + HAND_ON_SECONDS
+        self._windows.read(order_ids, self._found, self._asked, lambda: self._clock() >= until)
         orders = [self._found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._found]
         if order_ids and not orders:
             self._prove()

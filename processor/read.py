@@ -16,8 +16,7 @@ from runtime.logging import get_logger
 BATCH_ORDERS = 500
 LINGER_SECONDS = 0.3
 GROW_AFTER = 10
-REQUESTS_A_BATCH = 6  # what is read by then is handed on: at a small share of the budget each takes seconds
-LOOK_UPS_A_BATCH = 20  # phone look-ups; the orders beyond them wait for the next batch
+LOOK_UPS_A_BATCH = 5  # phone look-ups; the orders beyond them wait for the next batch
 
 log = get_logger(__name__)
 
@@ -85,9 +84,7 @@ class Read:
         self._waiting_since = None
         self._answers = self._enricher.answers
         self._reading = (
-            self._pool.submit(
-                self._enricher.enrich, [job.order_id for job in batch], LOOK_UPS_A_BATCH, REQUESTS_A_BATCH
-            ),
+            self._pool.submit(self._enricher.enrich, [job.order_id for job in batch], LOOK_UPS_A_BATCH),
             batch,
         )
 

@@ -32,26 +32,29 @@ class Windows:
     seen: Callable[[Order], None] = lambda order: None
     width: int | None = None
     _alone_in_a_row: int = 0
-    _left_to_ask: int | None = None
 
     def read(
-        self, wanted: Sequence[int], found: dict[int, Order], asked: set[int], most_requests: int | None = None
+        self,
+        wanted: Sequence[int],
+        found: dict[int, Order],
+        asked: set[int],
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Fill `found` and `asked` for the wanted ids; an error leaves what was read so far, for the next try.
 
-        An id in `asked` that is not in `found` is of no order that BaseLinker knows. With `most_requests` the ids
-        beyond so many requests stay unasked, the highest ones first.
+        An id in `asked` that is not in `found` is of no order that BaseLinker knows. `enough` is asked after each
+        request: ids that are not in `asked` by then are left for another time, the highest ones first.
         """
-        self._left_to_ask = most_requests
         left = [order_id for order_id in sorted(set(wanted)) if order_id not in asked]
         end_at: int | None = None
-        while left and self._left_to_ask != 0:
+        before = len(asked)
+        while left and not (len(asked) > before and enough()):
             if end_at is not None or not self._pays(left):
                 self._alone(left.pop(0), found, asked)
                 continue
             last, at_end = self._window(left, found, asked)
             for order_id in left:
-                if order_id <= last and order_id not in asked and self._left_to_ask != 0:
+                if order_id <= last and order_id not in asked and not enough():
                     self._alone(order_id, found, asked)
             left = [order_id for order_id in left if order_id not in asked]
             end_at = last if at_end else None  # nothing lies beyond: what is left is missing, or not to be had this way
@@ -66,7 +69,6 @@ class Windows:
     def _window(self, left: Sequence[int], found: dict[int, Order], asked: set[int]) -> tuple[int, bool]:
         """Ask from the first id on; return the last id that came, and whether the shop has no more."""
         first, wanted = left[0], set(left)
-        self._spend()
         brought = self.api.orders(id_from=first, include_unconfirmed=True)
         self._alone_in_a_row = 0
         for order in brought:
@@ -80,14 +82,9 @@ class Windows:
         return max(first, last), len(brought) < FULL_WINDOW
 
     def _alone(self, order_id: int, found: dict[int, Order], asked: set[int]) -> None:
-        self._spend()
         self._alone_in_a_row += 1
         for order in self.api.orders(order_id=order_id, include_unconfirmed=True):
             if order.order_id == order_id:
                 self.seen(order)
                 found[order_id] = order
         asked.add(order_id)
-
-    def _spend(self) -> None:
-        if self._left_to_ask is not None:
-            self._left_to_ask -= 1
