@@ -25,6 +25,22 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["BL2SM_NO_KAFKA"] = str(error)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each worker its share of the long tests first, so that none of them is begun last."""
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    long = [item for item in items if item.path.is_relative_to(config.rootpath / "tests" / "faults")]
+    middle = [item for item in items if item.path.is_relative_to(config.rootpath / "tests" / "e2e")]
+    first = [*long, *middle]
+    rest = [item for item in items if item not in set(first)]
+    size = -(-len(items) // workers)
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        share = first[worker::workers]
+        ordered += share + rest[: size - len(share)]
+        rest = rest[size - len(share) :]
+    items[:] = [*ordered, *rest]
+
+
 def pytest_unconfigure() -> None:
     """Stop it."""
     _broker.close()

@@ -64,9 +64,11 @@ def worth_a_stop(points: Sequence[str]) -> list[str]:
 
 
 def spread(points: Sequence[str], count: int) -> list[str]:
-    """Return so many points, evenly spread, first and last among them."""
+    """Return so many points, evenly spread, first and last among them; one alone is drawn by the run's seed."""
     if count >= len(points):
         return list(points)
+    if count == 1:
+        return [random.Random(SEED).choice(points)]
     return [points[round(index * (len(points) - 1) / (count - 1))] for index in range(count)]
 
 
