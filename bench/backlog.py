@@ -1,18 +1,28 @@
-"""A backlog through real Kafka, SALESmanago answering in 100 ms, BaseLinker's limit lifted: orders a second, CPU an order.
+"""A backlog through real Kafka, SALESmanago answering in 100 ms, BaseLinker's limit lifted: orders a second, CPU.
 
 Each measurement has topics and a stand-in of its own. The processors are members before the journal is filled, so that
 no rebalance is measured; the rate counts from the first purchase to the last.
 """
 
+import sys
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.charts import Bar, bars
 from bench.processes import Program, Programs, Standin, new_prefix, settings, standin, wait_for
+from bench.report import Section, Table, say, spread
+from bench.setting import Setting
 from bench.shop import Choice, make
 from bench.topics import PARTITIONS, delete_topics, fill_journal, make_topics
 
 LATENCY = 0.1
+NAMES = {
+    "plain": "confluent-kafka, a plain loop",
+    "quix": "quixstreams",
+    "fast_stream": "faststream",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +33,67 @@ class Measured:
     per_second: float
     cpu_ms: float
     peak_mb: float
-    baselinker: int
-    salesmanago: int
+    baselinker_per_1000: float
+    salesmanago_an_order: float
     standin_cpu_ms: float
+
+
+def measure(setting: Setting) -> Section:
+    """Measure ours and the rivals in turns."""
+    sizes, kafka, folder = setting.sizes, setting.kafka, setting.folder
+    found: dict[str, list[Measured]] = defaultdict(list)
+    for run in range(sizes.runs):
+        for count in sizes.backlog_processors:
+            found[_name(count)].append(measure_ours(kafka, folder, sizes.backlog_orders, count))
+        for rival in sizes.rivals:
+            python = sys.executable if rival == "plain" else setting.rivals_python
+            found[NAMES[rival]].append(measure_rival(kafka, folder, rival, sizes.rival_orders, python))
+        rates = {name: round(rows[-1].per_second, 1) for name, rows in found.items()}
+        say(f"backlog: run {run + 1} of {sizes.runs}: {rates}")
+    return _section(found)
+
+
+def _name(processors: int) -> str:
+    return f"this program, {processors} processor{'s' if processors > 1 else ''}"
+
+
+def _section(found: dict[str, list[Measured]]) -> Section:
+    best = max((_middle(rows) for name, rows in found.items() if name in NAMES.values()), default=0.0)
+    rows = [
+        (
+            name,
+            f"{runs[0].orders:,}",
+            spread(run.per_second for run in runs),
+            f"{_middle(runs) / best:.1f} ×" if best else "-",
+            spread((run.cpu_ms for run in runs), 2),
+            spread((run.peak_mb for run in runs), 0),
+            spread((run.baselinker_per_1000 for run in runs), 0),
+            spread((run.salesmanago_an_order for run in runs), 2),
+        )
+        for name, runs in found.items()
+    ]
+    heads = (
+        "orders of a backlog", "orders", "orders/s", "to the best rival", "CPU ms an order", "MB a process",
+        "BaseLinker requests per 1,000", "SALESmanago requests an order",
+    )  # fmt: skip
+    shown = [Bar(name, _middle(runs), name not in NAMES.values()) for name, runs in found.items()]
+    standin_ms = spread((run.standin_cpu_ms for runs in found.values() for run in runs), 2)
+    return Section(
+        "backlog",
+        "A backlog, BaseLinker's limit lifted",
+        [
+            "SALESmanago's stand-in answers after 100 ms, BaseLinker's at once; each order is a contact and a PURCHASE."
+            " The rivals do one order after the other, as their guides show it: one `getOrders`, one upsert, one event;"
+            " they look for no earlier purchase and keep no ledger. Broker and stand-ins share the machine's cores; the"
+            f" stand-ins take {standin_ms} ms CPU an order.",
+            Table(heads, rows),
+        ],
+        {"backlog": bars("A backlog, SALESmanago answering in 100 ms", "orders/s", shown)},
+    )
+
+
+def _middle(runs: list[Measured]) -> float:
+    return sorted(run.per_second for run in runs)[len(runs) // 2]
 
 
 def measure_ours(kafka: str, folder: Path, orders: int, processors: int, latency: float = LATENCY) -> Measured:
@@ -44,13 +112,16 @@ def measure_ours(kafka: str, folder: Path, orders: int, processors: int, latency
     return found
 
 
-def measure_rival(kafka: str, folder: Path, module: str, orders: int, latency: float = LATENCY) -> Measured:
+def measure_rival(
+    kafka: str, folder: Path, name: str, orders: int, python: str = sys.executable, latency: float = LATENCY
+) -> Measured:
     """Measure one of the rivals: the same topics, entries and stand-in."""
     prefix = new_prefix()
     topics = make_topics(kafka, prefix)
     with standin("--orders", orders, "--latency", latency) as apis, Programs(folder) as programs:
         fill_journal(kafka, topics, make(Choice(orders), int(time.time())).logs)
-        running = [programs.start(module, settings(apis.environment, kafka, prefix))]
+        environment = settings(apis.environment, kafka, prefix)
+        running = [programs.start(f"bench.rivals.{name}", environment, python=python)]
         wait_for(apis.purchases, 120, "the first purchase", pause=0.05)
         found = _until_done(programs, running, apis, orders, running[0].cpu())
     delete_topics(kafka, prefix)
@@ -85,7 +156,7 @@ def _until_done(programs: Programs, running: list[Program], apis: Standin, order
         per_second=(len(at) - 1) / (at[-1] - at[0]),
         cpu_ms=cpu / done * 1000,
         peak_mb=max(usage.peak_mb for usage in usages),
-        baselinker=sum(state["baselinker"].values()),
-        salesmanago=sum(state["salesmanago"].values()),
+        baselinker_per_1000=sum(state["baselinker"].values()) / len(at) * 1000,
+        salesmanago_an_order=sum(state["salesmanago"].values()) / len(at),
         standin_cpu_ms=(state["cpu"] - first["cpu"]) / done * 1000,
     )

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bench.charts import lines
 from bench.processes import Program, Programs, new_prefix, settings, standin, wait_for
+from bench.report import Section, Table, say, spread
+from bench.setting import Setting
 from bench.topics import PARTITIONS, delete_topics, fill_ledger, make_topics
 
 
@@ -23,7 +26,62 @@ class Rebuilt:
     disk_bytes_a_row: float
 
 
-def measure(kafka: str, folder: Path, rows: int, runs: int) -> list[Rebuilt]:
+def measure(setting: Setting) -> Section:
+    """Measure every size."""
+    found: dict[int, list[Rebuilt]] = {}
+    for rows in (0, *setting.sizes.ledger_rows):
+        found[rows] = take_over(setting.kafka, setting.folder, rows, setting.sizes.runs)
+        say(f"ledger: {rows:,} rows: {found[rows][-1]}")
+    return _section(found)
+
+
+def _section(found: dict[int, list[Rebuilt]]) -> Section:
+    empty = found[0]
+    rows = [
+        (
+            f"{count:,}",
+            spread((run.ready_seconds for run in runs), 2),
+            spread((run.cpu_seconds for run in runs), 2),
+            spread(_extra_micros(run, empty) for run in runs) if count else "",
+            spread((run.memory_mb for run in runs), 0),
+            spread((run.peak_mb for run in runs), 0),
+            spread((run.disk_bytes_a_row for run in runs), 0) if count else "",
+        )
+        for count, runs in found.items()
+    ]
+    heads = (
+        "rows",
+        "seconds to ready",
+        "CPU s of the process",
+        "CPU µs a row",
+        "MB",
+        "MB at most",
+        "bytes a row on disk",
+    )
+    times = [(float(count), _middle([run.ready_seconds for run in runs])) for count, runs in found.items() if count]
+    cpu = [(float(count), _middle([run.cpu_seconds for run in runs])) for count, runs in found.items() if count]
+    grows = "Rows cost the same whether there are few or many: the cost grows linearly, on top of a start without rows."
+    chart = lines("Ledger: time until all partitions are ready", "rows", "seconds", {"ready": times, "CPU": cpu})
+    return Section(
+        "ledger",
+        "The ledger is read anew at each take-over",
+        [
+            f"One processor takes over all 6 partitions. {grows} The time counts from the assignment.",
+            Table(heads, rows),
+        ],
+        {"ledger": chart},
+    )
+
+
+def _extra_micros(run: Rebuilt, empty: list[Rebuilt]) -> float:
+    return (run.cpu_seconds - _middle([one.cpu_seconds for one in empty])) / run.rows * 1e6
+
+
+def _middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def take_over(kafka: str, folder: Path, rows: int, runs: int) -> list[Rebuilt]:
     """Fill one deliveries topic, and let a processor of its own take it over so many times."""
     prefix = new_prefix()
     topics = make_topics(kafka, prefix)

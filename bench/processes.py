@@ -58,11 +58,10 @@ def standin(*options: object) -> Iterator[Standin]:
 class Program:
     """One process of ours or of a rival; killed at the end of the block if it still runs."""
 
-    def __init__(self, module: str, environment: Mapping[str, str], log: Path, options: Sequence[str] = ()) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
         with log.open("wb") as output:
-            command = [sys.executable, "-m", module, *options]
-            self._process = subprocess.Popen(command, env=dict(environment), stderr=output, stdout=output)
+            self._process = subprocess.Popen([*command], env=dict(environment), stderr=output, stdout=output)
         self.usage: Usage | None = None
 
     @property
@@ -125,10 +124,12 @@ class Programs:
             if program.alive():
                 program.end(10.0)
 
-    def start(self, module: str, environment: Mapping[str, str], *options: str) -> Program:
+    def start(
+        self, module: str, environment: Mapping[str, str], *options: str, python: str = sys.executable
+    ) -> Program:
         """Start one."""
         log = self.folder / f"{module}-{uuid.uuid4().hex[:6]}.log"
-        program = Program(module, environment, log, options)
+        program = Program([python, "-m", module, *options], environment, log)
         self.started.append(program)
         return program
 

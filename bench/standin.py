@@ -28,7 +28,7 @@ _LENGTH = b"content-length:"
 
 
 class BaseLinkerSide:
-    """Orders as bytes made beforehand. `live` > 0: so many seconds lie between two orders, from the first request on."""
+    """Orders as text made beforehand. `live` > 0: so many seconds lie between two orders, from the first look on."""
 
     def __init__(self, shop: Shop, limit: int, live: float) -> None:
         self._ids = [order["order_id"] for order in shop.orders]
