@@ -48,6 +48,15 @@ class BaseLinkerSide:
         self.times: list[float] = []
         self.blocks = self.asked_while_blocked = self.most_a_minute = 0
 
+    def order(self, order_id: int) -> dict[str, Any]:
+        """An order as getOrders tells it."""
+        found: dict[str, Any] = json.loads(self._bodies[self._at[order_id]])
+        return found
+
+    def under_phone(self, phone: str) -> list[int]:
+        """Ids of the orders with this phone."""
+        return [int(one["order_id"]) for one in self._phones.get(_digits(phone), [])]
+
     def shown_at(self, log_place: int) -> float:
         """When the journal showed an entry (unix seconds); 0 = always."""
         return (self._began or 0.0) + (log_place + 1) * self._live if self._live else 0.0

@@ -35,7 +35,7 @@ def delete_topics(kafka: str, prefix: str) -> None:
 def fill_journal(kafka: str, topics: Topics, logs: Iterable[dict[str, Any]]) -> None:
     """Write the journal's entries in their order."""
     codec = make_codec(topics, None)
-    _fill(kafka, topics.journal, ((log["order_id"], codec.encode(_entry(log))) for log in logs))
+    _fill(kafka, topics.journal, ((log["order_id"], codec.encode(entry_of(log))) for log in logs))
 
 
 def fill_ledger(kafka: str, topics: Topics, count: int) -> None:
@@ -63,7 +63,8 @@ def _rows(codec: Codec, identity: str, count: int) -> Iterable[tuple[int, bytes]
         yield 747_000_000 + number, codec.encode(row)
 
 
-def _entry(log: dict[str, Any]) -> JournalEntry:
+def entry_of(log: dict[str, Any]) -> JournalEntry:
+    """Return the record of a journal entry."""
     at = datetime.fromtimestamp(log["date"], UTC)
     return JournalEntry(log["log_id"], log["log_type"], log["order_id"], None, at, Origin.JOURNAL)
 
