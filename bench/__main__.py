@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import backlog, ledger
+from bench import backlog, codec, ledger, limit, producing, trickle
 from bench.report import Section, machine, publish, say
 from bench.setting import Setting
 from bench.sizes import SMALL, WHOLE
@@ -14,6 +14,10 @@ from sandbox.kafka import NoKafka, start_kafka
 
 BENCHMARKS: Mapping[str, Callable[[Setting], Section]] = {
     "backlog": backlog.measure,
+    "limit": limit.measure,
+    "trickle": trickle.measure,
+    "producing": producing.measure,
+    "codec": codec.measure,
     "ledger": ledger.measure,
 }
 

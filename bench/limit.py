@@ -1,42 +1,83 @@
 """The real limit: 100 requests a minute and a block above, a budget of 80; some minutes, real or simulated."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from bench.charts import Bar, bars
+from bench.limit_figures import BUDGET, LIMIT, POLL_INTERVAL, SHARE, Kept
+from bench.limit_simulated import backlog, one_by_one, simulate
 from bench.processes import Programs, new_prefix, settings, standin, wait_for
+from bench.report import Section, Table, say
+from bench.setting import Setting
 from bench.shop import Choice, make
+from bench.standin import BaseLinkerSide
 from bench.topics import PARTITIONS, delete_topics, fill_journal, make_topics
-from clients.pacing import processor_share
 
-LIMIT, BUDGET, POLL_INTERVAL = 100, 80, 10.0
+SHAPES: dict[str, dict[str, Any]] = {
+    "dense ids": {},
+    "sparse ids": {"sparse": True},
+    "one order in ten": {"scattered": 10},
+}
+ALLEGRO = (0.0, 0.3, 0.6)
+PROCESSORS = (1, 2, 3, 6)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What some minutes of the limit brought; `most_a_minute` = requests in the fullest 60 s."""
+def measure(setting: Setting) -> Section:
+    """Simulate every case; let real processors go through some of them."""
+    sizes = setting.sizes
+    rows: list[tuple[str, ...]] = []
+    shown: list[Bar] = []
+    for shape, how in SHAPES.items():
+        for allegro in ALLEGRO:
+            # no case passes more orders than this in ten minutes
+            orders = sizes.limit_orders // (1 if not allegro and shape != "one order in ten" else 8)
+            choice = Choice(orders, allegro, **how)
+            name = f"{shape}, {allegro:.0%} Allegro"
+            shop = make(choice, 1_800_000_000)
+            side, entries = BaseLinkerSide(shop, 10**9, 0.0), backlog(shop.logs)
+            cases = {f"{count}": simulate(side, entries, count, sizes.limit_minutes * 60) for count in PROCESSORS}
+            cases["one by one"] = one_by_one(side, shop.logs, sizes.limit_minutes * 60)
+            rows += [_row(name, label, kept) for label, kept in cases.items()]
+            if shape == "dense ids":
+                shown += [
+                    Bar(f"{name}, {label}", kept.orders_a_minute, label != "one by one")
+                    for label, kept in cases.items()
+                ]
+            say(f"limit: {name}: { {label: round(kept.requests_per_1000, 1) for label, kept in cases.items()} }")
+    real = []
+    for count in sizes.limit_real_processors:
+        kept = measure_real(setting.kafka, setting.folder, Choice(sizes.limit_orders), count, sizes.limit_real_minutes)
+        real.append(_row("dense ids, 0% Allegro", str(count), kept))
+        say(f"limit: real: {kept}")
+    heads = (
+        "backlog", "processors", "orders a minute", "share used", "requests per 1,000 orders", "fullest 60 s", "blocks",
+    )  # fmt: skip
+    parts: list[Table | str] = [
+        f"The limit is {LIMIT} requests a minute; the budget {BUDGET}, of which {SHARE:.0f} are the processors'. \"One by"
+        " one\" spends the same share as most integrations do: a request for each order, for each Allegro buyer's phone"
+        ' and for each earlier order under it. Half of the Allegro buyers bought in the store before. "One order in'
+        ' ten": the journal names every tenth order of the shop, so that a window brings little that is wanted.',
+        f"Simulated, {sizes.limit_minutes:g} minutes: the program's own intake, batches, windows, cache and pacer on a"
+        " simulated clock.",
+        Table(heads, rows),
+    ]
+    if real:
+        parts += [f"Real processors, real Kafka, real time, {sizes.limit_real_minutes:g} minutes:", Table(heads, real)]
+    chart = bars("Orders a minute under the limit, dense ids", "orders a minute", shown)
+    return Section("limit", "A backlog under BaseLinker's limit", parts, {"limit": chart})
 
-    processors: int
-    orders: int
-    requests: int
-    seconds: float
-    most_a_minute: int
-    blocks: int
 
-    @property
-    def orders_a_minute(self) -> float:
-        """Orders delivered a minute."""
-        return self.orders / self.seconds * 60
-
-    @property
-    def share_used(self) -> float:
-        """Part of the processors' share that was used, 0 to 1."""
-        return self.requests / (processor_share(BUDGET, POLL_INTERVAL, 1, 1) * self.seconds / 60)
-
-    @property
-    def requests_per_1000(self) -> float:
-        """BaseLinker requests per 1,000 orders."""
-        return self.requests / max(1, self.orders) * 1000
+def _row(name: str, label: str, kept: Kept) -> tuple[str, ...]:
+    return (
+        name,
+        label,
+        f"{kept.orders_a_minute:,.0f}",
+        f"{kept.share_used:.0%}",
+        f"{kept.requests_per_1000:,.1f}",
+        f"{kept.most_a_minute}",
+        f"{kept.blocks}",
+    )
 
 
 def measure_real(kafka: str, folder: Path, choice: Choice, processors: int, minutes: float) -> Kept:
@@ -59,4 +100,6 @@ def measure_real(kafka: str, folder: Path, choice: Choice, processors: int, minu
         seconds, state = time.time() - began, apis.state(whole=True)
     delete_topics(kafka, prefix)
     requests = sum(state["baselinker"].values()) - before
-    return Kept(processors, state["purchases"], requests, seconds, state["most_a_minute"], state["blocks"])
+    orders = state["purchases"]
+    per_1000 = requests / max(1, orders) * 1000
+    return Kept(processors, orders, requests, seconds, state["most_a_minute"], state["blocks"], per_1000)

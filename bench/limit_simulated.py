@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from confluent_kafka import Consumer, TopicPartition
 
+from bench.limit_figures import BUDGET, LIMIT, POLL_INTERVAL, SHARE, Kept
 from bench.standin import BaseLinkerSide
 from bench.topics import PARTITIONS, entry_of
 from clients import BaseLinker, Http, Pacer
@@ -36,7 +37,6 @@ from schemas.codec import Codec, make_codec
 from schemas.partitioner import partition_of
 from schemas.topics import Topics, order_key
 
-BUDGET, POLL_INTERVAL, LIMIT = 80, 10.0, 100
 ANSWER_SECONDS, DELIVERY_SECONDS, TURN_SECONDS = 0.2, 0.3, 0.05
 TOPICS = Topics("simulated")
 RULES = RuleSettings(
@@ -171,11 +171,13 @@ class AtOnce(ThreadPoolExecutor):
 class Simulated:
     """One processor with its partitions."""
 
-    def __init__(self, side: BaseLinkerSide, messages: Backlog, times: list[float]) -> None:
-        self.clock, self.done = Clock(), 0
+    def __init__(self, side: BaseLinkerSide, messages: Backlog) -> None:
+        self.clock, self.done, self._polled_at = Clock(), 0, 0.0
+        self.times: list[float] = []
+        self.batches = [(0, 0)]  # orders and requests so far, at the end of each batch
         share = processor_share(BUDGET, POLL_INTERVAL, len(messages), PARTITIONS)
         pacer = Pacer(share, self.clock, self.clock.utc, self.clock.sleep)
-        http = cast("Http", SimulatedHttp(side, self.clock, times))
+        http = cast("Http", SimulatedHttp(side, self.clock, self.times))
         api = BaseLinker(http, "", "", pacer, self.clock.utc)
         codec = make_codec(TOPICS, None)
         self._intake = Intake(cast("Consumer", SimulatedConsumer(messages)), codec, TOPICS.journal)
@@ -195,7 +197,7 @@ class Simulated:
             while self._under_way and self._under_way[0][0] <= self.clock.now:
                 self._jobs.close(heapq.heappop(self._under_way)[2])
                 self.done += 1
-            came = self._intake.poll(0)
+            came = self._poll()
             for entry in self._intake.take(MOST_JOBS - len(self._jobs), self.clock.now):
                 assert not isinstance(entry, Undecodable)
                 if not self._jobs.join(entry):
@@ -206,55 +208,40 @@ class Simulated:
                 return
             self.clock.sleep(TURN_SECONDS)
 
+    def _poll(self) -> int:
+        """Poll as often as the program has done while an answer was waited for: until every queue is full."""
+        turns = max(1, round((self.clock.now - self._polled_at) / TURN_SECONDS))
+        self._polled_at = self.clock.now
+        return sum(itertools.takewhile(bool, (self._intake.poll(0) for _ in range(turns))))
+
     def _decided(self, job: Job, _: Enriched) -> None:
+        orders, requests = self.batches[-1]
+        if requests == len(self.times):
+            self.batches[-1] = (orders + 1, requests)
+        else:
+            self.batches.append((orders + 1, len(self.times)))
         heapq.heappush(self._under_way, (self.clock.now + DELIVERY_SECONDS, next(self._tick), job))
 
     def _refused(self, job: Job, error: Exception) -> None:
         raise error
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """What a time brought: orders, requests, how long it was (s), the fullest 60 s, the processors' share a minute."""
-
-    orders: int
-    requests: int
-    seconds: float
-    most_a_minute: int
-    share: float
-
-    @property
-    def orders_a_minute(self) -> float:
-        """Orders read and delivered, a minute."""
-        return self.orders / self.seconds * 60
-
-    @property
-    def share_used(self) -> float:
-        """Part of the share that was used, 0 to 1."""
-        return self.requests / (self.share * self.seconds / 60)
-
-    @property
-    def requests_per_1000(self) -> float:
-        """BaseLinker requests per 1,000 orders."""
-        return self.requests / max(1, self.orders) * 1000
-
-
-def simulate(side: BaseLinkerSide, messages: Backlog, processors: int, seconds: float) -> Passed:
-    """Let so many processors work on a backlog for a time."""
-    times: list[float] = []
-    members = [Simulated(side, part, times) for part in _ranges(messages, processors)]
+def simulate(side: BaseLinkerSide, messages: Backlog, processors: int, seconds: float) -> Kept:
+    """Let so many processors work on a backlog for a time; what a batch cut off by the end asked does not count."""
+    members = [Simulated(side, part) for part in _ranges(messages, processors)]
     for member in members:
         member.run(seconds)
-    share = processor_share(BUDGET, POLL_INTERVAL, 1, 1)
+    times = sorted(at for member in members for at in member.times if at < seconds)
     lasted = min(seconds, max(member.clock.now for member in members))
-    return Passed(sum(member.done for member in members), len(times), lasted, most_in_a_minute(times), share)
+    orders, requests = (sum(member.batches[-1][part] for member in members) for part in (0, 1))
+    most = most_in_a_minute(times)
+    return Kept(processors, orders, len(times), lasted, most, int(most > LIMIT), requests / max(1, orders) * 1000)
 
 
-def one_by_one(side: BaseLinkerSide, logs: list[dict[str, Any]], seconds: float) -> Passed:
+def one_by_one(side: BaseLinkerSide, logs: list[dict[str, Any]], seconds: float) -> Kept:
     """The same share, spent as most integrations do: an order, its phone, its candidates, each by a request."""
-    share = processor_share(BUDGET, POLL_INTERVAL, 1, 1)
     requests = orders = 0
-    most = int(share * seconds / 60)
+    most = int(SHARE * seconds / 60)
     for log in logs:
         needed = 1
         order = side.order(log["order_id"])
@@ -264,7 +251,7 @@ def one_by_one(side: BaseLinkerSide, logs: list[dict[str, Any]], seconds: float)
         if requests + needed > most:
             break
         requests, orders = requests + needed, orders + 1
-    return Passed(orders, requests, seconds, most_in_a_minute([]), share)
+    return Kept(1, orders, requests, seconds, round(SHARE), 0, requests / max(1, orders) * 1000)
 
 
 def most_in_a_minute(times: list[float]) -> int:
