@@ -73,7 +73,7 @@ def _ours(record: Record) -> Pair:
 
 
 def _confluents(record: Record) -> Pair:
-    client = SchemaRegistryClient({"url": MOCK})
+    client = SchemaRegistryClient.new_client({"url": MOCK})
     kind: type[Any] = type(record)
     names = kind.__slots__
     enums = {name: type(getattr(record, name)) for name in names if isinstance(getattr(record, name), Origin | Outcome)}

@@ -19,8 +19,6 @@ SHAPES: dict[str, dict[str, Any]] = {
     "sparse ids": {"sparse": True},
     "one order in ten": {"scattered": 10},
 }
-ALLEGRO = (0.0, 0.3, 0.6)
-PROCESSORS = (1, 2, 3, 6)
 
 
 def measure(setting: Setting) -> Section:
@@ -29,14 +27,16 @@ def measure(setting: Setting) -> Section:
     rows: list[tuple[str, ...]] = []
     shown: list[Bar] = []
     for shape, how in SHAPES.items():
-        for allegro in ALLEGRO:
+        for allegro in sizes.limit_allegro:
             # no case passes more orders than this in ten minutes
             orders = sizes.limit_orders // (1 if not allegro and shape != "one order in ten" else 8)
             choice = Choice(orders, allegro, **how)
             name = f"{shape}, {allegro:.0%} Allegro"
             shop = make(choice, 1_800_000_000)
             side, entries = BaseLinkerSide(shop, 10**9, 0.0), backlog(shop.logs)
-            cases = {f"{count}": simulate(side, entries, count, sizes.limit_minutes * 60) for count in PROCESSORS}
+            cases = {
+                f"{count}": simulate(side, entries, count, sizes.limit_minutes * 60) for count in sizes.limit_processors
+            }
             cases["one by one"] = one_by_one(side, shop.logs, sizes.limit_minutes * 60)
             rows += [_row(name, label, kept) for label, kept in cases.items()]
             if shape == "dense ids":
@@ -54,10 +54,10 @@ def measure(setting: Setting) -> Section:
         "backlog", "processors", "orders a minute", "share used", "requests per 1,000 orders", "fullest 60 s", "blocks",
     )  # fmt: skip
     parts: list[Table | str] = [
-        f"The limit is {LIMIT} requests a minute; the budget {BUDGET}, of which {SHARE:.0f} are the processors'. \"One by"
-        " one\" spends the same share as most integrations do: a request for each order, for each Allegro buyer's phone"
-        ' and for each earlier order under it. Half of the Allegro buyers bought in the store before. "One order in'
-        ' ten": the journal names every tenth order of the shop, so that a window brings little that is wanted.',
+        f"The limit is {LIMIT} requests a minute; the budget {BUDGET}, of which {SHARE:.0f} are the processors'. *One"
+        " by one* spends the same share as most integrations do: a request for each order, for each Allegro buyer's"
+        " phone and for each earlier order under it. Half of the Allegro buyers bought in the store before. *One order"
+        " in ten*: the journal names every tenth order of the shop, so that a window brings little that is wanted.",
         f"Simulated, {sizes.limit_minutes:g} minutes: the program's own intake, batches, windows, cache and pacer on a"
         " simulated clock.",
         Table(heads, rows),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.charts import Bar, bars
-from bench.processes import Programs, new_prefix, settings, standin, wait_for
+from bench.processes import Programs, Standin, new_prefix, settings, standin, wait_for
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
 from bench.topics import PARTITIONS, delete_topics, make_topics
@@ -34,11 +34,11 @@ def measure(setting: Setting) -> Section:
     sizes = setting.sizes
     live = []
     for run in range(sizes.runs):
-        live.append(measure_live(setting.kafka, setting.folder, sizes.trickle_orders))
+        live.append(measure_live(setting.kafka, setting.folder, sizes.trickle_orders, sizes.trickle_poll_seconds))
         say(f"trickle: run {run + 1} of {sizes.runs}: p50 {live[-1].percentile(50):.1f} s")
     rows = [("live, one order a second", spread(run.requests_a_minute for run in live))]
     if sizes.trickle_idle_seconds:
-        idle = measure_idle(setting.kafka, setting.folder, sizes.trickle_idle_seconds)
+        idle = measure_idle(setting.kafka, setting.folder, sizes.trickle_idle_seconds, sizes.trickle_poll_seconds)
         rows.append(("idle", f"{idle:.1f}"))
     seconds = {percent: [run.percentile(percent) for run in live] for percent in PERCENTS}
     names = {percent: f"p{percent}" if percent < 100 else "slowest" for percent in PERCENTS}
@@ -51,7 +51,8 @@ def measure(setting: Setting) -> Section:
         "trickle",
         "Live: one order a second",
         [
-            f"{sizes.trickle_orders} orders a run, the journal looked at every 10 s; SALESmanago answers in 100 ms.",
+            f"{sizes.trickle_orders} orders a run, the journal looked at every {sizes.trickle_poll_seconds:g} s;"
+            " SALESmanago answers in 100 ms.",
             latency,
             Table(("BaseLinker requests of both programs", "a minute"), rows),
         ],
@@ -59,13 +60,13 @@ def measure(setting: Setting) -> Section:
     )
 
 
-def measure_live(kafka: str, folder: Path, orders: int) -> Trickled:
+def measure_live(kafka: str, folder: Path, orders: int, poll: float) -> Trickled:
     """Let so many orders come."""
     prefix = new_prefix()
     make_topics(kafka, prefix)
     flags = ("--orders", orders, "--live", SECONDS_BETWEEN, "--latency", LATENCY)
     with standin(*flags) as apis, Programs(folder) as programs:
-        environment = settings(apis.environment, kafka, prefix, BASELINKER_REQUESTS_PER_MINUTE="80")
+        environment = _settings(apis, kafka, prefix, poll)
         processor = programs.start("processor", environment)
         wait_for(lambda: processor.said("partition ready") >= PARTITIONS, 120, "the processor has its partitions")
         programs.start("producer", environment)
@@ -78,12 +79,12 @@ def measure_live(kafka: str, folder: Path, orders: int) -> Trickled:
     return Trickled(sorted(state["latencies"]), len(asked) / minutes)
 
 
-def measure_idle(kafka: str, folder: Path, seconds: float) -> float:
+def measure_idle(kafka: str, folder: Path, seconds: float, poll: float) -> float:
     """Return the requests a minute while nothing comes."""
     prefix = new_prefix()
     make_topics(kafka, prefix)
     with standin("--orders", 1, "--live", NEVER) as apis, Programs(folder) as programs:
-        environment = settings(apis.environment, kafka, prefix, BASELINKER_REQUESTS_PER_MINUTE="80")
+        environment = _settings(apis, kafka, prefix, poll)
         for module in ("processor", "producer"):
             programs.start(module, environment)
         wait_for(lambda: sum(apis.state()["baselinker"].values()) >= 3, 120, "both programs ask")
@@ -93,3 +94,8 @@ def measure_idle(kafka: str, folder: Path, seconds: float) -> float:
         asked = int(sum(apis.state()["baselinker"].values())) - int(before)
     delete_topics(kafka, prefix)
     return asked / seconds * 60
+
+
+def _settings(apis: Standin, kafka: str, prefix: str, poll: float) -> dict[str, str]:
+    paced = {"BASELINKER_REQUESTS_PER_MINUTE": "80", "POLL_INTERVAL_SECONDS": f"{poll:g}"}
+    return settings(apis.environment, kafka, prefix, **paced)
