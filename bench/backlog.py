@@ -7,6 +7,7 @@ no rebalance is measured; the rate counts from the first purchase to the last.
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,8 +97,15 @@ def _middle(runs: list[Measured]) -> float:
     return sorted(run.per_second for run in runs)[len(runs) // 2]
 
 
-def measure_ours(kafka: str, folder: Path, orders: int, processors: int, latency: float = LATENCY) -> Measured:
-    """Measure our processors."""
+def measure_ours(
+    kafka: str,
+    folder: Path,
+    orders: int,
+    processors: int,
+    latency: float = LATENCY,
+    watch: Callable[[Program], None] = lambda program: None,
+) -> Measured:
+    """Measure our processors; `watch` is told the first one when the work begins."""
     prefix = new_prefix()
     topics = make_topics(kafka, prefix)
     with standin("--orders", orders, "--latency", latency) as apis, Programs(folder) as programs:
@@ -107,6 +115,7 @@ def measure_ours(kafka: str, folder: Path, orders: int, processors: int, latency
         wait_for(lambda: _all_members(running), 120, "every processor has partitions")
         before = sum(program.cpu() for program in running)
         fill_journal(kafka, topics, logs)
+        watch(running[0])
         found = _until_done(programs, running, apis, orders, before)
     delete_topics(kafka, prefix)
     return found

@@ -24,6 +24,7 @@ class Sizes:
     producing_entries: int
     codec_records: int
     ledger_rows: tuple[int, ...]
+    profile_orders: int
 
 
 WHOLE = Sizes(
@@ -44,6 +45,7 @@ WHOLE = Sizes(
     producing_entries=100_000,
     codec_records=50_000,
     ledger_rows=(10_000, 100_000, 1_000_000),
+    profile_orders=5000,
 )
 SMALL = Sizes(
     runs=1,
@@ -63,4 +65,5 @@ SMALL = Sizes(
     producing_entries=500,
     codec_records=200,
     ledger_rows=(200,),
+    profile_orders=100,
 )
