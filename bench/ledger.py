@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.charts import lines
-from bench.processes import Program, Programs, new_prefix, settings, standin, wait_for
+from bench.processes import Program, Programs, memory_mb, new_prefix, settings, standin, wait_for
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
 from bench.topics import PARTITIONS, delete_topics, fill_ledger, make_topics
@@ -100,7 +100,7 @@ def _take_over(kafka: str, folder: Path, prefix: str, rows: int) -> Rebuilt:
         with _Watch(program, disk) as watch:
             wait_for(lambda: _ready(programs, program), 300, "all partitions are ready", pause=0.1)
             time.sleep(0.5)
-        cpu, memory = program.cpu(), resident_mb(program.pid)
+        cpu, memory = program.cpu(), memory_mb(program.pid)
         peak = program.end().peak_mb
     assigned, ready = _times(program.log)
     return Rebuilt(rows, ready - assigned, cpu, memory, peak, watch.bytes / rows if rows else 0.0)
@@ -118,12 +118,6 @@ def _times(log: Path) -> tuple[float, float]:
         return [datetime.fromisoformat(line["timestamp"]).timestamp() for line in lines if line["event"] == event]
 
     return at("partitions assigned")[0], at("partition ready")[-1]
-
-
-def resident_mb(pid: int) -> float:
-    """Memory a process holds now."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 class _Watch:

@@ -63,6 +63,7 @@ class Program:
         with log.open("wb") as output:
             self._process = subprocess.Popen([*command], env=dict(environment), stderr=output, stdout=output)
         self.usage: Usage | None = None
+        self._peak_mb = 0.0  # by looking: what the kernel tells at the end counts the fork's memory too
 
     @property
     def pid(self) -> int:
@@ -80,6 +81,8 @@ class Program:
 
     def alive(self) -> bool:
         """Whether it has not ended; a program that ended by itself is reaped here."""
+        if self.usage is None:
+            self._peak_mb = max(self._peak_mb, memory_mb(self.pid, "VmHWM"))
         return self.usage is None and not self._reap(os.WNOHANG)
 
     def end(self, seconds: float = 60.0) -> Usage:
@@ -105,7 +108,7 @@ class Program:
             return False
         code = os.waitstatus_to_exitcode(status)
         self._process.returncode = code
-        self.usage = Usage(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code)
+        self.usage = Usage(used.ru_utime + used.ru_stime, self._peak_mb, code)
         return True
 
 
@@ -154,6 +157,15 @@ def settings(apis: Mapping[str, str], kafka: str, prefix: str, **more: str) -> d
         "LOG_FORMAT": "json",
         **more,
     }
+
+
+def memory_mb(pid: int, what: str = "VmRSS") -> float:
+    """Memory a process holds now, or with VmHWM the most it ever held; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(what)), 0.0)
 
 
 def new_prefix() -> str:
