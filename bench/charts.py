@@ -38,7 +38,7 @@ def lines(title: str, x_name: str, y_name: str, series: dict[str, Sequence[tuple
     """Return lines over two logarithmic axes: what grows in proportion is a straight line that rises by 45 degrees."""
     points = [point for found in series.values() for point in found]
     (x_low, x_high), (y_low, y_high) = (_decades([point[axis] for point in points]) for axis in (0, 1))
-    height, left, right, top, bottom = 360, 80, 20, 50, 50
+    height, left, right, top, bottom = 360, 80, 60, 60, 50
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (math.log10(x) - x_low) / (x_high - x_low) * (WIDTH - left - right)

@@ -41,7 +41,7 @@ def measure(setting: Setting) -> Section:
             rows += [_row(name, label, kept) for label, kept in cases.items()]
             if shape == "dense ids":
                 shown += [
-                    Bar(f"{name}, {label}", kept.orders_a_minute, label != "one by one")
+                    Bar(f"{allegro:.0%} Allegro, {_called(label)}", kept.orders_a_minute, label != "one by one")
                     for label, kept in cases.items()
                 ]
             say(f"limit: {name}: { {label: round(kept.requests_per_1000, 1) for label, kept in cases.items()} }")
@@ -64,8 +64,12 @@ def measure(setting: Setting) -> Section:
     ]
     if real:
         parts += [f"Real processors, real Kafka, real time, {sizes.limit_real_minutes:g} minutes:", Table(heads, real)]
-    chart = bars("Orders a minute under the limit, dense ids", "orders a minute", shown)
+    chart = bars("Under the limit, dense ids", "orders a minute", shown)
     return Section("limit", "A backlog under BaseLinker's limit", parts, {"limit": chart})
+
+
+def _called(label: str) -> str:
+    return label if label == "one by one" else f"{label} processor{'s' * (label != '1')}"
 
 
 def _row(name: str, label: str, kept: Kept) -> tuple[str, ...]:
