@@ -21,9 +21,9 @@ DOCS = Path("docs")
 PAGE = DOCS / "benchmarks.md"
 HEAD = """# Benchmarks
 
-`make bench` measures all of this anew and rewrites this page; `make bench ARGS=ledger` only one section. Figures are
-medians, the least and the largest stand in brackets. What stands side by side was measured in one run, in turns.
-CPU is what the kernel counted for the programs alone: not the broker, not the stand-ins of the APIs.
+`make bench` measures all of this anew and rewrites this page, in more than an hour; `make bench ARGS=ledger` does only
+that section. Figures are medians, the least and the largest stand in brackets. What stands side by side was measured in
+one run, in turns. CPU is what the kernel counted for the programs alone: not the broker, not the APIs' stand-ins.
 """
 ORDER = ("backlog", "limit", "trickle", "producing", "codec", "ledger", "profile")
 
