@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: install demo test soak breaks lint format lock clean
+.PHONY: install demo test soak breaks bench lint format lock clean
 install: .venv/installed
 
 .venv/installed: pyproject.toml requirements.lock requirements-dev.lock
@@ -24,6 +24,14 @@ soak: install
 breaks: install
 	$(BIN)/python -m tests.faults.breaks $(ARGS)
 
+bench: install .venv-rivals/installed
+	$(BIN)/python -m bench $(ARGS)
+
+.venv-rivals/installed: bench/rivals/requirements.txt
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check -r bench/rivals/requirements.txt
+	touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,4 +46,4 @@ lock:
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-options --no-header --extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-rivals .pytest_cache .mypy_cache .ruff_cache

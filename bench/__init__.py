@@ -1,0 +1,1 @@
+"""How fast, how gentle: `make bench` measures, prints tables and writes docs/benchmarks.md."""

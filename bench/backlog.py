@@ -1,0 +1,172 @@
+"""A backlog through real Kafka, SALESmanago answering in 100 ms, BaseLinker's limit lifted: orders a second, CPU.
+
+Each measurement has topics and a stand-in of its own. The processors are members before the journal is filled, so that
+no rebalance is measured; the rate counts from the first purchase to the last.
+"""
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.charts import Bar, bars
+from bench.processes import Program, Programs, Standin, new_prefix, settings, standin, wait_for
+from bench.report import Section, Table, say, spread
+from bench.setting import Setting
+from bench.shop import Choice, make
+from bench.topics import PARTITIONS, delete_topics, fill_journal, make_topics
+
+LATENCY = 0.1
+NAMES = {
+    "plain": "confluent-kafka, a plain loop",
+    "quix": "quixstreams",
+    "fast_stream": "faststream",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run: orders delivered, orders a second, CPU ms an order (of the programs alone), peak MB of one program."""
+
+    orders: int
+    per_second: float
+    cpu_ms: float
+    peak_mb: float
+    baselinker_per_1000: float
+    salesmanago_an_order: float
+    standin_cpu_ms: float
+
+
+def measure(setting: Setting) -> Section:
+    """Measure ours and the rivals in turns."""
+    sizes, kafka, folder = setting.sizes, setting.kafka, setting.folder
+    found: dict[str, list[Measured]] = defaultdict(list)
+    for run in range(sizes.runs):
+        for count in sizes.backlog_processors:
+            found[_name(count)].append(measure_ours(kafka, folder, sizes.backlog_orders, count))
+        for rival in sizes.rivals:
+            python = sys.executable if rival == "plain" else setting.rivals_python
+            found[NAMES[rival]].append(measure_rival(kafka, folder, rival, sizes.rival_orders, python))
+        rates = {name: round(rows[-1].per_second, 1) for name, rows in found.items()}
+        say(f"backlog: run {run + 1} of {sizes.runs}: {rates}")
+    return _section(found)
+
+
+def _name(processors: int) -> str:
+    return f"this program, {processors} processor{'s' if processors > 1 else ''}"
+
+
+def _section(found: dict[str, list[Measured]]) -> Section:
+    best = max((_middle(rows) for name, rows in found.items() if name in NAMES.values()), default=0.0)
+    rows = [
+        (
+            name,
+            f"{runs[0].orders:,}",
+            spread(run.per_second for run in runs),
+            f"{_middle(runs) / best:.1f} ×" if best else "-",
+            spread((run.cpu_ms for run in runs), 2),
+            spread((run.peak_mb for run in runs), 0),
+            spread((run.baselinker_per_1000 for run in runs), 0),
+            spread((run.salesmanago_an_order for run in runs), 2),
+        )
+        for name, runs in found.items()
+    ]
+    heads = (
+        "orders of a backlog", "orders", "orders/s", "to the best rival", "CPU ms an order", "MB a process",
+        "BaseLinker requests per 1,000", "SALESmanago requests an order",
+    )  # fmt: skip
+    shown = [Bar(name, _middle(runs), name not in NAMES.values()) for name, runs in found.items()]
+    ours = [run.standin_cpu_ms for name, runs in found.items() if name not in NAMES.values() for run in runs]
+    standin_ms = spread([sorted(ours)[len(ours) // 2]], 2)
+    return Section(
+        "backlog",
+        "A backlog, BaseLinker's limit lifted",
+        [
+            "SALESmanago's stand-in answers after 100 ms, BaseLinker's at once; each order is a contact and a PURCHASE."
+            " The rivals do one order after the other, as their guides show it: one `getOrders`, one upsert, one event;"
+            " they look for no earlier purchase and keep no ledger. Broker and stand-ins share the machine's cores; the"
+            f" stand-ins take {standin_ms} ms CPU an order.",
+            Table(heads, rows),
+        ],
+        {"backlog": bars("A backlog, SALESmanago answering in 100 ms", "orders/s", shown)},
+    )
+
+
+def _middle(runs: list[Measured]) -> float:
+    return sorted(run.per_second for run in runs)[len(runs) // 2]
+
+
+def measure_ours(
+    kafka: str,
+    folder: Path,
+    orders: int,
+    processors: int,
+    latency: float = LATENCY,
+    watch: Callable[[Program], None] = lambda program: None,
+) -> Measured:
+    """Measure our processors; `watch` is told the first one when the work begins."""
+    prefix = new_prefix()
+    topics = make_topics(kafka, prefix)
+    with standin("--orders", orders, "--latency", latency) as apis, Programs(folder) as programs:
+        logs = make(Choice(orders), int(time.time())).logs
+        environment = settings(apis.environment, kafka, prefix)
+        running = [programs.start("processor", environment) for _ in range(processors)]
+        wait_for(lambda: _all_members(running), 120, "every processor has partitions")
+        before = sum(program.cpu() for program in running)
+        fill_journal(kafka, topics, logs)
+        watch(running[0])
+        found = _until_done(programs, running, apis, orders, before)
+    delete_topics(kafka, prefix)
+    return found
+
+
+def measure_rival(
+    kafka: str, folder: Path, name: str, orders: int, python: str = sys.executable, latency: float = LATENCY
+) -> Measured:
+    """Measure one of the rivals: the same topics, entries and stand-in."""
+    prefix = new_prefix()
+    topics = make_topics(kafka, prefix)
+    with standin("--orders", orders, "--latency", latency) as apis, Programs(folder) as programs:
+        fill_journal(kafka, topics, make(Choice(orders), int(time.time())).logs)
+        environment = settings(apis.environment, kafka, prefix)
+        running = [programs.start(f"bench.rivals.{name}", environment, python=python)]
+        wait_for(apis.purchases, 120, "the first purchase", pause=0.05)
+        found = _until_done(programs, running, apis, orders, running[0].cpu())
+    delete_topics(kafka, prefix)
+    return found
+
+
+def _all_members(running: list[Program]) -> bool:
+    """Whether the partitions lie with all members, and all are ready."""
+    ready = [program.said("partition ready") for program in running]
+    return sum(ready) >= PARTITIONS and all(ready) and all(program.alive() for program in running)
+
+
+def _until_done(programs: Programs, running: list[Program], apis: Standin, orders: int, before: float) -> Measured:
+    first, last_seen, moved_at = apis.state(), -1, time.monotonic()
+    while (came := apis.purchases()) < orders:
+        programs.must_run()
+        if came != last_seen:
+            last_seen, moved_at = came, time.monotonic()
+        if time.monotonic() - moved_at > 60:
+            raise RuntimeError(f"nothing came for a minute: {came} of {orders} orders")
+        time.sleep(0.1)
+    time.sleep(1.5)  # the last rows and offsets are part of the work
+    cpu = sum(program.cpu() for program in running) - before
+    state = apis.state(whole=True)
+    usages = [program.end() for program in running]
+    at = state["came_at"]
+    if state["doubled"]:
+        raise RuntimeError(f"{state['doubled']} purchases came twice")
+    done = len(at) - first["purchases"]
+    return Measured(
+        orders=done,
+        per_second=(len(at) - 1) / (at[-1] - at[0]),
+        cpu_ms=cpu / done * 1000,
+        peak_mb=max(usage.peak_mb for usage in usages),
+        baselinker_per_1000=sum(state["baselinker"].values()) / len(at) * 1000,
+        salesmanago_an_order=sum(state["salesmanago"].values()) / len(at),
+        standin_cpu_ms=(state["cpu"] - first["cpu"]) / done * 1000,
+    )
