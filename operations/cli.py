@@ -15,6 +15,7 @@ from operations import (
     process,
     produce,
     replay,
+    retract,
     sandbox,
     status,
     topics,
@@ -29,6 +30,7 @@ app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
 app.command("backfill")(backfill.backfill)
+app.command("retract")(retract.retract)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("produce")(produce.produce)
 app.command("process")(process.process)

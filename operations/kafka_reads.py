@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from operations.output import Refused, told_by
 from runtime.kafka import admin_config, consumer_config
@@ -130,6 +130,23 @@ class KafkaReads:
             number: self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)
             for number in self.partitions(topic)
         }
+
+    def wait_for_hidden(self, topic: str, seconds: float = 40.0) -> None:
+        """Wait until no open transaction hides messages; Refused where one stays (a killed member's ends in 20 s)."""
+        until = time.monotonic() + seconds
+        while True:
+            asked = {number: TopicPartition(topic, number) for number in self.partitions(topic)}
+            futures = self.admin.list_offsets(
+                {one: OffsetSpec.latest() for one in asked.values()},  # type: ignore[no-untyped-call]
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=SECONDS,
+            )
+            ends = {number: int(futures[one].result().offset) for number, one in asked.items()}
+            if all(end >= ends[number] for number, (_, end) in self.log_ends(topic).items()):
+                return
+            if time.monotonic() > until:
+                raise Refused(f"an open transaction hides messages of {topic}: is a program still running?")
+            time.sleep(0.5)
 
     def offsets_at(self, topic: str, at: datetime) -> dict[int, int]:
         """Return each partition's first offset written at or after a time, its end where there is none."""

@@ -74,7 +74,7 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
     letters = reads.letters()
     owners = {number: f"{one.client_id}@{one.host}" for one in processors for number in one.partitions}
     parts = tuple(_part(one, owners.get(one.partition, "")) for one in positions)
-    waiting = _waiting(reads, positions)
+    waiting, replaying = _waiting(reads, positions)
     share = _share(settings)
     status = Status(
         at=now,
@@ -97,7 +97,7 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
         last_error_at=letters[-1].why.time if letters else None,
         requests_per_minute=settings.baselinker_requests_per_minute,
         processors_requests_per_minute=share,
-        replaying=sum(max(0, part.replay_until - max(0, part.committed)) for part in parts),
+        replaying=replaying,
         problems=(),
     )
     return _with_problems(status)
@@ -131,15 +131,18 @@ def _part(one: Position, owner: str) -> PartitionStatus:
     )
 
 
-def _waiting(reads: KafkaReads, positions: list[Position]) -> int:
-    """Entries without an outcome: counted where they are few, for transaction markers lie between them."""
+def _waiting(reads: KafkaReads, positions: list[Position]) -> tuple[int, int]:
+    """Return entries without an outcome, and how many of them are replayed ones.
+
+    Read where they are few, for transaction markers lie between them.
+    """
+    until = {one.partition: one.progress.replay_until if one.progress else 0 for one in positions}
     lag = sum(one.lag for one in positions)
-    if lag == 0 or lag > COUNTED_EXACTLY:
-        return lag
-    return sum(
-        1
-        for _ in reads.entries({one.partition: one.next for one in positions}, {p.partition: p.end for p in positions})
-    )
+    if lag > COUNTED_EXACTLY:
+        return lag, sum(max(0, min(one.end, until[one.partition]) - one.next) for one in positions)
+    starts, ends = {one.partition: one.next for one in positions}, {one.partition: one.end for one in positions}
+    found = list(reads.entries(starts, ends))
+    return len(found), sum(one.offset < until[one.partition] for one in found)
 
 
 def _share(settings: Settings) -> float:

@@ -109,7 +109,7 @@ def test_explain_says_why_an_order_was_skipped_also_offline(shop: dict[str, str]
     ran = bl2sm(shop, "explain", str(order_id), "--json")
     assert ran.data["row"]["outcome"] == "skipped"
     assert ran.data["now"]["decision"] == f"skip: {ran.data['row']['reason']}"
-    assert [one["stops"] for one in ran.data["now"]["rules"] if one["stops"]][0] == ran.data["row"]["reason"]
+    assert next(one["stops"] for one in ran.data["now"]["rules"] if one["stops"]) == ran.data["row"]["reason"]
     before = fetch_state(shop["BASELINKER_API_URL"])["requests"]
     assert bl2sm(shop, "explain", str(order_id), "--json", "--offline").data["now"] is None
     assert fetch_state(shop["BASELINKER_API_URL"])["requests"] == before
