@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from operations import (
+    alerts,
+    audit,
     backfill,
     check,
     dead_letters,
     demo,
     explain,
+    init,
     kafka,
     process,
     produce,
@@ -25,11 +28,14 @@ app = typer.Typer(
     name="bl2sm", no_args_is_help=True, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
 app.command("backfill")(backfill.backfill)
+app.command("audit")(audit.audit)
+app.command("alerts")(alerts.alerts)
 app.command("retract")(retract.retract)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("produce")(produce.produce)

@@ -14,7 +14,7 @@ from clients.pacing import processor_share
 from operations.kafka_reads import KafkaReads, Member, Position
 from operations.output import age, command, line, print_json, table
 from runtime.settings import Settings, load_settings
-from schemas.records import Delivery, Outcome
+from schemas.records import Cursor, Delivery, Outcome
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 JOURNAL_WARNING, JOURNAL_KEEPS = timedelta(days=2), timedelta(days=3)
@@ -60,6 +60,7 @@ class Status:
     requests_per_minute: int
     processors_requests_per_minute: float
     replaying: int
+    gaps: int
     problems: tuple[str, ...]
 
 
@@ -98,6 +99,7 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
         requests_per_minute=settings.baselinker_requests_per_minute,
         processors_requests_per_minute=share,
         replaying=replaying,
+        gaps=_open_gaps(positions, cursor),
         problems=(),
     )
     return _with_problems(status)
@@ -145,6 +147,13 @@ def _waiting(reads: KafkaReads, positions: list[Position]) -> tuple[int, int]:
     return len(found), sum(one.offset < until[one.partition] for one in found)
 
 
+def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
+    """Gaps that the processors told and the producer has not closed yet."""
+    closed = set(cursor.gaps_closed) if cursor is not None else set()
+    told = [one.progress.gap for one in positions if one.progress is not None and one.progress.gap is not None]
+    return sum(gap.gap_id not in closed for gap in told)
+
+
 def _share(settings: Settings) -> float:
     return processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)
 
@@ -172,6 +181,8 @@ def _with_problems(found: Status) -> Status:
             f"BaseLinker's journal was read {age(found.journal_read_age_seconds)} ago and keeps 3 days:"
             " start a producer now"
         )
+    if found.gaps:
+        problems.append("entries expired before they were read; the producer brings their orders by date")
     if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
         problems.append(
             f"the oldest unfinished entry (order {found.oldest_unfinished_order}) waits for"
