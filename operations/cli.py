@@ -15,6 +15,7 @@ from operations import (
     explain,
     init,
     kafka,
+    probe,
     process,
     produce,
     replay,
@@ -38,6 +39,7 @@ app.command("audit")(audit.audit)
 app.command("alerts")(alerts.alerts)
 app.command("retract")(retract.retract)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command("probe")(probe.probe)
 app.command("produce")(produce.produce)
 app.command("process")(process.process)
 app.command("topics")(topics.topics)

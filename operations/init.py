@@ -65,6 +65,8 @@ def init(
 ) -> None:
     """Set everything up: each answer is tried on the spot. Example: bl2sm init."""
     read = read_variables(os.environ, file, lambda name: name in SECRETS)
+    if read.errors:
+        raise SettingsError("\n".join(read.errors))
     given = dict(read.values)
     answers = _given(given) if non_interactive else _ask(given)
     env_file.write(file, answers)
