@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -41,6 +42,7 @@ def command(function: F) -> F:
 
     @functools.wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
+        warnings.showwarning = lambda message, *_, **__: note(str(message))
         try:
             found = function(*arguments, **named)
             sys.stdout.flush()

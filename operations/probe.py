@@ -105,6 +105,7 @@ def probe_writes(
 ) -> Iterator[Fact]:
     """Write to the test contact, look, and delete every event made; the last fact says how much was cleaned up."""
     made: list[str] = []
+    many: list[str] = []
     now = datetime.now(UTC)
 
     def event(number: int, description: str = "") -> PurchaseEvent:
@@ -121,14 +122,15 @@ def probe_writes(
         )
         began = clock()
         for number in range(2, MANY_EVENTS + 2):
-            made.append(sales.add_event(contact_id, event(number)))
+            many.append(sales.add_event(contact_id, event(number)))
+            made.append(many[-1])
         while True:
             listed = {one.event_id for card in sales.contacts_by_id([contact_id]) for one in card.events}
-            seen, seconds = len(listed & set(made)), clock() - began
-            if seen == len(made) or seconds > LISTED_SECONDS:
+            seen, seconds = len(listed & set(many)), clock() - began
+            if seen == len(many) or seconds > LISTED_SECONDS:
                 break
             sleep(1.0)
-        yield Fact(f"of {len(made)} events contact/listById shows", f"{seen}, after {seconds:.0f} s")
+        yield Fact(f"of {len(many)} events contact/listById shows", f"{seen}, after {seconds:.0f} s")
     finally:
         gone = sum(_deleted(sales, event_id) for event_id in made)
         note(f"cleaned up: {gone} of {len(made)} events deleted; the contact stays, delete it in SALESmanago")

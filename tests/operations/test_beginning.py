@@ -89,7 +89,7 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
     for name, answer in answers:
         fresh = b""
         until = time.monotonic() + 60
-        while not (name.encode() in fresh and fresh.rstrip().endswith(b":")):
+        while not (name.encode() in fresh and fresh.endswith(b": ")):
             assert time.monotonic() < until, shown
             part = os.read(terminal, 4096)
             fresh, shown = fresh + part, shown + part
@@ -135,7 +135,6 @@ def test_probe_cleans_up_the_events_it_made(shop: dict[str, str]) -> None:
     ran = bl2sm(shop, "probe", "--json", "--write-as", "proba@example.com")
     assert ran.code == 0, ran.err
     facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
-    assert facts["an event of an unknown contact"].startswith("refused")
     assert facts["a description of 3,000 characters"].startswith("refused")
     assert facts["of 12 events contact/listById shows"].startswith("12,")
     assert fetch_state(shop["SALESMANAGO_API_URL"])["events"] == []
@@ -153,5 +152,7 @@ def test_every_command_has_a_help_with_an_example(name: str) -> None:
 
 def test_the_shell_can_complete_commands() -> None:
     environment = {**os.environ, "_BL2SM_COMPLETE": "complete_bash", "COMP_WORDS": "bl2sm re", "COMP_CWORD": "1"}
-    ran = subprocess.run([sys.executable, "-m", "operations.cli"], capture_output=True, text=True, check=False, env=environment)
+    ran = subprocess.run(
+        [sys.executable, "-m", "operations.cli"], capture_output=True, text=True, check=False, env=environment
+    )
     assert set(ran.stdout.split()) == {"replay", "retract"}
