@@ -2,8 +2,10 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +29,10 @@ _BLOCKED = {"ERROR_BLOCKED_TOKEN", "ERROR_RATE_LIMIT", "ERROR_QUERY_LIMIT", "ERR
 
 
 class BaseLinker:
-    """Typed calls; ApiError's kinds as clients/errors.py draws them. `answers` counts the calls that were answered."""
+    """Typed calls; ApiError's kinds as clients/errors.py draws them. `answers` counts the calls that were answered.
+
+    `dated` = what time the last good answer's `Date` header told, and the monotonic seconds at which it did.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class BaseLinker:
         self._http, self._url, self._token, self._pacer, self._now = http, url, token, pacer, now
         self._counted = counted
         self.answers = 0
+        self.dated: tuple[datetime, float] | None = None
 
     def __repr__(self) -> str:
         return "BaseLinker(…)"
@@ -121,6 +127,7 @@ class BaseLinker:
             if isinstance(body, BackpressureError) and body.retry_at is not None:
                 self._pacer.block_until(body.retry_at)
             raise body
+        self.dated = _dated(answer) or self.dated
         return body
 
 
@@ -164,6 +171,14 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
     if answer.status in {401, 403} or "token" in code.lower() or "token" in message.lower():
         return FatalError(f"BaseLinker refuses the token ({said}): check BASELINKER_TOKEN", api=API, code=said)
     return RejectedError(f"BaseLinker refuses the request ({said}: {clean(message, secrets)})", api=API, code=said)
+
+
+def _dated(answer: Answer) -> tuple[datetime, float] | None:
+    try:
+        told = parsedate_to_datetime(answer.headers["Date"])
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC), time.monotonic()
 
 
 def _block_end(message: str, now: datetime) -> datetime | None:

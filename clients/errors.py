@@ -13,11 +13,14 @@ Texts are safe for logs: no e-mail, phone number, token or secret.
 """
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 _MAIL = re.compile(r"[^\s@\"'<>,;:(){}\[\]]+@[^\s@\"'<>,;:(){}\[\]]+")
 _DIGITS = re.compile(r"[+(]?\d[\d \-./()]{4,}\d")
+_WORD = re.compile(r"[^\W_]+")
 LONGEST_TEXT, LONGEST_READ = 200, 2000
 
 
@@ -80,3 +83,24 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
         text = text.replace(secret, "…")
     text = _DIGITS.sub("…", text)
     return "".join(letter if letter.isprintable() else " " for letter in text)[:LONGEST_TEXT].strip()
+
+
+def words_of(sent: Any) -> frozenset[str]:
+    """Return every word of every text in a request, without case and accents: a refusal may repeat them."""
+    if isinstance(sent, str):
+        return frozenset(_plain(word) for word in _WORD.findall(sent))
+    parts = sent.values() if isinstance(sent, Mapping) else sent if isinstance(sent, list | tuple) else ()
+    return frozenset().union(*(words_of(part) for part in parts))
+
+
+def without(text: str, words: frozenset[str]) -> str:
+    """Return a text with these words left out."""
+    return _WORD.sub(lambda found: "…" if _plain(found[0]) in words else found[0], text)
+
+
+def _plain(word: str) -> str:
+    letters = unicodedata.normalize("NFKD", word.casefold().translate(_NO_ACCENT))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+_NO_ACCENT = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})

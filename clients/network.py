@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import httpcore
+import httpcore2 as httpcore
 
 
 class Call(threading.local):

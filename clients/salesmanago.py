@@ -17,6 +17,8 @@ from clients.errors import (
     RejectedError,
     RetriableError,
     clean,
+    without,
+    words_of,
 )
 from clients.http import Answer, Http
 from clients.parsing import as_bool, as_id, as_int, as_map, as_millis, as_rows, as_text
@@ -149,7 +151,7 @@ class SalesManago:
         time = round(self._now().timestamp() * 1000)
         body = {**self._auth, "requestTime": time, "owner": self._owner, **fields}
         answer = self._http.post_json(self._url + path, body, before_write, seconds)
-        found = read_answer(answer, self._now(), self._secrets)
+        found = read_answer(answer, self._now(), self._secrets, fields)
         if isinstance(found, ApiError):
             raise found
         return found
@@ -162,8 +164,12 @@ class SalesManago:
         return found
 
 
-def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> Mapping[str, Any] | ApiError:
+def read_answer(
+    answer: Answer, now: datetime, secrets: Sequence[str] = (), sent: Mapping[str, Any] | None = None
+) -> Mapping[str, Any] | ApiError:
     """Map one HTTP answer of API v2 to its body, or to the error it is. The only place that does.
+
+    What was `sent` is left out of the error's text.
 
     Only a `success` that is false in so many words, and HTTP's own refusals, say that nothing was done.
     """
@@ -188,7 +194,7 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
         )
     if success:
         return body if answer.status < 400 else RetriableError(f"HTTP {answer.status} with success", api=API)
-    return _failure(answer, body, now, secrets)
+    return _failure(answer, body, now, secrets, sent or {})
 
 
 def _success(body: object) -> bool | None:
@@ -200,11 +206,13 @@ def _success(body: object) -> bool | None:
     return False if no else None
 
 
-def _failure(answer: Answer, body: Mapping[str, Any], now: datetime, secrets: Sequence[str]) -> ApiError:
+def _failure(
+    answer: Answer, body: Mapping[str, Any], now: datetime, secrets: Sequence[str], sent: Mapping[str, Any]
+) -> ApiError:
     messages = body.get("message")
     text = "; ".join(as_text(part) for part in messages[:10]) if isinstance(messages, list) else as_text(messages)
-    said = clean(text, secrets) or "no reason given"
-    low = said.lower()  # without e-mails: a buyer's name must not decide what the failure is
+    low = clean(text, secrets).lower()  # without e-mails: a buyer's name must not decide what the failure is
+    said = without(clean(text, secrets), words_of(sent)) or "no reason given"
     if answer.status in {401, 403} or _REFUSED.search(low):
         return FatalError(f"SALESmanago refuses the credentials ({said}): {MEND}", api=API)
     if _WAIT.search(low):

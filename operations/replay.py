@@ -109,13 +109,15 @@ def plan_replay(reads: KafkaReads, from_offset: str | None, from_time: str | Non
     else:
         starts = _offsets(from_offset or "", sorted(ends))
     parts = []
+    committed = {one.partition: one.committed for one in reads.positions()}
     for number, start in sorted(starts.items()):
         first, end = ends[number]
         if start > end:
             raise WrongUsage(f"partition {number} ends at {end}: there is no offset {start}")
         if start < first or (from_time is not None and start == first > 0):
             notes.append(f"partition {number} begins at {first}: what was before has expired (see `bl2sm backfill`)")
-        parts.append(Move(number, max(first, start), end))
+        # never forward: what the group has not done yet is still to be done
+        parts.append(Move(number, max(first, min(start, committed[number])), end))
     keys: set[bytes] = set()
     entries = 0
     begin, until = {one.partition: one.start for one in parts}, {one.partition: one.until for one in parts}

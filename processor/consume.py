@@ -17,6 +17,7 @@ from schemas.codec import Codec, RegistryUnavailable
 from schemas.records import Origin
 
 HIGH, LOW = 1000, 300
+LEVEL_SECONDS = 1.0
 POLL_MESSAGES = 500
 REGISTRY_PAUSE_SECONDS = 2.0
 LOW_MARK_EVERY_SECONDS, LOW_MARK_TIMEOUT_SECONDS = 30.0, 2.0
@@ -45,6 +46,7 @@ class Intake:
     def __init__(self, consumer: Consumer, codec: Codec, topic: str, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._low_marks_at = clock()
+        self._level_at = 0.0
         self._consumer = consumer
         self._codec = codec
         self._topic = topic
@@ -86,6 +88,10 @@ class Intake:
         if now < self._registry_back_at:
             return taken
         while len(taken) < limit:
+            if self.level():
+                self._level_at = now
+            elif now - self._level_at < LEVEL_SECONDS:  # the next of some partition may be lower: it is on its way
+                break
             heads = [head for queue in self._queues.values() if (head := self._head(queue, now)) is not None]
             if not heads:
                 break

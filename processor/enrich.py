@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from clients import Order, OrderSummary
+from clients import Order, OrderSummary, RetriableError
 from processor.lookups import Buyers
 from processor.rules import Enriched, RuleSettings, needs_buyer
 from processor.windows import Orders, Windows
 
 SOURCES_SECONDS, SOURCES_AGAIN_SECONDS = 3600.0, 300.0
 PROOF_SECONDS = 15.0
+HAND_ON_SECONDS = 5.0  # what is read by then is handed on: where the budget is short, a batch takes minutes
 
 
 class Api(Orders, Protocol):
@@ -48,22 +49,25 @@ class Enricher:
         """Return every id's order as it is now; ApiError when BaseLinker fails, PacerClosed when the program ends.
 
         With `most_look_ups`, orders beyond so many phone look-ups are left out of the answer, to be asked for again:
-        a look-up costs several requests, and the others need not wait for it.
+        a look-up costs several requests, and the others need not wait for it. The same goes for orders that are not
+        read within some seconds.
         """
         self._asked &= set(order_ids)
         self._found = {order_id: order for order_id, order in self._found.items() if order_id in self._asked}
-        self._windows.read(order_ids, self._found, self._asked)
+        until = self._clock() + HAND_ON_SECONDS
+        self._windows.read(order_ids, self._found, self._asked, lambda: self._clock() >= until)
         orders = [self._found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._found]
         if order_ids and not orders:
             self._prove()
         unnamed = [order for order in orders if needs_buyer(order, self._rules)]
         later = self._beyond(unnamed, most_look_ups)
+        unread = {order_id for order_id in order_ids if order_id not in self._asked}
         buyers = self._buyers.find([order for order in unnamed if order.order_id not in later])
         sources = self._named_sources(orders)
         answers = {
             order_id: Enriched(self._found.get(order_id), buyers.get(order_id), sources)
             for order_id in order_ids
-            if order_id not in later
+            if order_id not in later and order_id not in unread
         }
         self._found = {order_id: self._found[order_id] for order_id in later}
         self._asked = later
@@ -82,8 +86,12 @@ class Enricher:
 
     def greet(self) -> None:
         """Make one harmless request: FatalError when the token is refused."""
-        self._sources = self._api.order_sources()
-        self._sources_at = self._clock()
+        try:
+            self._sources = self._api.order_sources()
+            self._sources_at = self._clock()
+        except RetriableError:  # does it fail, or only to tell the sources?
+            for order in self._api.orders(include_unconfirmed=True):
+                self._note(order)
 
     def _prove(self) -> None:
         """None of them is there: does BaseLinker list any order at all?"""

@@ -65,6 +65,11 @@ class Membership:
         """Whether the group has given its word, and all that was given is being worked on."""
         return self._assigned and not self._assignment.loading
 
+    @property
+    def loading(self) -> bool:
+        """Whether some partition's ledger is being read."""
+        return self._assignment.loading
+
     def step(self) -> None:
         """Load ledgers on, and begin with partitions that are ready."""
         if self._assignment.loading:

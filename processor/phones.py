@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
@@ -21,6 +22,7 @@ def phone_of(order: Order) -> str | None:
     return normal(order.phone, order.delivery_country_code, order.invoice_country_code)
 
 
+@lru_cache(4096)  # each order's phone is asked for several times
 def normal(phone: str, *country_codes: str) -> str | None:
     """Return E.164, or None for what is no number, or a dummy.
 
@@ -47,6 +49,7 @@ def is_dummy(national: str) -> bool:
     )
 
 
+@lru_cache(4096)
 def is_filler(e164: str) -> bool:
     """Whether the number may be somebody's, but is more often typed for want of one: 123123123, 600000000, 111222333.
 

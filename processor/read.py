@@ -16,7 +16,7 @@ from runtime.logging import get_logger
 BATCH_ORDERS = 500
 LINGER_SECONDS = 0.3
 GROW_AFTER = 10
-LOOK_UPS_A_BATCH = 20  # phone look-ups; the orders beyond them wait for the next batch
+LOOK_UPS_A_BATCH = 5  # phone look-ups; the orders beyond them wait for the next batch
 
 log = get_logger(__name__)
 

@@ -124,7 +124,8 @@ class Session:
         self._membership.finish(set(self._holdings.partitions))
 
     def _consume(self) -> None:
-        seconds = BUSY_POLL if self._deliver.in_flight else WORK_POLL if self._holdings.jobs else IDLE_POLL
+        busy = self._deliver.in_flight or self._membership.loading
+        seconds = BUSY_POLL if busy else WORK_POLL if self._holdings.jobs else IDLE_POLL
         self._intake.poll(seconds)
         if self._membership.trouble is not None:
             raise self._membership.trouble

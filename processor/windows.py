@@ -33,20 +33,28 @@ class Windows:
     width: int | None = None
     _alone_in_a_row: int = 0
 
-    def read(self, wanted: Sequence[int], found: dict[int, Order], asked: set[int]) -> None:
-        """Fill `found` and `asked` for all wanted ids; an error leaves what was read so far, for the next try.
+    def read(
+        self,
+        wanted: Sequence[int],
+        found: dict[int, Order],
+        asked: set[int],
+        enough: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Fill `found` and `asked` for the wanted ids; an error leaves what was read so far, for the next try.
 
-        An id in `asked` that is not in `found` is of no order that BaseLinker knows.
+        An id in `asked` that is not in `found` is of no order that BaseLinker knows. `enough` is asked after each
+        request: ids that are not in `asked` by then are left for another time, the highest ones first.
         """
         left = [order_id for order_id in sorted(set(wanted)) if order_id not in asked]
         end_at: int | None = None
-        while left:
+        before = len(asked)
+        while left and not (len(asked) > before and enough()):
             if end_at is not None or not self._pays(left):
                 self._alone(left.pop(0), found, asked)
                 continue
             last, at_end = self._window(left, found, asked)
             for order_id in left:
-                if order_id <= last and order_id not in asked:
+                if order_id <= last and order_id not in asked and not enough():
                     self._alone(order_id, found, asked)
             left = [order_id for order_id in left if order_id not in asked]
             end_at = last if at_end else None  # nothing lies beyond: what is left is missing, or not to be had this way

@@ -15,6 +15,7 @@ SETTLE_AFTER = timedelta(minutes=5)
 MOST_RECENT = 10_000
 MOST_GAPS = 200
 JOURNAL_KEEPS = timedelta(days=3)
+AHEAD = timedelta(minutes=5)
 MARGIN = timedelta(hours=1)  # reading a backlog takes time, and clocks differ
 
 
@@ -31,12 +32,22 @@ def new_logs(cursor: Cursor, logs: Iterable[JournalLog]) -> list[JournalLog]:
 
 
 def unread_too_long(cursor: Cursor, now: datetime) -> bool:
-    """Whether entries may have expired in BaseLinker's journal before they were read."""
-    return now - cursor.read_at >= JOURNAL_KEEPS - MARGIN
+    """Whether entries may have expired in BaseLinker's journal before they were read.
+
+    A mark in the future says nothing about when it was set.
+    """
+    return now - cursor.read_at >= JOURNAL_KEEPS - MARGIN or in_future(cursor.read_at, now)
 
 
-def advance(cursor: Cursor, published: Iterable[int], seen: Mapping[int, datetime], now: datetime) -> Cursor:
-    """Return the cursor after publishing; `seen` = since when each recent id counts as known (else now).
+def in_future(mark: datetime | None, now: datetime) -> bool:
+    """Whether a mark was set by a clock that was wrong."""
+    return mark is not None and mark - now > AHEAD
+
+
+def advance(
+    cursor: Cursor, published: Iterable[int], seen: Mapping[int, datetime], steady: datetime, now: datetime
+) -> Cursor:
+    """Return the cursor after publishing; `seen` = since when each recent id counts as known (else now), as `steady`.
 
     Ids are settled in order, once known for a few minutes, and the lowest ones when there are too many. `read_at` of
     a journal unread for too long stays: only the sweep that closes the gap moves it.
@@ -45,7 +56,7 @@ def advance(cursor: Cursor, published: Iterable[int], seen: Mapping[int, datetim
     settled = cursor.settled_log_id
     count = 0
     for log_id in recent:
-        old = now - seen.get(log_id, now) >= SETTLE_AFTER
+        old = steady - seen.get(log_id, steady) >= SETTLE_AFTER
         if not old and len(recent) - count <= MOST_RECENT:
             break
         settled, count = log_id, count + 1

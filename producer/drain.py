@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from clients import JournalLog
-from producer.cursor import advance, new_logs, top
+from producer.clock import Clock
+from producer.cursor import SETTLE_AFTER, advance, new_logs, top
 from producer.writer import Writer
 from runtime.logging import get_logger
 from schemas.records import JournalEntry, Origin
 
 LOG_TYPES = (1, 2, 11, 16)
-BACKLOG = timedelta(hours=1)
+BACKLOG = timedelta(hours=25)  # clocks differ, by up to a day where BaseLinker tells no time
 NOTE_LOOK = timedelta(minutes=10)
 
 Page = Callable[[int], list[JournalLog]]
@@ -39,11 +40,9 @@ def find_end(ask: Page, before: datetime | None = None) -> int:
 class Drain:
     """Takes the journal's entries into the topic, each log id once."""
 
-    def __init__(
-        self, ask: Page, writer: Writer, now: Callable[[], datetime], named: Callable[[list[int], datetime], None]
-    ) -> None:
-        self._ask, self._writer, self._now, self._named = ask, writer, now, named
-        self._seen: dict[int, datetime] = dict.fromkeys(writer.cursor.recent_log_ids, now())
+    def __init__(self, ask: Page, writer: Writer, clock: Clock, named: Callable[[list[int], datetime], None]) -> None:
+        self._ask, self._writer, self._clock, self._named = ask, writer, clock, named
+        self._seen: dict[int, datetime] = dict.fromkeys(writer.cursor.recent_log_ids, clock.steady())
         self._largest_page = 1
         self._alone: int | None = None
 
@@ -77,21 +76,22 @@ class Drain:
             at = highest
 
     def _take(self, logs: Sequence[JournalLog]) -> None:
-        now, cursor = self._now(), self._writer.cursor
+        now, steady, cursor = self._clock.now(), self._clock.steady(), self._writer.cursor
         wanted = [row for row in logs if row.log_type in LOG_TYPES]
         entries = []
         for row in wanted:
             # an entry counts as known from now on, not from its date: clocks differ. Only a backlog is settled at once
-            self._seen[row.log_id] = row.date if row.date is not None and now - row.date > BACKLOG else now
+            backlog = row.date is not None and now - row.date > BACKLOG
+            self._seen[row.log_id] = steady - SETTLE_AFTER if backlog else steady
             if row.order_id <= 0:
                 log.warning("a journal entry without an order id is left out", log_id=row.log_id)
                 continue
             entries.append(
                 JournalEntry(row.log_id, row.log_type, row.order_id, row.object_id, row.date or now, Origin.JOURNAL)
             )
-        moved = advance(cursor, [row.log_id for row in wanted], self._seen, now)
+        moved = advance(cursor, [row.log_id for row in wanted], self._seen, steady, now)
         same = (moved.settled_log_id, moved.recent_log_ids) == (cursor.settled_log_id, cursor.recent_log_ids)
         if entries or not same or moved.read_at - cursor.read_at >= NOTE_LOOK:
             self._writer.write(entries, moved)
-            self._seen = {log_id: self._seen.get(log_id, now) for log_id in moved.recent_log_ids}
-        self._named([entry.order_id for entry in entries], now)
+            self._seen = {log_id: self._seen.get(log_id, steady) for log_id in moved.recent_log_ids}
+        self._named([entry.order_id for entry in entries], self._clock.latest())

@@ -1,10 +1,14 @@
-"""Which sweep is due: derived from the cursor and what the processors tell, so that a crash forgets none. Pure."""
+"""Which sweep is due: derived from the cursor and what the processors tell, so that a crash forgets none. Pure.
+
+A mark in the future was set by a clock that was ahead, nobody knows for how long: it is not believed, and one sweep
+over all that the journal would have kept, or as far back as the mark lies ahead, sets it anew.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from producer.cursor import JOURNAL_KEEPS, note_gaps, unread_too_long
+from producer.cursor import JOURNAL_KEEPS, in_future, note_gaps, unread_too_long
 from producer.plan import Plan
 from schemas.progress import Gap
 from schemas.records import Cursor
@@ -29,22 +33,32 @@ class Wanted:
         return self.unread or bool(self.gap_ids)
 
 
-def due(cursor: Cursor, plan: Plan, now: datetime, told: Iterable[Gap] = ()) -> Wanted | None:
-    """Return the one sweep that closes everything open, or None. To be asked after a complete look at the journal."""
-    regular = plan.sweep is not None and cursor.swept_to is not None and now - cursor.swept_to >= plan.sweep
+def due(
+    cursor: Cursor, plan: Plan, now: datetime, told: Iterable[Gap] = (), ahead: timedelta = timedelta()
+) -> Wanted | None:
+    """Return the one sweep that closes everything open, or None. To be asked after a complete look at the journal.
+
+    `ahead` = how far this machine's clock, and so what processors tell, may be before `now`.
+    """
+    astray = [mark for mark in (cursor.swept_to, cursor.read_at) if mark is not None and in_future(mark, now)]
+    overdue = plan.sweep is not None and cursor.swept_to is not None and now - cursor.swept_to >= plan.sweep
+    regular = overdue or (plan.sweep is not None and in_future(cursor.swept_to, now))
     unread = unread_too_long(cursor, now)
     gaps = [gap for gap in told if gap.gap_id not in cursor.gaps_closed]
     first_look = _first_look(cursor, plan)
-    lost = [_time(gap.since, now) - OVERLAP for gap in gaps]
+    lost = [_time(gap.since, now) - OVERLAP - ahead for gap in gaps]
     if unread:
-        lost.append(cursor.read_at - OVERLAP)
+        lost.append(min(cursor.read_at, now) - OVERLAP)
+    if unread or regular:
+        lost += [now - max(JOURNAL_KEEPS, mark - now) - OVERLAP for mark in astray]
     if first_look:
         lost.append(now - JOURNAL_KEEPS)
-    if cursor.started_at is not None:  # a first start from the beginning took what the journal kept then
-        earliest = cursor.started_at - (JOURNAL_KEEPS + OVERLAP if plan.start_from == "earliest" else timedelta())
+    started_at = None if in_future(cursor.started_at, now) else cursor.started_at
+    if started_at is not None:  # a first start from the beginning took what the journal kept then
+        earliest = started_at - (JOURNAL_KEEPS + OVERLAP if plan.start_from == "earliest" else timedelta())
         lost = [max(since, earliest) for since in lost]
     if regular and cursor.swept_to is not None:
-        lost.append(max(cursor.swept_to - OVERLAP, cursor.started_at or EPOCH))
+        lost.append(max(min(cursor.swept_to, now) - OVERLAP, started_at or EPOCH))
     if not lost:
         return None
     return Wanted(min(lost), regular, unread, first_look, tuple(gap.gap_id for gap in gaps))
@@ -55,9 +69,13 @@ def swept(cursor: Cursor, wanted: Wanted, started: datetime, read_at: datetime) 
     if cursor.swept_to is None or wanted.since <= cursor.swept_to:
         # a first look is over once swept_to is not the first start any more
         moved = started + timedelta(milliseconds=1) if wanted.first_look else started
-        cursor = replace(cursor, swept_to=max(moved, cursor.swept_to or moved))
+        astray = in_future(cursor.swept_to, started)
+        cursor = replace(cursor, swept_to=moved if astray else max(moved, cursor.swept_to or moved))
     if wanted.unread:
-        cursor = replace(cursor, read_at=max(read_at, cursor.read_at))
+        astray = in_future(cursor.read_at, started)
+        cursor = replace(cursor, read_at=read_at if astray else max(read_at, cursor.read_at))
+    if in_future(cursor.started_at, started):
+        cursor = replace(cursor, started_at=wanted.since)
     return note_gaps(cursor, wanted.gap_ids) if wanted.gap_ids else cursor
 
 

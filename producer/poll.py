@@ -1,10 +1,11 @@
 """One term of leadership: the journal at every poll, and between the polls the due sweep, one page at a time."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from clients import JournalLog, Order
+from producer.clock import Clock
 from producer.drain import LOG_TYPES, Drain
 from producer.due import Wanted, due, swept
 from producer.plan import Plan
@@ -13,9 +14,10 @@ from producer.sweep import Remembered, Sweep
 from producer.writer import Writer
 from runtime.logging import get_logger
 from schemas.progress import Gap
+from schemas.records import JournalEntry
 
 T = TypeVar("T")
-SETTLED_PASS = timedelta(minutes=1)
+SETTLED_PASS, TOPICS_CHECK = timedelta(minutes=1), timedelta(seconds=10)
 
 log = get_logger(__name__)
 
@@ -50,62 +52,73 @@ class Poll:
         remembered: Remembered,
         told_gaps: Callable[[int], list[Gap]],
         check: Callable[[], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock,
     ) -> None:
         self._api, self._ask, self._writer, self._plan = api, ask, writer, plan
         self._silence, self._remembered = silence, remembered
-        self._told_gaps, self._check, self._now = told_gaps, check, now
-        self._drain = Drain(lambda at: ask(lambda: api.journal(at, LOG_TYPES)), writer, now, silence.named)
+        self._told_gaps, self._check, self._clock = told_gaps, check, clock
+        self._drain = Drain(lambda at: ask(lambda: api.journal(at, LOG_TYPES)), writer, clock, silence.named)
         self._told: list[Gap] = []
-        self._passed_at: datetime | None = None
+        self._passed_at: datetime | None = None  # as the steady clock tells
+        self._checked_at: datetime | None = None
+        self._polled_at: datetime | None = None
         self._sweep: Sweep | None = None
+        self._taken: tuple[list[Order], list[JournalEntry]] | None = None  # a page that is not published yet
         self.looked_at: datetime | None = None
 
     def turn(self) -> timedelta:
         """Look at the journal if that is due, then advance the sweep by a page; return how long nothing is to do."""
-        now = self._now()
-        if self.looked_at is None or not timedelta(0) <= now - self.looked_at < self._plan.poll:
-            self._look(now)
+        steady = self._clock.steady()
+        if self._polled_at is None or steady - self._polled_at >= self._plan.poll:
+            self._look()
         if self._sweep_page():
             return timedelta(0)
-        return max(timedelta(0), (self.looked_at or now) + self._plan.poll - self._now())
+        return max(timedelta(0), (self._polled_at or steady) + self._plan.poll - self._clock.steady())
 
     def catch_up(self) -> None:
         """Look at the whole journal once, and finish every sweep that is due."""
         self._passed_at = None
-        self._look(self._now())
+        self._look()
         while self._sweep_page():
             pass
 
-    def _look(self, now: datetime) -> None:
-        if self._passed_at is None or not timedelta(0) <= now - self._passed_at < SETTLED_PASS:
+    def _look(self) -> None:
+        now, steady = self._clock.now(), self._clock.steady()
+        if self._checked_at is None or steady - self._checked_at >= TOPICS_CHECK:
             self._check()
+            self._checked_at = steady
+        if self._passed_at is None or steady - self._passed_at >= SETTLED_PASS:
             self._told = self._ask(lambda: self._told_gaps(self._writer.cursor.journal_partitions))
             self._drain.whole()
-            self._passed_at = now
+            self._passed_at = steady
         else:
             self._drain.news()
         if self.looked_at is None:
-            self._silence.watch(self._now())
-        self.looked_at = now
+            self._silence.watch(self._clock.latest())
+        # a look before which no answer had come knew our own clock only
+        self.looked_at, self._polled_at = min(now, self._clock.now()), steady
+        self._clock.warn()
 
     def _sweep_page(self) -> bool:
         """Publish the next page of the sweep under way or due; False = there is none."""
-        now = self._now()
+        now = self._clock.now()
         if self._sweep is None:
-            wanted = due(self._writer.cursor, self._plan, now, self._told)
+            wanted = due(self._writer.cursor, self._plan, now, self._told, self._clock.ahead())
             if wanted is None:
                 return False
             _alarm(wanted)
             self._sweep = Sweep(wanted, now)
         sweep, paging = self._sweep, self._sweep.paging
-        page = self._ask(lambda: self._api.orders(confirmed_from=paging.confirmed_from, id_from=paging.id_from))
-        entries = sweep.entries(page, self._remembered)
+        if self._taken is None:
+            page = self._ask(lambda: self._api.orders(confirmed_from=paging.confirmed_from, id_from=paging.id_from))
+            self._taken = page, sweep.entries(page, self._remembered)
+        page, entries = self._taken  # of the turn before, where that one could not publish them
         cursor = self._writer.cursor
         if paging.done:
             cursor = swept(cursor, sweep.wanted, sweep.started, self.looked_at or cursor.read_at)
         if entries or paging.done:
             self._writer.write(entries, cursor)
+        self._taken = None
         self._remembered.add(entries)
         if sweep.wanted.first_look and entries:
             self._silence.empty()

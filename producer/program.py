@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event
 
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, PacerClosed
+from producer.clock import Clock
 from producer.drain import LOG_TYPES
 from producer.gaps import told_gaps
 from producer.identity import NewTopic, check_count, find_identity
@@ -66,6 +67,7 @@ class Program:
             pacer,
             counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
         )
+        self._clock = Clock(lambda: self._api.dated)
         sweep = timedelta(seconds=settings.sweep_interval_seconds)
         self._plan = Plan(
             settings.start_from,
@@ -170,19 +172,31 @@ class Program:
         found = leader.read_cursor()
         if found is not None:
             check_count(self._topics, identity.partitions, found.journal_partitions)
+        if found is None and self._api.dated is None:  # the first marks shall not be of a wrong clock
+            leader.ask(lambda: self._api.journal(0, LOG_TYPES))
         cursor = starting_cursor(
             found,
             identity,
             lambda: leader.journal_has_entries(identity.partitions),
             self._plan,
             lambda at: leader.ask(lambda: self._api.journal(at, LOG_TYPES)),
-            datetime.now(UTC),
+            self._clock.now(),
         )
         check = self._checks(leader, cursor)
         writer = Writer(publisher, cursor, self._metrics, leader.hold, check)
         if cursor != found:
             writer.write([], cursor)
-        poll = Poll(self._api, leader.ask, writer, self._plan, self._silence, self._remembered, self._told_gaps, check)
+        poll = Poll(
+            self._api,
+            leader.ask,
+            writer,
+            self._plan,
+            self._silence,
+            self._remembered,
+            self._told_gaps,
+            check,
+            self._clock,
+        )
         self._looked_at = lambda: poll.looked_at or cursor.read_at
         return poll
 
@@ -231,7 +245,7 @@ class Program:
 
     def _lag(self) -> float:
         looked_at = self._looked_at()
-        return math.nan if looked_at is None else max(0.0, (datetime.now(UTC) - looked_at).total_seconds())
+        return math.nan if looked_at is None else max(0.0, (self._clock.now() - looked_at).total_seconds())
 
     def _make_topics(self) -> None:
         while not self._stop.is_set():

@@ -37,13 +37,14 @@ class Publisher:
 
         NotPublished = nothing of it counts. Fenced = it is not known whether it counts: read the cursor again.
         """
+        # all is encoded first: what fails there leaves no transaction open
+        rows = [(order_key(entry.order_id), self._codec.encode(entry)) for entry in entries]
+        last = self._codec.encode(cursor)
         try:
             self._producer.begin_transaction()
-            for entry in entries:
-                key = order_key(entry.order_id)
-                partition = partition_of(key, cursor.journal_partitions)
-                self._produce(self._topics.journal, partition, key, self._codec.encode(entry))
-            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))
+            for key, value in rows:
+                self._produce(self._topics.journal, partition_of(key, cursor.journal_partitions), key, value)
+            self._produce(self._topics.cursor, 0, CURSOR_KEY, last)
         except KafkaException as error:
             self._abort(error)
         try:

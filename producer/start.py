@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from producer.cursor import first_cursor, start_over
+from producer.cursor import first_cursor, in_future, start_over
 from producer.drain import Page, find_end
 from producer.identity import Identity
 from producer.plan import Plan
@@ -42,6 +42,6 @@ def starting_cursor(
         " again from its beginning, and the orders of the last days by date; what is done is passed over"
     )
     begin = 0
-    if plan.start_from == "latest" and cursor.started_at is not None:
+    if plan.start_from == "latest" and cursor.started_at is not None and not in_future(cursor.started_at, now):
         begin = find_end(page, before=cursor.started_at - SKEW)
     return start_over(cursor, now, begin, identity.topic_id)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from clients import (
@@ -288,3 +288,13 @@ def test_a_refusal_at_the_write_of_the_body_sends_nothing_of_it() -> None:
 def test_nobody_listening_is_backpressure() -> None:
     with pytest.raises(BackpressureError):
         sender("http://127.0.0.1:9/api").users()
+
+
+def test_a_refusal_that_repeats_what_was_sent_is_told_without_it() -> None:
+    text = "Invalid value Łucja Zuraw, ul. Polna 5, 00-950 Warszawa in field name of contact"
+    contact = Contact("l@example.com", name="Lucja Żuraw", street="ul. Polna 5", zip_code="00-950", city="Warszawa")
+    with pytest.raises(RejectedError) as caught:
+        salesmanago(reply(200, {"success": False, "message": [text]})).upsert_contact(contact)
+    told = str(caught.value)
+    assert not any(word in told for word in ("ucja", "uraw", "Polna", "00-950", "Warszawa"))
+    assert "Invalid value" in told and "in field name of contact" in told

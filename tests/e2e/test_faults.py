@@ -3,11 +3,9 @@
 import time
 from pathlib import Path
 
-import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from sandbox.verify import fetch_state
 from schemas.codec import make_codec
 from schemas.topics import Topics, ensure_topics
 from tests.programs import dead_letters, run, sandbox, settings, switch, wrong
@@ -44,22 +42,6 @@ def test_messages_that_can_never_be_read_are_dead_letters_and_the_others_go_on(
     assert (b"not avro", "undecodable") in {(value, reason) for value, reason, _ in found}
 
 
-@pytest.mark.parametrize("kind", ["html502", "truncated", "reset", "429"])
-def test_an_api_that_fails_now_and_then_costs_no_order_and_doubles_none(
-    kafka: str, prefix: str, tmp_path: Path, kind: str
-) -> None:
-    with sandbox("--orders", "16", "--seed", "3") as apis:
-        environment = settings(apis, kafka, prefix)
-        environment |= {"SETTLE_SECONDS": "1", "CREATE_TIMEOUT_SECONDS": "1"}
-        faults = [{"kind": kind, "rate": 0.2, "after": after} for after in (False, True)]
-        switch(apis["SALESMANAGO_API_URL"], faults=faults)
-        switch(apis["BASELINKER_API_URL"], faults=[{"kind": kind, "rate": 0.1}])
-        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(100) == 0
-        log = tmp_path / "processor.log"
-        assert run("processor", environment, log, "--until-caught-up").wait(110) == 0, log.read_text()[-3000:]
-        assert wrong(apis) == []
-
-
 def test_a_key_refused_in_mid_run_pauses_and_a_mended_one_goes_on(kafka: str, prefix: str, tmp_path: Path) -> None:
     with sandbox("--orders", "20") as apis:
         environment = settings(apis, kafka, prefix)
@@ -88,32 +70,3 @@ def test_a_processor_told_to_stop_finishes_what_is_under_way_and_leaves(
         assert first.wait(40) == 0
         assert run("processor", environment, tmp_path / "second.log", "--until-caught-up").wait(100) == 0
         assert wrong(apis) == []
-
-
-def test_a_storm_of_refusals_stops_the_program_and_drains_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
-    with sandbox("--orders", "40") as apis:
-        environment = settings(apis, kafka, prefix) | {"MAX_CONSECUTIVE_DEAD_LETTERS": "5"}
-        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
-        switch(apis["SALESMANAGO_API_URL"], refuse_contacts=True)
-        for attempt in (1, 2):
-            log = tmp_path / f"storm{attempt}.log"
-            assert run("processor", environment, log, "--until-caught-up").wait(60) == 1
-            assert "MAX_CONSECUTIVE_DEAD_LETTERS" in log.read_text()
-        assert dead_letters(kafka, Topics(prefix)) == []
-        switch(apis["SALESMANAGO_API_URL"], refuse_contacts=False)
-        assert run("processor", environment, tmp_path / "mended.log", "--until-caught-up").wait(60) == 0
-        assert wrong(apis) == []
-
-
-def test_one_refused_contact_among_many_is_one_dead_letter(kafka: str, prefix: str, tmp_path: Path) -> None:
-    with sandbox("--orders", "40") as apis:
-        environment = settings(apis, kafka, prefix)
-        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
-        orders = fetch_state(apis["BASELINKER_API_URL"])["orders"]
-        refused = next(one for one in orders if one["order_source"] == "amazon" and one["confirmed"])
-        switch(apis["SALESMANAGO_API_URL"], reject_email=refused["email"])
-        log = tmp_path / "processor.log"
-        assert run("processor", environment, log, "--until-caught-up").wait(60) == 0
-        assert {reason for _, reason, _ in dead_letters(kafka, Topics(prefix))} == {"rejected"}
-        assert all(str(refused["order_id"]) in line or "missing" in line for line in wrong(apis))
-        assert refused["email"] not in log.read_text()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,14 @@ def test_missing_settings_are_named_all_at_once(tmp_path: Path) -> None:
     assert ended.returncode == 2
     for name in ("BASELINKER_TOKEN", "SALESMANAGO_LOCATION", "SALESMANAGO_API_URL", "KAFKA_BOOTSTRAP_SERVERS"):
         assert name in ended.stderr
+
+
+def test_a_replay_never_moves_the_group_over_what_is_not_done_yet(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "20") as apis:
+        environment = settings(apis, kafka, prefix)
+        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
+        replay = [sys.executable, "-m", "operations.cli", "replay", "--from-time"]
+        now = datetime.now(UTC).isoformat()
+        subprocess.run([*replay, now, "--execute"], env=environment, capture_output=True, text=True, check=True)
+        assert run("processor", environment, tmp_path / "processor.log", "--until-caught-up").wait(60) == 0
+        assert wrong(apis) == []

@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import confluent_kafka
 import confluent_kafka.admin
-import httpx
+import httpx2 as httpx
 
 TRACED = {
     "http11.send_request_body.complete": "written",

@@ -147,7 +147,7 @@ def loaded(broker: Broker, prefix: str, folder: Path, seed: int) -> Iterator[Loa
     """Run the load, and hand over its numbers."""
     with sandbox("--orders", "60", "--latency", "0.1", "--seed", str(seed), "--versions") as apis:
         environment = settings(apis, broker.bootstrap, prefix)
-        environment |= PROTOCOLS[os.environ.get("PROTOCOL") or "range"]
+        environment |= PROTOCOLS[os.environ.get("PROTOCOL") or "cooperative"]
         environment |= {"SETTLE_SECONDS": "3", "CREATE_TIMEOUT_SECONDS": "2", "DELIVERY_THREADS": "4"}
         environment |= {"SESSION_TIMEOUT_MS": str(int(SESSION_SECONDS * 1000))}
         started, verdict = time.monotonic(), "failed"
@@ -264,14 +264,9 @@ def seed() -> int:
     return found
 
 
-def test_a_broker_that_is_stopped_or_killed_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+def test_a_broker_that_is_stopped_killed_or_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
     with own_broker() as broker, loaded(broker, prefix, tmp_path, seed()) as load:
-        go_through(load, [stopped, killed_in_a_rebalance], [killed])
-
-
-def test_a_broker_that_is_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
-    with own_broker() as broker, loaded(broker, prefix, tmp_path, seed()) as load:
-        go_through(load, [slow, asleep], [throttled])
+        go_through(load, [stopped, killed_in_a_rebalance, asleep], [killed, slow, throttled])
 
 
 def test_a_broker_whose_disk_is_full_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:

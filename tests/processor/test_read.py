@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Event
 
 from clients import ApiError, Order, RejectedError, RetriableError
-from processor.enrich import Enricher
+from processor.enrich import HAND_ON_SECONDS, Enricher
 from processor.gate import Gate
 from processor.jobs import Job, Jobs
 from processor.read import Read
@@ -22,6 +22,7 @@ class Odd(Shop):
         self.refuses: Callable[[set[int]], bool] = lambda ids: False
         self.away: ApiError | None = None
         self.away_after: int | None = None
+        self.passes: Callable[[], None] = lambda: None
 
     def orders(
         self, *, order_id: int | None = None, id_from: int | None = None, include_unconfirmed: bool = False
@@ -41,6 +42,7 @@ class Odd(Shop):
         if self.refuses(ids):
             raise RejectedError("no", api="BaseLinker")
         self.answers += 1
+        self.passes()
 
 
 class Place:
@@ -101,6 +103,22 @@ def test_a_refusal_of_everything_speaks_against_no_order_and_makes_the_pauses_lo
     shop.refuses = lambda ids: False
     place.turns(120)
     assert place.decided == [1]
+
+
+def test_what_is_read_within_some_seconds_is_handed_on_before_the_rest() -> None:
+    shop = Odd(*(an_order(number * 1000) for number in range(1, 40)))
+    shop.hidden_from_windows = set(shop.stored)  # each is asked for alone
+    place = Place(shop)
+
+    def second() -> None:
+        place.now += 1.0
+
+    shop.passes = second
+    place.wait(*(number * 1000 for number in range(1, 40)))
+    place.turns(2)
+    assert 0 < len(place.decided) <= HAND_ON_SECONDS
+    place.turns(40)
+    assert len(place.decided) == 39
 
 
 def test_pauses_stay_short_while_calls_get_somewhere_and_grow_while_they_do_not() -> None:

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from clients import JournalLog, Order
+from producer.clock import Clock as Clocks
 from producer.cursor import first_cursor
 from producer.plan import Plan
 from producer.poll import Poll
 from producer.publish import Fenced, NotPublished
 from producer.silence import Silence
 from producer.sweep import PAGE, Remembered
-from producer.writer import Writer
+from producer.writer import Publishes, Writer
 from runtime.metrics import Metrics
 from schemas.progress import Gap
 from schemas.records import Cursor, JournalEntry, Origin
@@ -127,12 +128,23 @@ class World:
     plan: Plan
     clock: Clock = field(default_factory=Clock)
     kafka: Kafka = field(default_factory=Kafka)
+    skew: Callable[[datetime], timedelta] = lambda _: timedelta()  # of the program's clock, at a true time
+    header: bool = True  # whether BaseLinker tells what time it is
     silent: bool = False
     told: list[Gap] = field(default_factory=list)
+    publisher: Publishes | None = None
 
     def __post_init__(self) -> None:
         self.shop = Shop(self.clock)
+        self.clocks = Clocks(
+            lambda: (self.clock.now, self._seconds()) if self.header else None,
+            lambda: self.clock.now + self.skew(self.clock.now),
+            self._seconds,
+        )
         self.begin_process()
+
+    def _seconds(self) -> float:
+        return (self.clock.now - NOW).total_seconds()
 
     def begin_process(self) -> None:
         self.remembered = Remembered()
@@ -145,11 +157,11 @@ class World:
         """Begin a term: from the committed cursor, or as at a first start."""
         cursor = self.kafka.cursor
         if cursor is None:
-            cursor = self.kafka.cursor = first_cursor(self.clock.now, self.plan.partitions)
-        writer = Writer(self.kafka, cursor, Metrics(), lambda _: None, lambda: None)
+            cursor = self.kafka.cursor = first_cursor(self.clocks.now(), self.plan.partitions)
+        writer = Writer(self.publisher or self.kafka, cursor, Metrics(), lambda _: None, lambda: None)
         return Poll(
             self.shop, _at_once, writer, self.plan, self.silence, self.remembered,
-            lambda _: self.told, lambda: None, self.clock,
+            lambda _: self.told, lambda: None, self.clocks,
         )  # fmt: skip
 
     def run(self, poll: Poll, span: timedelta) -> None:

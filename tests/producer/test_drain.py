@@ -10,7 +10,7 @@ from clients import RetriableError
 from producer.drain import find_end
 from producer.publish import Fenced
 from schemas.records import Origin
-from tests.producer.simulated import HOUR, MINUTE, NOW, Killed, World, plan
+from tests.producer.simulated import DAY, MINUTE, NOW, Killed, World, plan
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 FATES = ["fine", "fine", "fine", "aborted", "killed before", "killed after", "unknown, committed",
@@ -71,7 +71,7 @@ def test_a_clock_that_is_ahead_of_baselinkers_does_not_close_the_door_on_late_id
 
 def test_a_quiet_shop_costs_one_request_a_poll() -> None:
     world = World(plan())
-    world.shop.log(10, NOW - 2 * HOUR)
+    world.shop.log(10, NOW - 2 * DAY)
     poll = world.term()
     world.run(poll, 2 * MINUTE)
     world.shop.asked.clear()
