@@ -33,7 +33,7 @@ TWO_WRITERS = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `state`: ok, warning or failed; `mend` says what to do, "" where nothing is."""
+    """One thing that was looked at. `state`: ok, note, warning or failed; `mend`: what to do, "" where nothing is."""
 
     name: str
     state: str
@@ -78,7 +78,7 @@ def run_checks(tell: Callable[[Finding], None] = lambda finding: None) -> Report
             for finding in check_apis(settings, apis):
                 add(finding)
             requests = apis.requests()
-        add(Finding("two writers", "ok", TWO_WRITERS))
+        add(Finding("two writers", "note", TWO_WRITERS))
     add(check_disk())
     return Report(tuple(found), requests)
 
@@ -106,7 +106,7 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
         try:
             cursor = reads.cursor()
             yield _cursor(cursor, count)
-            lag = sum(position.lag for position in reads.positions())
+            lag, _ = reads.waiting(reads.positions())
         except (KafkaException, DecodeError, RegistryUnavailable, Refused) as error:
             yield Finding("cursor", "failed", str(error), "see docs/guarantees.md")
             return
@@ -236,6 +236,6 @@ def _nothing(_: Finding) -> None:
 
 
 def _print(finding: Finding) -> None:
-    style = {"failed": "bold red", "warning": "yellow"}.get(finding.state, "green")
+    style = {"failed": "bold red", "warning": "yellow", "note": "cyan"}.get(finding.state, "green")
     mend = f" → {finding.mend}" if finding.mend else ""
     line(f"{finding.state:8}{finding.name}: {finding.text}{mend}", style)

@@ -25,6 +25,7 @@ from schemas.topics import Topics, order_key, parse_order_key
 
 SECONDS = 10.0
 STUCK_SECONDS = 60.0
+COUNTED_EXACTLY = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +306,19 @@ class KafkaReads:
             if found.entry is not None and found.entry.log_id > (best.entry.log_id if best and best.entry else 0):
                 best = found
         return best
+
+    def waiting(self, positions: list[Position]) -> tuple[int, int]:
+        """Return entries without an outcome, and how many of them are replayed ones.
+
+        Read where they are few, for transaction markers lie between them.
+        """
+        until = {one.partition: one.progress.replay_until if one.progress else 0 for one in positions}
+        lag = sum(one.lag for one in positions)
+        if lag > COUNTED_EXACTLY:
+            return lag, sum(max(0, min(one.end, until[one.partition]) - one.next) for one in positions)
+        starts, ends = {one.partition: one.next for one in positions}, {one.partition: one.end for one in positions}
+        found = list(self.entries(starts, ends))
+        return len(found), sum(one.offset < until[one.partition] for one in found)
 
     def oldest_unfinished(self, positions: list[Position]) -> EntryAt | None:
         """Return the oldest entry without an outcome, by when it was written."""

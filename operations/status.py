@@ -20,7 +20,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 JOURNAL_WARNING, JOURNAL_KEEPS = timedelta(days=2), timedelta(days=3)
 OLD_ENTRY = timedelta(minutes=30)
 REQUESTS_PER_ORDER = 12 / 1000  # the bar of design §8, with one processor
-COUNTED_EXACTLY = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
     letters = reads.letters()
     owners = {number: f"{one.client_id}@{one.host}" for one in processors for number in one.partitions}
     parts = tuple(_part(one, owners.get(one.partition, "")) for one in positions)
-    waiting, replaying = _waiting(reads, positions)
+    waiting, replaying = reads.waiting(positions)
     share = _share(settings)
     status = Status(
         at=now,
@@ -131,20 +130,6 @@ def _part(one: Position, owner: str) -> PartitionStatus:
     return PartitionStatus(
         one.partition, owner, one.committed, one.end, one.lag, until if until > max(0, one.committed) else 0
     )
-
-
-def _waiting(reads: KafkaReads, positions: list[Position]) -> tuple[int, int]:
-    """Return entries without an outcome, and how many of them are replayed ones.
-
-    Read where they are few, for transaction markers lie between them.
-    """
-    until = {one.partition: one.progress.replay_until if one.progress else 0 for one in positions}
-    lag = sum(one.lag for one in positions)
-    if lag > COUNTED_EXACTLY:
-        return lag, sum(max(0, min(one.end, until[one.partition]) - one.next) for one in positions)
-    starts, ends = {one.partition: one.next for one in positions}, {one.partition: one.end for one in positions}
-    found = list(reads.entries(starts, ends))
-    return len(found), sum(one.offset < until[one.partition] for one in found)
 
 
 def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
