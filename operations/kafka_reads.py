@@ -192,6 +192,14 @@ class KafkaReads:
         """Return the live processors."""
         return self.members(self.settings.group_id)
 
+    def refuse_beside_processors(self) -> None:
+        """Raise Refused while the processors' group has members."""
+        if members := self.processors():
+            raise Refused(
+                f"{len(members)} processors of {self.settings.group_id} are running: stop them, run this again, start"
+                f" them (a killed one counts for {self.settings.session_timeout_ms / 1000:.0f} s)"
+            )
+
     def producers(self) -> list[Member]:
         """Return the live producers; the one with a partition leads."""
         return self.members(f"{self.settings.topic_prefix}-producer")

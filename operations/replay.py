@@ -134,10 +134,7 @@ def plan_replay(reads: KafkaReads, from_offset: str | None, from_time: str | Non
 
 def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
     """Move the group; Refused while members are alive. A member that joins meanwhile makes the broker refuse it."""
-    if members := reads.processors():
-        raise Refused(
-            f"{len(members)} processors of {reads.settings.group_id} are running: stop them, run this again, start them"
-        )
+    reads.refuse_beside_processors()
     group, topic = reads.settings.group_id, reads.topics.journal
     identity = topic_id(reads.admin, topic)
     asked = [TopicPartition(topic, one.partition) for one in plan.parts]

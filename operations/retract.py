@@ -83,8 +83,7 @@ def retracted_row(row: Delivery, now: datetime) -> Delivery:
 
 def execute_retract(reads: KafkaReads, sales: SalesManago, order_ids: Sequence[int]) -> RetractResult:
     """Own the group, delete, wait, write the rows. The rows are read again once all partitions are ours."""
-    if members := reads.processors():
-        raise Refused(f"{len(members)} processors are running: stop them, run this again, start them")
+    reads.refuse_beside_processors()
     with _OnlyMember(reads) as member:
         reads.wait_for_hidden(reads.topics.deliveries)
         rows = reads.rows()  # nobody else can write any more without our losing the group
