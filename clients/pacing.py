@@ -14,6 +14,11 @@ RECOVERY_SECONDS = 3600.0
 LONGEST_NAP_SECONDS = 0.2
 
 
+def tools_rate(budget: int) -> float:
+    """Requests a minute of all tools together; more only where the limit is lifted far above the API's 100."""
+    return max(float(TOOLS_PER_MINUTE), (budget - 100) / 16)
+
+
 def producer_rate(poll_interval_seconds: float) -> float:
     """Requests a minute kept for the producer: its polls, and 3 for the settled pass, paging and the sweep."""
     return 60.0 / poll_interval_seconds + PRODUCER_EXTRA_PER_MINUTE
@@ -23,7 +28,7 @@ def processor_share(budget: int, poll_interval_seconds: float, owned: int, total
     """Requests a minute of one processor: its part of what the producer and the tools leave."""
     if total <= 0:
         return 0.0
-    return max(0.0, budget - producer_rate(poll_interval_seconds) - TOOLS_PER_MINUTE) * owned / total
+    return max(0.0, budget - producer_rate(poll_interval_seconds) - tools_rate(budget)) * owned / total
 
 
 class PacerClosed(Exception):

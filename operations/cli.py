@@ -1,25 +1,68 @@
 """`bl2sm`: one command a file. stdout is data, stderr is log; exit 0 fine, 1 a problem was found, 2 wrong usage."""
 
+import sys
+from typing import Annotated
+
 import typer
 
-from operations import demo, kafka, process, produce, replay, sandbox, topics
+from operations import (
+    alerts,
+    audit,
+    backfill,
+    check,
+    dead_letters,
+    demo,
+    explain,
+    init,
+    kafka,
+    probe,
+    process,
+    produce,
+    replay,
+    retract,
+    sandbox,
+    status,
+    topics,
+)
 
 app = typer.Typer(
-    name="bl2sm", help="Every order from BaseLinker to SALESmanago, through Kafka.", no_args_is_help=True,
-    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    name="bl2sm", no_args_is_help=True, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("status")(status.status)
+app.command("explain")(explain.explain)
+app.command("replay")(replay.replay)
+app.command("backfill")(backfill.backfill)
+app.command("audit")(audit.audit)
+app.command("alerts")(alerts.alerts)
+app.command("retract")(retract.retract)
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command("probe")(probe.probe)
 app.command("produce")(produce.produce)
 app.command("process")(process.process)
-app.command("replay")(replay.replay)
 app.command("topics")(topics.topics)
 app.command("kafka")(kafka.kafka)
 app.command("sandbox")(sandbox.sandbox)
 app.command("demo")(demo.demo)
 
 
+@app.callback()
+def every_command(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+) -> None:
+    """Every order from BaseLinker to SALESmanago, through Kafka.
+
+    Data go to stdout, all else to stderr. Exit codes: 0 fine, 1 a problem was found, 2 wrong usage or settings.
+    """
+
+
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; `--debug` may stand anywhere."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    app(args=[argument for argument in arguments if argument != "--debug"], obj={"debug": debug}, prog_name="bl2sm")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,49 @@
-"""`bl2sm process`: runs a processor."""
+"""`bl2sm process`: runs a processor, or tells what one would do."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from operations.apis import open_apis
+from operations.dry_run import Decision, dry_run
+from operations.kafka_reads import KafkaReads
+from operations.output import command, line, note, print_json
+from operations.times import read_time
 from processor.main import main
+from runtime.settings import load_settings
 
 
+@command
 def process(
     until_caught_up: Annotated[bool, typer.Option(help="End when nothing is left (for cron).")] = False,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing anywhere: print what would be decided, and end.")
+    ] = False,
+    since: Annotated[str, typer.Option(help="With --dry-run: entries published since then (time, or age).")] = "1d",
+    limit: Annotated[int, typer.Option(min=1, help="With --dry-run: the newest so many orders.")] = 500,
+    reveal: Annotated[bool, typer.Option("--reveal", help="With --dry-run: show personal data.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: a line of JSON for each order.")] = False,
 ) -> None:
-    """Carry journal entries to SALESmanago. Example: bl2sm process --until-caught-up."""
-    raise typer.Exit(main(["--until-caught-up"] if until_caught_up else []))
+    """Carry journal entries to SALESmanago. Example: bl2sm process --dry-run --since 1d, with new settings."""
+    if not dry:
+        raise typer.Exit(main(["--until-caught-up"] if until_caught_up else []))
+    settings = load_settings(need="processor")
+    begin = read_time(since, "--since", datetime.now(UTC))
+    sent = skipped = 0
+    with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        for found in dry_run(reads, apis.base, begin, limit, reveal):
+            sent += found.decision == "send"
+            skipped += found.decision != "send"
+            if as_json:
+                print_json(found)
+            else:
+                _print(found)
+    note(f"{sent} would be sent, {skipped} skipped; nothing was written")
+
+
+def _print(found: Decision) -> None:
+    line(
+        f"{found.order_id}\t{found.decision}\t{found.reason or '-'}\t{'purchase' if found.purchase else 'contact'}"
+        f"\t{found.source}\t{', '.join(found.tags) or '-'}\t{found.value or '-'}"
+    )

@@ -1,31 +1,73 @@
-"""`bl2sm replay`: moves the group's offsets back, so that entries are applied again under today's rules."""
+"""`bl2sm replay`: entries are applied again under today's rules, by moving the group's offsets back or by order."""
 
-import json
+import math
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
-from runtime.kafka import admin_config, consumer_config
+from clients import Order
+from clients.pacing import processor_share
+from operations.apis import open_apis, tell_pace
+from operations.kafka_reads import SECONDS, KafkaReads, RowAt
+from operations.output import Refused, WrongUsage, age, command, line, note, print_json, table, told_by
+from operations.publish import Publisher, drip
+from operations.times import read_time
+from processor.windows import Windows
+from producer.sweep import CONFIRMED
 from runtime.offsets import group_offsets
-from runtime.settings import Settings, SettingsError, load_settings
+from runtime.settings import Settings, load_settings
 from schemas.progress import Progress, read_progress
-from schemas.topics import Topics, topic_id
+from schemas.records import JournalEntry, Origin
+from schemas.topics import topic_id
 
-SECONDS = 10.0
-
-
-class Refused(Exception):
-    """It can't be done; the sentence says why and what to do."""
+REQUESTS_PER_ORDER = 12 / 1000
+AUTOMATIONS = "Updating an event, and creating one that is missing, fires the shop's automations (mails)."
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a partition's offset would go: `start`, and the log's end up to which entries are applied again."""
+
+    partition: int
+    start: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """What a replay would do; requests and seconds are the processors', without Allegro look-ups."""
+
+    parts: tuple[Move, ...]
+    entries: int
+    orders: int
+    requests: int
+    seconds: float
+    executed: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlan:
+    """One order that is to be replayed: what the ledger says of it today."""
+
+    order_id: int
+    known: str
+    event_id: str | None
+
+
+@command
 def replay(
     from_offset: Annotated[str | None, typer.Option(help="N for every partition, or P:N,P:N… for some.")] = None,
-    from_time: Annotated[str | None, typer.Option(help="ISO time, e.g. 2026-11-20T00:00 (UTC if no zone).")] = None,
+    from_time: Annotated[
+        str | None, typer.Option(help="ISO time, e.g. 2026-11-20T00:00 (UTC if no zone), or an age like 2d.")
+    ] = None,
+    order: Annotated[
+        list[int] | None, typer.Option(help="An order's id; may be given often. Safe beside running processors.")
+    ] = None,
     execute: Annotated[
         bool, typer.Option("--execute", help="Do it; without this only tell what would happen.")
     ] = False,
@@ -33,101 +75,146 @@ def replay(
 ) -> None:
     """Apply old entries again: contacts are upserted, existing purchases updated, never created twice.
 
-    Stop the processors first. Example: bl2sm replay --from-time 2026-11-20T00:00 --execute
+    Offsets can be moved only while no processor runs. Example: bl2sm replay --from-time 2026-11-20T00:00 --execute
     """
-    if (from_offset is None) == (from_time is None):
-        typer.echo("give one of --from-offset and --from-time", err=True)
-        raise typer.Exit(2)
-    try:
-        settings = load_settings(need="kafka")
-        plan = _plan(settings, from_offset, from_time)
-        if execute:
-            _execute(settings, plan)
-    except (SettingsError, ValueError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    except (Refused, KafkaException) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    entries = sum(end - start for _, start, end in plan)
-    if as_json:
-        parts = [{"partition": number, "from": start, "until": end} for number, start, end in plan]
-        typer.echo(json.dumps({"entries": entries, "partitions": parts, "executed": execute}))
+    if sum(given is not None for given in (from_offset, from_time, order or None)) != 1:
+        raise WrongUsage("give one of --from-offset, --from-time and --order")
+    if order:
+        _replay_orders(order, execute, as_json)
         return
-    for number, start, end in plan:
-        typer.echo(f"partition {number}\tfrom {start}\tuntil {end}")
-    typer.echo(f"{'moved' if execute else 'would move'}: about {entries} entries are applied again")
-    if not execute:
-        typer.echo(
-            "Updating an event, and creating one that is missing, fires the shop's automations (mails)."
-            " Stop the processors and add --execute to do it."
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        plan = plan_replay(reads, from_offset, from_time)
+        if execute:
+            move_offsets(reads, plan)
+            plan = replace(plan, executed=True)
+    if as_json:
+        print_json(plan)
+        return
+    table(["partition", "from", "until"], [(one.partition, one.start, one.until) for one in plan.parts])
+    for text in plan.notes:
+        note(text)
+    done = "moved" if execute else "would move"
+    line(f"{done}: {plan.entries} entries of {plan.orders} orders are applied again")
+    line(f"cost: about {plan.requests} BaseLinker requests, {age(plan.seconds)} at the processors' budget")
+    note("start the processors" if execute else f"{AUTOMATIONS} Stop the processors and add --execute to do it.")
+
+
+def plan_replay(reads: KafkaReads, from_offset: str | None, from_time: str | None) -> ReplayPlan:
+    """Return what would be moved where; WrongUsage for offsets that are not there."""
+    ends = reads.log_ends(reads.topics.journal)
+    notes: list[str] = []
+    if from_time is not None:
+        at = read_time(from_time, "--from-time", datetime.now(UTC))
+        starts = reads.offsets_at(reads.topics.journal, at)
+    else:
+        starts = _offsets(from_offset or "", sorted(ends))
+    parts = []
+    committed = {one.partition: one.committed for one in reads.positions()}
+    for number, start in sorted(starts.items()):
+        first, end = ends[number]
+        if start > end:
+            raise WrongUsage(f"partition {number} ends at {end}: there is no offset {start}")
+        if start < first or (from_time is not None and start == first > 0):
+            notes.append(f"partition {number} begins at {first}: what was before has expired (see `bl2sm backfill`)")
+        # never forward: what the group has not done yet is still to be done
+        parts.append(Move(number, max(first, min(start, committed[number])), end))
+    keys: set[bytes] = set()
+    entries = 0
+    begin, until = {one.partition: one.start for one in parts}, {one.partition: one.until for one in parts}
+    for message in reads.messages(reads.topics.journal, begin, until):
+        entries += 1
+        key = message.key()
+        if isinstance(key, bytes):
+            keys.add(key)
+    requests = math.ceil(len(keys) * REQUESTS_PER_ORDER)
+    return ReplayPlan(
+        tuple(parts), entries, len(keys), requests, _seconds(reads.settings, requests), False, tuple(notes)
+    )
+
+
+def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
+    """Move the group; Refused while members are alive. A member that joins meanwhile makes the broker refuse it."""
+    reads.refuse_beside_processors()
+    group, topic = reads.settings.group_id, reads.topics.journal
+    identity = topic_id(reads.admin, topic)
+    asked = [TopicPartition(topic, one.partition) for one in plan.parts]
+    now = group_offsets(reads.settings, group, asked, SECONDS)
+    before = {part.partition: read_progress(part.metadata) for part in now}
+    moved = []
+    for one in plan.parts:
+        old = before.get(one.partition) or Progress(identity)
+        mark = replace(old, topic_id=identity, replay_until=max(one.until, old.replay_until), dead_streak=0)
+        moved.append(TopicPartition(topic, one.partition, one.start, mark.encode()))
+    asking = [ConsumerGroupTopicPartitions(group, moved)]
+    try:
+        answer = reads.admin.alter_consumer_group_offsets(asking, request_timeout=SECONDS)[group].result()
+    except KafkaException as error:
+        raise Refused(
+            f"Kafka did not move the group ({told_by(error)}): did a processor start? Stop them and run this again"
+        ) from None
+    if wrong := [part for part in answer.topic_partitions if part.error is not None]:
+        raise Refused(
+            f"Kafka did not move partitions {sorted(part.partition for part in wrong)} ({wrong[0].error.str()}):"
+            " did a processor start? Stop them and run this again"
         )
 
 
-def _plan(settings: Settings, from_offset: str | None, from_time: str | None) -> list[tuple[int, int, int]]:
-    """Return partition, start and end (the end of the log now) of what is moved."""
-    topic = Topics(settings.topic_prefix).journal
-    consumer = Consumer(consumer_config(settings, f"{settings.group_id}-preview"))
-    try:
-        known = consumer.list_topics(topic, timeout=SECONDS).topics[topic].partitions
-        if not known:
-            raise Refused(f"there is no topic {topic}: check TOPIC_PREFIX and KAFKA_BOOTSTRAP_SERVERS")
-        ends = {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS) for number in known
-        }
-        if from_time is not None:
-            at = datetime.fromisoformat(from_time)
-            at = at if at.tzinfo else at.replace(tzinfo=UTC)
-            if at > datetime.now(UTC):
-                raise ValueError("--from-time lies in the future: nothing would be applied again")
-            asked = [TopicPartition(topic, number, round(at.timestamp() * 1000)) for number in known]
-            found = consumer.offsets_for_times(asked, timeout=SECONDS)
-            starts = {part.partition: part.offset if part.offset >= 0 else ends[part.partition][1] for part in found}
-        else:
-            starts = _offsets(from_offset or "", sorted(known))
-    finally:
-        consumer.close()
-    plan = []
-    asked = [TopicPartition(topic, number) for number in sorted(starts)]
-    committed = {part.partition: part.offset for part in group_offsets(settings, settings.group_id, asked, SECONDS)}
-    for number, start in sorted(starts.items()):
-        low, high = ends[number]
-        if start > high:
-            raise ValueError(f"partition {number} ends at {high}: there is no offset {start}")
-        # never forward: what the group has not done yet is still to be done
-        plan.append((number, max(low, min(start, committed[number])), high))
-    return plan
+def plan_orders(reads: KafkaReads, order_ids: list[int]) -> list[OrderPlan]:
+    """Return what the ledger knows of orders; those it does not know are asked for at BaseLinker. Refused: unknown."""
+    if wrong := [order_id for order_id in order_ids if not 0 < order_id < 2**63]:
+        raise WrongUsage(f"{wrong[0]} is no order id")
+    rows = reads.rows()
+    missing = [order_id for order_id in order_ids if order_id not in rows]
+    if missing:
+        settings = load_settings(need="producer")
+        found: dict[int, Order] = {}
+        tell_pace(settings, len(missing))
+        with open_apis(settings) as apis:
+            Windows(apis.base).read(missing, found, set())
+        if unknown := [order_id for order_id in missing if order_id not in found]:
+            raise Refused(f"BaseLinker does not know order {', '.join(map(str, unknown))}: nothing was done")
+    return [_order_plan(order_id, rows.get(order_id)) for order_id in dict.fromkeys(order_ids)]
+
+
+def replay_orders(reads: KafkaReads, plan: list[OrderPlan]) -> None:
+    """Publish REPLAY entries: always applied, a purchase that exists is updated and never created again."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    entries = [JournalEntry(0, CONFIRMED, one.order_id, None, now, Origin.REPLAY) for one in plan]
+    drip(reads, Publisher(reads), entries)
+
+
+def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        plan = plan_orders(reads, order_ids)
+        if execute:
+            replay_orders(reads, plan)
+    if as_json:
+        print_json({"orders": plan, "executed": execute})
+        return
+    table(["order", "ledger", "purchase"], [(one.order_id, one.known, one.event_id or "-") for one in plan])
+    line(f"{'published' if execute else 'would publish'}: {len(plan)} orders are applied again under today's rules")
+    if not execute:
+        note(f"{AUTOMATIONS} Add --execute to do it.")
+
+
+def _order_plan(order_id: int, found: RowAt | None) -> OrderPlan:
+    if found is None:
+        return OrderPlan(order_id, "no row yet", None)
+    return OrderPlan(order_id, f"{found.row.outcome} {found.row.reason}".strip(), found.row.event_id)
+
+
+def _seconds(settings: Settings, requests: int) -> float:
+    share = processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)
+    return round(60.0 * requests / share, 1) if share > 0 else 0.0
 
 
 def _offsets(text: str, known: list[int]) -> dict[int, int]:
-    if re.fullmatch(r"\d+", text):
+    if re.fullmatch(r"\d{1,18}", text):
         return dict.fromkeys(known, int(text))
     found = {}
     for part in text.split(","):
-        match = re.fullmatch(r"(\d+):(\d+)", part.strip())
+        match = re.fullmatch(r"(\d{1,4}):(\d{1,18})", part.strip())
         if match is None or int(match[1]) not in known:
-            raise ValueError(f"--from-offset takes N or P:N,P:N… with partitions {known[0]} to {known[-1]}")
+            raise WrongUsage(f"--from-offset takes N or P:N,P:N… with partitions {known[0]} to {known[-1]}")
         found[int(match[1])] = int(match[2])
     return found
-
-
-def _execute(settings: Settings, plan: list[tuple[int, int, int]]) -> None:
-    admin = AdminClient(admin_config(settings))
-    group, topic = settings.group_id, Topics(settings.topic_prefix).journal
-    described = admin.describe_consumer_groups([group], request_timeout=SECONDS)[group].result()
-    if described.members:
-        raise Refused(
-            f"{len(described.members)} processors of {group} are running: stop them, run this again, start them"
-        )
-    identity = topic_id(admin, topic)
-    asked = [TopicPartition(topic, number) for number, _, _ in plan]
-    now = group_offsets(settings, group, asked, SECONDS)
-    before = {part.partition: read_progress(part.metadata) for part in now}
-    moved = []
-    for number, start, end in plan:
-        old = before.get(number) or Progress(identity)
-        mark = replace(old, topic_id=identity, replay_until=max(end, old.replay_until), dead_streak=0)
-        moved.append(TopicPartition(topic, number, start, mark.encode()))
-    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, moved)], request_timeout=SECONDS)[
-        group
-    ].result()

@@ -1,26 +1,40 @@
 """`bl2sm topics`: creates what is missing, checks what is there."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import typer
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from operations.output import command, print_json, table
 from runtime.kafka import admin_config
-from runtime.settings import SettingsError, load_settings
-from schemas.topics import TopicProblem, Topics, ensure_topics
+from runtime.logging import configure_logging
+from runtime.settings import Settings, load_settings
+from schemas.topics import Topics, ensure_topics
 
 
-def topics() -> None:
-    """Create the topics that are missing and check the others. Example: bl2sm topics."""
-    try:
-        settings = load_settings(need="kafka")
-    except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic that is as it must be."""
+
+    topic: str
+    partitions: int
+
+
+def make_topics(settings: Settings) -> list[TopicState]:
+    """Create the missing, check the others; TopicProblem, KafkaException."""
     names = Topics(settings.topic_prefix)
-    try:
-        count = ensure_topics(AdminClient(admin_config(settings)), names, settings.journal_partitions, seconds=10.0)
-    except (TopicProblem, KafkaException) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    for name in names.all:
-        typer.echo(f"{name}\t{1 if name == names.cursor else count}")
+    count = ensure_topics(AdminClient(admin_config(settings)), names, settings.journal_partitions, seconds=10.0)
+    return [TopicState(name, 1 if name == names.cursor else count) for name in names.all]
+
+
+@command
+def topics(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Create the topics that are missing and check the others. Example: bl2sm topics."""
+    settings = load_settings(need="kafka")
+    configure_logging("ERROR", settings.log_format, settings.secrets)
+    found = make_topics(settings)
+    if as_json:
+        print_json(found)
+    else:
+        table(["topic", "partitions"], [(one.topic, one.partitions) for one in found])

@@ -24,7 +24,9 @@ from runtime.properties import (
 )
 
 Need = Literal["all", "producer", "processor", "kafka"]
-SECRETS = ("BASELINKER_TOKEN", "SALESMANAGO_API_SECRET", "SALESMANAGO_API_KEY", "SALESMANAGO_V3_API_KEY")
+SECRETS = (
+    "BASELINKER_TOKEN", "SALESMANAGO_API_SECRET", "SALESMANAGO_API_KEY", "SALESMANAGO_V3_API_KEY", "ALERT_WEBHOOK_URL",
+)  # fmt: skip
 REQUIRED: Mapping[Need, tuple[str, ...]] = {
     "kafka": (),
     "producer": ("BASELINKER_TOKEN",),
@@ -114,6 +116,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["json", "console"] | None = Field(None, description="json or console; unset = by terminal")
     http_port: int | None = Field(None, ge=0, le=65535, description="Port of /livez, /readyz, /metrics; unset = none")
+    alert_webhook_url: SecretStr = Field(
+        SecretStr(""), description="URL that `bl2sm alerts` posts alarms to, as JSON; empty = none"
+    )
     kafka_properties: dict[str, str] = Field({}, exclude=True, repr=False)
     schema_registry: dict[str, str] | None = Field(None, exclude=True, repr=False)
 

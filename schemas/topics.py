@@ -99,6 +99,16 @@ def ensure_topics(
     return counts[topics.journal]
 
 
+def check_topics(admin: AdminClient, topics: Topics, seconds: float = 10.0) -> int:
+    """Check what is there and create nothing; return the journal's partition count or raise TopicProblem."""
+    known = admin.list_topics(timeout=seconds).topics
+    if missing := [name for name in topics.all if name not in known]:
+        raise TopicProblem(f"missing: {', '.join(missing)}")
+    counts = {name: len(known[name].partitions) for name in topics.all}
+    _refuse(topics, counts, _policies(admin, topics, seconds))
+    return counts[topics.journal]
+
+
 def _policies(admin: AdminClient, topics: Topics, seconds: float) -> dict[str, dict[str, str]]:
     asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics.all]
     answers = admin.describe_configs(asked, request_timeout=seconds)

@@ -1,0 +1,154 @@
+"""Alarms for a shop without Prometheus: one JSON post per kind of trouble, told once until it is over.
+
+`bl2sm alerts` watches from outside, so that it also tells of programs that do not run any more.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from clients import ApiError, Http
+from operations.kafka_reads import KafkaReads
+from operations.output import Refused, command, json_ready, line, note
+from operations.status import OLD_ENTRY, Status, read_status
+from runtime.settings import Settings, load_settings
+
+REPEAT_SECONDS = 6 * 3600.0
+PASSING = frozenset({"assignment", "leadership"})  # not ready for a moment at each rebalance
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One trouble. `kind` is stable, for the receiver's own rules; nothing personal is in the text."""
+
+    kind: str
+    text: str
+
+
+def alarms(found: Status) -> list[Alarm]:
+    """Return what is wrong now; pure."""
+    told = []
+    if not found.processors:
+        told.append(Alarm("processors_stopped", "no processor is running"))
+    if not found.producers:
+        told.append(Alarm("producers_stopped", "no producer is running"))
+    if found.journal_read_age_seconds is not None and found.journal_read_age_seconds > 2 * 86_400:
+        told.append(Alarm("journal_gap", "BaseLinker's journal keeps 3 days and was not read for more than 2"))
+    if found.gaps:
+        told.append(Alarm("journal_gap", "entries expired before they were read; the producer brings them by date"))
+    if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
+        told.append(Alarm("oldest_unfinished", f"order {found.oldest_unfinished_order} waits for over half an hour"))
+    if found.dead_letters:
+        told.append(Alarm("dead_letters", f"{found.dead_letters} dead letters wait for a decision"))
+    return told
+
+
+def endpoint_alarms(endpoints: Iterable[str]) -> list[Alarm]:
+    """Ask programs' /readyz (they serve it at HTTP_PORT): only they know that they are paused, or the token blocked."""
+    http, told = Http("the program", 5.0, 1), []
+    try:
+        for endpoint in endpoints:
+            try:
+                checks = json.loads(http.get_json(f"{endpoint.rstrip('/')}/readyz", {}).content)
+            except (ApiError, ValueError):
+                told.append(Alarm("endpoint_away", f"{endpoint} does not answer"))
+                continue
+            for name, state in checks.items() if isinstance(checks, dict) else ():
+                if state != "ok" and name not in PASSING:
+                    kind = "token_blocked" if "blocked" in str(state) else "paused"
+                    told.append(Alarm(kind, f"{endpoint}: {name}: {state}"))
+    finally:
+        http.close()
+    return told
+
+
+class Teller:
+    """Decides what is told: a kind when it begins, again after hours, and once when it is over. Pure."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def due(self, now: float, found: Iterable[Alarm]) -> list[tuple[Alarm, bool]]:
+        """Return alarms to be told, and whether each is over."""
+        current = {alarm.kind: alarm for alarm in found}
+        told = [
+            (alarm, False)
+            for kind, alarm in current.items()
+            if kind not in self._since or now - self._since[kind] >= REPEAT_SECONDS
+        ]
+        told += [(Alarm(kind, "is over"), True) for kind in self._since if kind not in current]
+        return told
+
+    def told(self, now: float, alarm: Alarm, over: bool) -> None:
+        """It was taken."""
+        if over:
+            self._since.pop(alarm.kind, None)
+        else:
+            self._since[alarm.kind] = now
+
+
+def post(settings: Settings, alarm: Alarm, over: bool, now: datetime) -> None:
+    """Send one; ApiError where nobody takes it."""
+    url = settings.alert_webhook_url.get_secret_value()
+    http = Http("the webhook", 15.0, 1)
+    body = {
+        "source": "bl2sm",
+        "deployment": settings.topic_prefix,
+        "kind": alarm.kind,
+        "state": "resolved" if over else "firing",
+        "text": f"bl2sm {settings.topic_prefix}: {alarm.text}",
+        "at": now,
+    }
+    try:
+        answer = http.post_json(url, json_ready(body))
+    finally:
+        http.close()
+    if answer.status >= 300:
+        raise ApiError(f"answered HTTP {answer.status}: check ALERT_WEBHOOK_URL", api="the webhook")
+
+
+@command
+def alerts(
+    test: Annotated[bool, typer.Option("--test", help="Post one test alarm and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once, tell what is wrong, and end (for cron).")] = False,
+    endpoint: Annotated[
+        list[str] | None, typer.Option(help="A program's HTTP_PORT, e.g. http://processor:8080; may be given often.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How often to look.")] = 60.0,
+) -> None:
+    """Post alarms to ALERT_WEBHOOK_URL, from outside the programs. Example: bl2sm alerts --test."""
+    settings = load_settings(need="kafka")
+    if not settings.alert_webhook_url.get_secret_value():
+        raise Refused("ALERT_WEBHOOK_URL is not set: give the URL that takes JSON posts")
+    if test:
+        post(settings, Alarm("test", "this is a test"), False, datetime.now(UTC))
+        line("the webhook took it")
+        return
+    teller = Teller()
+    while True:
+        try:
+            with KafkaReads(settings) as reads:
+                found = alarms(read_status(reads))
+        except Refused as error:
+            found = [Alarm("broker_away", str(error))]
+        found += endpoint_alarms(endpoint or ())
+        _tell(settings, teller, found)
+        if once:
+            raise typer.Exit(1 if found else 0)
+        time.sleep(seconds)
+
+
+def _tell(settings: Settings, teller: Teller, found: list[Alarm], clock: Callable[[], float] = time.monotonic) -> None:
+    for alarm, over in teller.due(clock(), found):
+        line(json.dumps(json_ready({"kind": alarm.kind, "over": over, "text": alarm.text})))
+        try:
+            post(settings, alarm, over, datetime.now(UTC))
+        except ApiError as error:
+            note(f"{error.api}: {error}; trying again")
+            continue
+        teller.told(clock(), alarm, over)

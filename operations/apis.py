@@ -1,0 +1,95 @@
+"""Both APIs as the tools use them: BaseLinker at the tools' share of the requests (design §4), SALESmanago slowly.
+
+A tool's share starts empty like everyone's: the first answer takes 12 s where the budget is the API's.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from clients import BaseLinker, Http, Pacer, SalesManago
+from clients.http import Answer
+from clients.pacing import tools_rate
+from operations.output import note
+from runtime.settings import Settings
+
+BASELINKER_SECONDS, SALESMANAGO_SECONDS = 30.0, 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Apis:
+    """`requests` counts what was asked of BaseLinker; `clock_gap` = seconds this clock is ahead of SALESmanago's."""
+
+    base: BaseLinker
+    sales: SalesManago
+    requests: Callable[[], int]
+    clock_gap: Callable[[], float | None]
+
+
+class _Dated(Http):
+    """Notes how far this machine's clock is ahead of the answers' Date; None = no answer told."""
+
+    gap: float | None = None
+
+    def post_json(
+        self, url: str, body: Any, before_write: Callable[[], None] | None = None, seconds: float | None = None
+    ) -> Answer:
+        """POST as Http does."""
+        answer = super().post_json(url, body, before_write, seconds)
+        try:
+            told = parsedate_to_datetime(answer.headers["date"])
+            self.gap = (datetime.now(UTC) - told.astimezone(UTC)).total_seconds()
+        except (KeyError, ValueError, TypeError):
+            self.gap = None
+        return answer
+
+
+@contextmanager
+def open_apis(settings: Settings) -> Iterator[Apis]:
+    """Yield both clients, closed at the end; nothing is asked yet."""
+    count = 0
+
+    def counted(_: str) -> None:
+        nonlocal count
+        count += 1
+
+    pacer = Pacer(tools_rate(settings.baselinker_requests_per_minute))
+    base_http, sales_http = Http("BaseLinker", BASELINKER_SECONDS, 2), _Dated("SALESmanago", SALESMANAGO_SECONDS, 2)
+    base = BaseLinker(
+        base_http,
+        settings.baselinker_api_url,
+        settings.baselinker_token.get_secret_value(),
+        pacer,
+        counted=counted,
+    )
+    sales = SalesManago(
+        sales_http,
+        settings.salesmanago_api_url,
+        settings.salesmanago_client_id,
+        settings.salesmanago_api_secret.get_secret_value(),
+        settings.salesmanago_api_key.get_secret_value(),
+        settings.salesmanago_owner,
+        v3_url=settings.salesmanago_v3_api_url,
+        v3_key=settings.salesmanago_v3_api_key.get_secret_value() or None,
+    )
+    try:
+        yield Apis(base, sales, lambda: count, lambda: sales_http.gap)
+    finally:
+        pacer.close()
+        base_http.close()
+        sales_http.close()
+
+
+def seconds_for(settings: Settings, requests: int) -> float:
+    """Return how long so many requests of a tool take."""
+    return 60.0 * requests / tools_rate(settings.baselinker_requests_per_minute)
+
+
+def tell_pace(settings: Settings, requests: int) -> None:
+    """Say on stderr how long it will take, where that is long."""
+    seconds = seconds_for(settings, requests)
+    if seconds > 5:
+        note(f"asking BaseLinker (about {requests} requests, {seconds:.0f} s: the tools' share is 5 a minute)")

@@ -1,0 +1,220 @@
+"""`bl2sm audit`: confirmed orders beside the ledger beside SALESmanago's events: missing, doubled, differing.
+
+Reads only. Two cards' calls a hundred orders; a card that is not shown is told as such and proves nothing.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from clients import ContactCard, Order, SalesManago
+from operations.apis import open_apis, seconds_for
+from operations.backfill import pages
+from operations.kafka_reads import KafkaReads, RowAt
+from operations.output import age, command, line, note, print_json, progress, table
+from operations.times import read_span
+from processor.main import rule_settings
+from processor.mapping import date_of
+from processor.rules import RuleSettings, before_email, first_stop, is_anonymous
+from runtime.settings import load_settings
+from schemas.records import Delivery, Outcome
+
+CARDS = 50
+SECONDS_APART = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFinding:
+    """One order that is not as it should be: missing, doubled, differing or unseen; why, and what mends it."""
+
+    order_id: int
+    kind: str
+    why: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """`orders` confirmed; `sent` with exactly one purchase; `skipped` rightly without, by reason."""
+
+    since: datetime
+    until: datetime
+    orders: int
+    sent: int
+    skipped: Mapping[str, int]
+    findings: tuple[AuditFinding, ...]
+    requests: int
+
+
+def audit_orders(
+    orders: Sequence[Order], rows: Mapping[int, RowAt], cards: Sequence[ContactCard], rules: RuleSettings
+) -> tuple[int, Counter[str], list[AuditFinding]]:
+    """Compare; return how many are fine, skipped by reason, and what is wrong. Pure."""
+    events: dict[str, dict[str, datetime | None]] = {}
+    for card in cards:
+        for event in card.events:
+            if event.type.upper() in {"PURCHASE", ""} and event.external_id:
+                events.setdefault(event.external_id, {})[event.event_id] = event.date
+    shown = {card.contact_id for card in cards}
+    sent, skipped, findings = 0, Counter[str](), []
+    for order in orders:
+        row = rows[order.order_id].row if order.order_id in rows else None
+        found = events.get(str(order.order_id), {})
+        finding = _judge(order, row, found, shown, rules)
+        if finding is not None:
+            findings.append(finding)
+        elif found:
+            sent += 1
+        else:
+            skipped[_skip(order, row, rules) or "nothing due"] += 1
+    return sent, skipped, findings
+
+
+def read_cards(sales: SalesManago, orders: Sequence[Order], rows: Mapping[int, RowAt]) -> Iterator[list[ContactCard]]:
+    """Yield the cards of the contacts the ledger names, and of the orders' own e-mails where it names none."""
+    ids = sorted({one.row.contact_id for order in orders if (one := rows.get(order.order_id)) and one.row.contact_id})
+    emails = sorted(
+        {
+            order.email.strip().lower()
+            for order in orders
+            if "@" in order.email and not (order.order_id in rows and rows[order.order_id].row.contact_id)
+        }
+    )
+    for start in range(0, len(ids), CARDS):
+        yield sales.contacts_by_id(ids[start : start + CARDS])
+    for start in range(0, len(emails), CARDS):
+        yield sales.contacts_by_email(emails[start : start + CARDS])
+
+
+@command
+def audit(
+    since: Annotated[str, typer.Option(help="Orders confirmed since then: ISO date or time (UTC), or an age like 7d.")],
+    until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Did every order get there, once? Exit 1 if one is missing, doubled or differs. Reads only.
+
+    Example: bl2sm audit --since 2026-11-01 --until 2026-11-08
+    """
+    settings = load_settings(need="processor")
+    begin, end = read_span(since, until, datetime.now(UTC))
+    rules = rule_settings(settings)
+    with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        rows = reads.rows()
+        in_time = sum(begin <= one.row.delivered_at <= end for one in rows.values())
+        listing = max(1, math.ceil(in_time / 100))
+        note(
+            f"cost: about {listing} requests to BaseLinker ({age(seconds_for(settings, listing))}) and"
+            f" {math.ceil(in_time / CARDS) + 1} to SALESmanago; nothing is written"
+        )
+        orders: list[Order] = []
+        with progress("orders read", None) as done:
+            for page in pages(apis.base, begin, end):
+                orders += page
+                done(len(orders))
+        cards = [card for found in read_cards(apis.sales, orders, rows) for card in found]
+        sent, skipped, findings = audit_orders(orders, rows, cards, rules)
+        report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests())
+    if as_json:
+        print_json(report)
+    else:
+        line(f"{report.orders} orders confirmed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
+        line(f"with exactly one purchase: {report.sent}")
+        for reason, count in skipped.most_common():
+            line(f"not sent, as the rules say ({reason}): {count}")
+        line(f"missing, doubled or differing: {len(findings)}")
+        if findings:
+            table(["order", "what", "why", "mend"], [(one.order_id, one.kind, one.why, one.mend) for one in findings])
+    raise typer.Exit(1 if findings else 0)
+
+
+def _judge(
+    order: Order, row: Delivery | None, events: Mapping[str, datetime | None], shown: set[str], rules: RuleSettings
+) -> AuditFinding | None:
+    number = order.order_id
+    if len(events) > 1:
+        return AuditFinding(
+            number, "doubled", f"SALESmanago shows {len(events)} purchases: {', '.join(sorted(events))}",
+            "is another integration writing, too? Delete the extra one in SALESmanago",
+        )  # fmt: skip
+    if events:
+        event_id, date = next(iter(events.items()))
+        if row is None or not row.event_id:
+            if row is not None and row.outcome is Outcome.SENDING:
+                return None
+            return AuditFinding(
+                number, "differing", f"purchase {event_id} is there, the ledger does not name it",
+                f"bl2sm replay --order {number} --execute (adopts it)",
+            )  # fmt: skip
+        if row.event_id != event_id:
+            return AuditFinding(
+                number, "differing", f"SALESmanago shows {event_id}, the ledger names {row.event_id}",
+                f"bl2sm explain {number}",
+            )  # fmt: skip
+        due = date_of(order)
+        if date is not None and due is not None and abs((date - due).total_seconds()) > SECONDS_APART:
+            return AuditFinding(
+                number, "differing", "its purchase has another date than the order",
+                f"bl2sm replay --order {number} --execute",
+            )  # fmt: skip
+        return None
+    if row is not None and row.event_id:
+        if row.contact_id not in shown:
+            return AuditFinding(
+                number, "unseen", f"the card of contact {row.contact_id} is not shown",
+                "was the contact deleted or merged in SALESmanago? Look there",
+            )  # fmt: skip
+        return AuditFinding(
+            number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it",
+            f"deleted there? bl2sm retract --order {number}, then bl2sm replay --order {number}",
+        )  # fmt: skip
+    return _without(order, row, rules)
+
+
+def _without(order: Order, row: Delivery | None, rules: RuleSettings) -> AuditFinding | None:
+    number = order.order_id
+    skip = _skip(order, row, rules)
+    if row is None:
+        if skip is not None:
+            return None
+        return AuditFinding(
+            number, "missing", "no row in the ledger", f"bl2sm backfill --since {_day(order)} --execute"
+        )
+    if row.outcome is Outcome.DEAD:
+        return AuditFinding(number, "missing", f"dead letter: {row.reason}", "bl2sm dead-letters retry --execute")
+    if row.outcome is Outcome.SENDING:
+        return AuditFinding(number, "missing", "is being sent", "ask again in a minute")
+    if row.outcome is Outcome.RETRACTED:
+        return AuditFinding(number, "missing", "was retracted", f"bl2sm replay --order {number} --execute")
+    if row.outcome is Outcome.SKIPPED and skip is None:
+        return AuditFinding(
+            number, "missing", f"was skipped ({row.reason}), today's rules would send it",
+            f"bl2sm replay --order {number} --execute",
+        )  # fmt: skip
+    if row.outcome is Outcome.DELIVERED:
+        return AuditFinding(
+            number, "missing", "only its contact was written", f"bl2sm replay --order {number} --execute"
+        )
+    return None
+
+
+def _skip(order: Order, row: Delivery | None, rules: RuleSettings) -> str | None:
+    """Why the rules leave it out; None = they would send it. The Allegro match is taken from the ledger."""
+    stop = first_stop(before_email(order, rules))
+    if stop is not None:
+        return str(stop)
+    skipped = row is not None and row.outcome is Outcome.SKIPPED
+    if is_anonymous(order, rules):
+        return row.reason if skipped and row is not None else None
+    if not order.email.strip():
+        return "no_email"
+    return row.reason if skipped and row is not None and row.reason in {"invalid_email", "undated"} else None
+
+
+def _day(order: Order) -> str:
+    return f"{order.date_confirmed:%Y-%m-%dT%H:%M:%S}" if order.date_confirmed else "30d"

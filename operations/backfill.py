@@ -1,0 +1,157 @@
+"""`bl2sm backfill`: confirmed orders of a time are published as BACKFILL; what is delivered already stays untouched."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from clients import ApiError, BaseLinker, Order
+from operations.apis import open_apis, seconds_for, tell_pace
+from operations.kafka_reads import KafkaReads
+from operations.output import age, command, line, note, print_json, progress
+from operations.publish import Publisher, drip
+from operations.times import read_span
+from producer.sweep import CONFIRMED, Paging
+from runtime.settings import load_settings
+from schemas.records import JournalEntry, Origin
+
+PREVIEW_PAGES = 3
+AUTOMATIONS = "Creating or updating purchases fires the shop's automations (mails)."
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPlan:
+    """What a backfill would do. `complete` = the orders were counted, else the counts are of those seen so far.
+
+    `estimated_orders` and `requests` (listing them, then the processors' reading) are for the whole time.
+    """
+
+    since: datetime
+    until: datetime
+    orders: int
+    delivered: int
+    to_do: int
+    complete: bool
+    estimated_orders: int
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillResult:
+    """What was published; `next_since` = where to go on after an interruption."""
+
+    published: int
+    next_since: datetime
+    complete: bool
+
+
+def pages(base: BaseLinker, since: datetime, until: datetime) -> Iterator[list[Order]]:
+    """Yield the confirmed orders of a time, page by page, none twice; ApiError as BaseLinker fails."""
+    paging = Paging(since)
+    while not paging.done and (paging.id_from is not None or paging.confirmed_from <= until):
+        page = base.orders(confirmed_from=paging.confirmed_from, id_from=paging.id_from)
+        yield [
+            order
+            for order in paging.take(page)
+            if order.confirmed and (order.date_confirmed is None or since <= order.date_confirmed <= until)
+        ]
+
+
+def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: datetime) -> BackfillPlan:
+    """Look at the first pages and the ledger; nothing is written."""
+    rows = reads.rows()
+    found: list[Order] = []
+    complete, asked = True, 0
+    for page in pages(base, since, until):
+        found += page
+        asked += 1
+        if asked >= PREVIEW_PAGES and len(page) >= 90:
+            complete = False
+            break
+    delivered = sum(
+        (row := rows.get(order.order_id)) is not None and bool(row.row.event_id) and not row.row.purchase_due
+        for order in found
+    )
+    estimated = len(found)
+    if not complete:
+        covered = max(((order.date_confirmed or since) - since).total_seconds() for order in found)
+        estimated = math.ceil(len(found) * (until - since).total_seconds() / max(1.0, covered))
+    listing = max(asked, math.ceil((estimated + 1) / 100))
+    share = (len(found) - delivered) / max(1, len(found))
+    reading = math.ceil(estimated * share * 12 / 1000)
+    return BackfillPlan(
+        since,
+        until,
+        len(found),
+        delivered,
+        len(found) - delivered,
+        complete,
+        estimated,
+        listing + reading,
+        seconds_for(reads.settings, listing),
+    )
+
+
+def execute_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: datetime) -> BackfillResult:
+    """Publish page by page; an interruption leaves what was published, and says where to go on."""
+    publisher = Publisher(reads)
+    published, reached = 0, since
+    try:
+        with progress("published", None) as done:
+            for page in pages(base, since, until):
+                entries = [
+                    JournalEntry(
+                        0, CONFIRMED, one.order_id, None, one.date_confirmed or datetime.now(UTC), Origin.BACKFILL
+                    )
+                    for one in page
+                ]
+                drip(reads, publisher, entries)
+                published += len(entries)
+                reached = max([reached, *(one.date_confirmed for one in page if one.date_confirmed)])
+                done(published)
+    except (KeyboardInterrupt, ApiError):
+        note(
+            f"stopped after {published} orders, nothing is lost: go on with"
+            f" `bl2sm backfill --since {reached:%Y-%m-%dT%H:%M:%S} --until {until:%Y-%m-%dT%H:%M:%S} --execute`"
+        )
+        raise
+    return BackfillResult(published, reached, True)
+
+
+@command
+def backfill(
+    since: Annotated[str, typer.Option(help="Orders confirmed since then: ISO date or time (UTC), or an age like 7d.")],
+    until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
+    execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would be.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Send confirmed orders of a time that are not delivered yet; safe beside running processors.
+
+    Example: bl2sm backfill --since 2026-11-01 --until 2026-11-08 --execute
+    """
+    settings = load_settings(need="producer")
+    begin, end = read_span(since, until, datetime.now(UTC))
+    with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        reads.partition_count()
+        if execute:
+            result = execute_backfill(reads, apis.base, begin, end)
+            if as_json:
+                print_json(result)
+            else:
+                line(f"published {result.published} orders; the processors send those that are not delivered yet")
+            return
+        tell_pace(settings, PREVIEW_PAGES)
+        plan = plan_backfill(reads, apis.base, begin, end)
+    if as_json:
+        print_json(plan)
+        return
+    more = "" if plan.complete else f" (the first ones; about {plan.estimated_orders} in all)"
+    line(f"orders confirmed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC: {plan.orders}{more}")
+    line(f"delivered already, nothing happens: {plan.delivered}")
+    line(f"would be judged by the rules and sent: {plan.to_do}")
+    line(f"cost: about {plan.requests} BaseLinker requests, {age(plan.seconds)} to list the orders")
+    note(f"{AUTOMATIONS} Add --execute to do it.")

@@ -1,0 +1,260 @@
+"""`bl2sm dead-letters`: what can never succeed, as it lies there; tried again or dropped, previewed first.
+
+Retry is one transaction: the original bytes into the journal's same partition, and the letter's tombstone. The order's
+ledger row is not touched: it is the partition owner's. A later entry finds the purchase still due, or its event.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from operations.kafka_reads import KafkaReads, Letter
+from operations.output import Refused, WrongUsage, command, line, note, print_json, table
+from operations.publish import PAGE, Message, Publisher, wait_for_room
+from operations.times import read_time
+from runtime.settings import load_settings
+
+COUNTER = "bl2sm.retries"
+CUT = "error.cut_from"
+
+app = typer.Typer(help="Messages that can never succeed. Example: bl2sm dead-letters list.", no_args_is_help=True)
+
+Reason = Annotated[str | None, typer.Option(help="Only those with this reason.")]
+Since = Annotated[str | None, typer.Option(help="Only those since then: ISO time (UTC), or an age like 2d.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.")]
+Keys = Annotated[list[str] | None, typer.Argument(help="Keys (partition/offset) as `list` shows them; none = all.")]
+Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would happen.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterView:
+    """A dead letter as it is shown; `retries` = how often it was tried again before."""
+
+    key: str
+    order_id: int | None
+    reason: str
+    error: str
+    message: str
+    attempts: int
+    retries: int
+    time: datetime
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LetterList:
+    """Histogram by reason over all that were asked for, and the letters."""
+
+    total: int
+    by_reason: Mapping[str, int]
+    letters: tuple[LetterView, ...]
+
+
+def choose(
+    reads: KafkaReads,
+    keys: list[str] | None = None,
+    reason: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> list[Letter]:
+    """Return the letters asked for, oldest first; WrongUsage for a key that is not there."""
+    letters = reads.letters()
+    if keys:
+        known = {letter.key for letter in letters}
+        if missing := [key for key in keys if key not in known]:
+            raise WrongUsage(f"there is no dead letter {missing[0]}: `bl2sm dead-letters list` shows those there are")
+        letters = [letter for letter in letters if letter.key in keys]
+    letters = [one for one in letters if reason is None or one.why.reason == reason]
+    letters = [one for one in letters if since is None or one.why.time >= since]
+    return letters[:limit] if limit is not None else letters
+
+
+def view(letter: Letter) -> LetterView:
+    """Return what is shown of a letter: nothing personal is in it."""
+    why = letter.why
+    return LetterView(
+        letter.key,
+        letter.order_id,
+        why.reason,
+        why.error_class,
+        why.message,
+        why.attempts,
+        retries(letter),
+        why.time,
+        retryable(letter),
+    )
+
+
+def retries(letter: Letter) -> int:
+    """Return how often it was tried again before."""
+    text = next((value for name, value in reversed(letter.headers) if name == COUNTER), None) or b"0"
+    return int(text) if text.isdigit() else 0
+
+
+def retryable(letter: Letter) -> bool:
+    """Whether its bytes are whole: those of a message too large to be kept are not."""
+    return letter.value is not None and all(name != CUT for name, _ in letter.headers)
+
+
+def retry_letters(reads: KafkaReads, letters: list[Letter]) -> int:
+    """Publish them again, page by page, and remove each in the same transaction; return how many."""
+    publisher = Publisher(reads)
+    known = reads.partitions(reads.topics.journal)
+    done = 0
+    for start in range(0, len(letters), PAGE):
+        page = [one for one in letters[start : start + PAGE] if retryable(one) and one.why.partition in known]
+        wait_for_room(reads)
+        # only what is still there: somebody else may have done it meanwhile
+        there = {letter.key for letter in reads.letters()}
+        messages = []
+        for letter in (one for one in page if one.key in there):
+            kept = tuple((name, value) for name, value in letter.headers if not name.startswith("error."))
+            counted = tuple(header for header in kept if header[0] != COUNTER)
+            headers = (*counted, (COUNTER, str(retries(letter) + 1).encode()))
+            key, partition = letter.why.original_key, letter.why.partition
+            messages.append(Message(reads.topics.journal, partition, key, letter.value, headers))
+            messages.append(_tombstone(reads, letter))
+            done += 1
+        publisher.messages(messages)
+    return done
+
+
+def drop_letters(reads: KafkaReads, letters: list[Letter]) -> int:
+    """Write their tombstones; return how many. The orders stay as the ledger has them."""
+    publisher = Publisher(reads)
+    for start in range(0, len(letters), PAGE):
+        publisher.messages([_tombstone(reads, letter) for letter in letters[start : start + PAGE]])
+    return len(letters)
+
+
+@app.command("list")
+@command
+def list_(reason: Reason = None, since: Since = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """How many by reason, then the letters. Example: bl2sm dead-letters list --since 2d."""
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        found = choose(reads, None, reason, _since(since))
+    shown = found[:limit] if limit else found
+    told = LetterList(len(found), dict(Counter(one.why.reason for one in found)), tuple(map(view, shown)))
+    if as_json:
+        print_json(told)
+        return
+    if not found:
+        note("no dead letters")
+        return
+    table(["reason", "letters"], Counter(told.by_reason).most_common())
+    line()
+    _table(told.letters)
+    if len(found) > len(shown):
+        note(f"{len(found) - len(shown)} more: --limit {len(found)}")
+
+
+@app.command("show")
+@command
+def show(
+    key: Annotated[str, typer.Argument(help="partition/offset, as `list` shows it.")], as_json: AsJson = False
+) -> None:
+    """All that is known of one letter. Example: bl2sm dead-letters show 3/1042."""
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        letter = choose(reads, [key])[0]
+    told = view(letter)
+    if as_json:
+        print_json(told)
+        return
+    for name in LetterView.__slots__:
+        line(f"{name}\t{getattr(told, name)}")
+    line(f"lay at\t{letter.why.topic} {letter.why.partition}/{letter.why.offset}")
+    line(f"bytes\t{len(letter.value or b'')}")
+    if letter.order_id is not None:
+        note(f"the order's story: bl2sm explain {letter.order_id}")
+
+
+@app.command("retry")
+@command
+def retry(
+    keys: Keys = None,
+    reason: Reason = None,
+    since: Since = None,
+    limit: Limit = None,
+    execute: Execute = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put letters into the journal again; a purchase that exists is never created twice.
+
+    Mend the cause first. Safe beside running processors. Example: bl2sm dead-letters retry --reason rejected --execute
+    """
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        found = choose(reads, keys, reason, _since(since), limit)
+        cut = [letter for letter in found if not retryable(letter)]
+        if execute and found and len(cut) == len(found):
+            raise Refused(_not_whole(cut))
+        done = retry_letters(reads, found) if execute else 0
+    _tell("published again", "publish again", [one for one in found if retryable(one)], done, execute, as_json)
+    if cut:
+        note(_not_whole(cut))
+
+
+@app.command("drop")
+@command
+def drop(
+    keys: Keys = None,
+    reason: Reason = None,
+    since: Since = None,
+    limit: Limit = None,
+    execute: Execute = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take letters off the list; their orders stay unsent. Example: bl2sm dead-letters drop 3/1042 --execute."""
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        found = choose(reads, keys, reason, _since(since), limit)
+        done = drop_letters(reads, found) if execute else 0
+    _tell("dropped", "drop", found, done, execute, as_json)
+
+
+def _since(text: str | None) -> datetime | None:
+    return read_time(text, "--since", datetime.now(UTC)) if text else None
+
+
+def _tombstone(reads: KafkaReads, letter: Letter) -> Message:
+    return Message(reads.topics.dead_letters, letter.partition, letter.key.encode(), None)
+
+
+def _not_whole(letters: list[Letter]) -> str:
+    named = ", ".join(letter.key for letter in letters[:5])
+    return (
+        f"{len(letters)} can't be tried again, their messages are empty or were too large to be kept ({named}):"
+        " use `bl2sm replay --order ID`, or drop them"
+    )
+
+
+def _tell(did: str, would: str, letters: list[Letter], done: int, execute: bool, as_json: bool) -> None:
+    shown = tuple(map(view, letters))
+    if as_json:
+        print_json({"executed": execute, "count": done if execute else len(letters), "letters": shown})
+        return
+    _table(shown)
+    line(f"{did}: {done}" if execute else f"would {would}: {len(letters)}")
+    if not execute:
+        note("Add --execute to do it.")
+
+
+def _table(letters: tuple[LetterView, ...]) -> None:
+    table(
+        ["key", "order", "reason", "time", "attempts", "retries", "message"],
+        [
+            (
+                one.key,
+                one.order_id or "-",
+                one.reason,
+                f"{one.time:%Y-%m-%d %H:%M:%S}",
+                one.attempts,
+                one.retries,
+                one.message,
+            )
+            for one in letters
+        ],
+    )

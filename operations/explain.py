@@ -1,0 +1,249 @@
+"""`bl2sm explain ORDER`: one order's story, from Kafka, the ledger and a fresh read: why it was sent or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from operations.apis import open_apis, tell_pace
+from operations.dead_letters import LetterView, view
+from operations.kafka_reads import EntryAt, KafkaReads, Position
+from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, table
+from processor.clock import boottime
+from processor.enrich import Enricher
+from processor.explain import explain as judge
+from processor.jobs import PURCHASE_TYPES
+from processor.main import rule_settings
+from processor.rules import Enriched, RuleSettings, Send, decide
+from runtime.settings import load_settings
+from schemas.partitioner import partition_of
+from schemas.records import Delivery, Origin, Outcome
+from schemas.topics import order_key
+
+HIDDEN = "***"
+SHOWN_OF_CONTACT = frozenset({"country"})
+USUAL_REQUESTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """A journal entry of the order; `state` is done, waiting, or unreadable."""
+
+    partition: int
+    offset: int
+    written_at: datetime
+    log_id: int | None
+    log_type: int | None
+    origin: Origin | None
+    logged_at: datetime | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule's word; `stops` = the reason for which the order is skipped."""
+
+    rule: str
+    stops: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreshRead:
+    """The order as BaseLinker has it now, under today's settings. `payload` has personal data hidden unless revealed.
+
+    `would` says what the processors would do with it now.
+    """
+
+    source: str
+    confirmed: bool
+    rules: tuple[RuleView, ...]
+    decision: str
+    would: str
+    payload: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of an order. `row` None = the ledger has none; `now` None = offline."""
+
+    order_id: int
+    partition: int
+    committed: int
+    entries: tuple[EntryView, ...]
+    row: Delivery | None
+    dead_letters: tuple[LetterView, ...]
+    summary: str
+    now: FreshRead | None
+
+
+def read_story(reads: KafkaReads, order_id: int) -> Story:
+    """Read what Kafka knows."""
+    if not 0 < order_id < 2**63:
+        raise WrongUsage(f"{order_id} is no order id")
+    number = partition_of(order_key(order_id), reads.partition_count())
+    position = next(one for one in reads.positions() if one.partition == number)
+    entries = reads.entries_of(order_id)
+    row = reads.row(order_id)
+    letters = [view(letter) for letter in reads.letters() if letter.order_id == order_id]
+    shown = tuple(_entry(one, position) for one in entries)
+    summary = _summary(shown, row, letters)
+    return Story(order_id, number, position.committed, shown, row, tuple(letters), summary, None)
+
+
+def fresh_read(
+    enriched: Enriched, purchase: bool, row: Delivery | None, rules: RuleSettings, reveal: bool
+) -> FreshRead:
+    """Judge an order as the processors would; pure."""
+    order = enriched.order
+    verdicts = tuple(
+        RuleView(one.rule, str(one.stops) if one.stops is not None else None, one.text)
+        for one in judge(enriched, purchase, rules)
+    )
+    verdict = decide(enriched, purchase, rules)
+    source, confirmed = (order.order_source, order.confirmed) if order is not None else ("", False)
+    if not isinstance(verdict, Send):
+        return FreshRead(source, confirmed, verdicts, f"skip: {verdict.reason}", "nothing is sent", None)
+    payload = verdict.contact.to_json()
+    if not reveal:
+        payload["contact"] = hide(payload["contact"])
+    if verdict.purchase is not None:
+        payload["contactEvent"] = json_ready(verdict.purchase.to_json())
+    return FreshRead(source, confirmed, verdicts, "send", _would(verdict, row), payload)
+
+
+def hide(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same fields with personal values hidden, however deep."""
+    return {
+        name: hide(value) if isinstance(value, Mapping) else value if name in SHOWN_OF_CONTACT else HIDDEN
+        for name, value in fields.items()
+    }
+
+
+@command
+def explain(
+    order: Annotated[int, typer.Argument(help="The order's id in BaseLinker.")],
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Only what Kafka knows: no request to BaseLinker.")
+    ] = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data in the payload.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Why was an order sent, or not? Its entries, its ledger row, today's rules and the exact payload.
+
+    Example: bl2sm explain 12345678
+    """
+    settings = load_settings(need="kafka" if offline else "processor")
+    with KafkaReads(settings) as reads:
+        story = read_story(reads, order)
+        if not offline:
+            rules = rule_settings(settings)
+            tell_pace(settings, USUAL_REQUESTS)
+            with open_apis(settings) as apis:
+                enriched = Enricher(apis.base, rules, boottime).enrich([order])[order]
+            if enriched.order is None and not story.entries and story.row is None:
+                raise Refused(
+                    f"nothing is known of order {order}: BaseLinker does not know it, and no journal entry or ledger"
+                    " row names it. Is it the id that BaseLinker shows, and the token of that account?"
+                )
+            story = replace(story, now=fresh_read(enriched, purchase_due(story), story.row, rules, reveal))
+        elif not story.entries and story.row is None:
+            raise Refused(f"Kafka knows nothing of order {order}: without --offline BaseLinker is asked, too")
+    if as_json:
+        print_json(story)
+    else:
+        _print(story)
+
+
+def purchase_due(story: Story) -> bool:
+    """Whether a purchase belongs to the order, as far as entries and row say; yes for one that nobody named yet."""
+    if story.row is not None and (story.row.purchase_due or story.row.event_id is not None):
+        return True
+    types = {entry.log_type for entry in story.entries}
+    return not types or bool(types & PURCHASE_TYPES)
+
+
+def _entry(found: EntryAt, position: Position) -> EntryView:
+    state = "unreadable" if found.entry is None else "done" if found.offset < position.committed else "waiting"
+    entry = found.entry
+    if entry is None:
+        return EntryView(found.partition, found.offset, found.written_at, None, None, None, None, state)
+    return EntryView(
+        found.partition,
+        found.offset,
+        found.written_at,
+        entry.log_id or None,
+        entry.log_type,
+        entry.origin,
+        entry.logged_at,
+        state,
+    )
+
+
+def _summary(entries: tuple[EntryView, ...], row: Delivery | None, letters: list[LetterView]) -> str:
+    waiting = sum(entry.state == "waiting" for entry in entries)
+    if row is None:
+        return "waits for a processor" if waiting else "was not judged yet" if entries else "no journal entry names it"
+    when = f"{row.delivered_at:%Y-%m-%d %H:%M:%S} UTC"
+    told = {
+        Outcome.SENDING: f"is being sent since {when}",
+        Outcome.DELIVERED: f"delivered {when} ({row.reason})",
+        Outcome.SKIPPED: f"skipped {when}: {row.reason}",
+        Outcome.DEAD: f"failed {when}: {row.reason}; see its dead letters"
+        if letters
+        else f"failed {when}: {row.reason}",
+        Outcome.RETRACTED: f"its purchase was retracted {when}",
+    }[row.outcome]
+    if row.purchase_due and row.outcome is not Outcome.SENDING:
+        told += "; a purchase is still due, any later entry that makes it sendable sends it"
+    return f"{told}; {waiting} newer entries wait" if waiting else told
+
+
+def _would(verdict: Send, row: Delivery | None) -> str:
+    if verdict.purchase is None:
+        return "the contact is written, no purchase is due"
+    if row is not None and row.event_id:
+        return f"purchase {row.event_id} exists: it is updated if it changed, and never created again"
+    return "the purchase is created, unless SALESmanago shows one with this order's id"
+
+
+def _print(story: Story) -> None:
+    line(f"order {story.order_id}: {story.summary}")
+    line(f"partition {story.partition}, the group is at offset {story.committed}")
+    line()
+    table(
+        ["offset", "state", "origin", "log id", "type", "logged", "published"],
+        [
+            (
+                one.offset,
+                one.state,
+                one.origin or "-",
+                one.log_id or "-",
+                one.log_type or "-",
+                _time(one.logged_at),
+                _time(one.written_at),
+            )
+            for one in story.entries
+        ],
+    )
+    if story.row is not None:
+        line()
+        for name, value in json_ready(story.row).items():
+            line(f"ledger {name}\t{'-' if value is None else value}")
+    for letter in story.dead_letters:
+        line(f"dead letter {letter.key}\t{letter.reason}: {letter.message}")
+    if story.now is None:
+        return
+    line()
+    table(["rule", "verdict", "why"], [(one.rule, one.stops or "ok", one.text) for one in story.now.rules])
+    line(f"decision now: {story.now.decision}; {story.now.would}")
+    if story.now.payload is not None:
+        print_json(story.now.payload)
+        if HIDDEN in str(story.now.payload):
+            note("personal data are hidden; --reveal shows them")
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at is not None else "-"

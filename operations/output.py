@@ -1,0 +1,182 @@
+"""How every command speaks: data on stdout, log on stderr, one clear sentence for what goes wrong, exit 0, 1 or 2."""
+
+import functools
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar
+
+import click
+import typer
+from confluent_kafka import KafkaException
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from clients import ApiError
+from runtime.settings import SettingsError
+from schemas.codec import DecodeError, RegistryUnavailable
+from schemas.topics import TopicProblem
+
+F = TypeVar("F", bound=Callable[..., Any])
+INTERRUPTED, BROKEN_PIPE = 130, 141
+
+
+class Refused(Exception):
+    """It can't be done, or a problem was found; the sentence says why and what to do. Exit 1."""
+
+
+class WrongUsage(Exception):
+    """What was asked for makes no sense; the sentence says what to give. Exit 2."""
+
+
+def command(function: F) -> F:
+    """Make a function a command: whatever it raises becomes a sentence and an exit code, with `--debug` a traceback."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **named: Any) -> Any:
+        warnings.showwarning = lambda message, *_, **__: note(str(message))
+        try:
+            found = function(*arguments, **named)
+            sys.stdout.flush()
+            return found
+        except BrokenPipeError:
+            _leave_quietly()
+        except (typer.Exit, click.ClickException, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _say("stopped")
+            raise typer.Exit(INTERRUPTED) from None
+        except (SettingsError, WrongUsage) as error:
+            _fail(error, str(error), 2)
+        except (Refused, TopicProblem) as error:
+            _fail(error, str(error), 1)
+        except RegistryUnavailable as error:
+            _fail(error, f"the schema registry does not answer ({error}): check SCHEMA_REGISTRY_URL", 1)
+        except DecodeError as error:
+            _fail(error, f"a record in Kafka can't be read: {error}", 1)
+        except KafkaException as error:
+            _fail(error, f"Kafka refuses or does not answer: {told_by(error)}", 1)
+        except ApiError as error:
+            _fail(error, f"{error.api}: {error}", 1)
+        except Exception as error:
+            _fail(error, f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1)
+
+    return run  # type: ignore[return-value]
+
+
+def told_by(error: KafkaException) -> str:
+    """Return the sentence in a Kafka exception."""
+    cause = error.args[0] if error.args else None
+    return str(cause.str()) if cause is not None and hasattr(cause, "str") else str(error)
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool((context.find_root().obj or {}).get("debug"))
+
+
+def note(text: str) -> None:
+    """Say something that is no data."""
+    _say(text)
+
+
+def json_ready(value: Any) -> Any:
+    """Return what json.dumps takes: dataclasses as objects, times as ISO text in UTC, durations as seconds."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: json_ready(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return round(value.total_seconds(), 1)
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, dict):
+        return {str(name): json_ready(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [json_ready(inner) for inner in value]
+    return value
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on a line of its own."""
+    print(json.dumps(json_ready(value), ensure_ascii=False))
+
+
+def line(text: str = "", style: str | None = None) -> None:
+    """Print a line; coloured only on a terminal."""
+    if style is None or not sys.stdout.isatty():
+        print(text)
+    else:
+        Console().print(text, style=style, markup=False, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows: a table on a terminal, else a line each with tabs between, the names of the columns first."""
+    shown = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in [list(columns), *shown]:
+            print("\t".join(row))
+        return
+    drawn = Table(box=None, pad_edge=False)
+    for name in columns:
+        drawn.add_column(name, overflow="fold")
+    for row in shown:
+        drawn.add_row(*(cell.replace("[", "\\[") for cell in row))
+    Console().print(drawn)
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how far long work is, on a terminal's stderr; yields what is told how much is done."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def age(seconds: float | None) -> str:
+    """Return a duration for people: 5 s, 12 min, 3.5 h, 2.1 d."""
+    if seconds is None:
+        return "-"
+    seconds = max(0.0, seconds)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} d"
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        return
+
+
+def _fail(error: Exception, text: str, code: int) -> None:
+    if debugging():
+        raise error
+    _say(text)
+    raise typer.Exit(code) from None
+
+
+def _leave_quietly() -> None:
+    """Whoever read our output has gone (`| head`): nothing more to say, also not at the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(BROKEN_PIPE) from None

@@ -1,0 +1,203 @@
+"""`bl2sm probe`: finds out harmlessly which reading of the APIs' references is true; the program is right under each.
+
+At most 20 requests to BaseLinker. Nothing is written at SALESmanago unless `--write-as` names a test contact; the
+events made for it are deleted again, the contact itself stays (API v2's client here has no call that deletes one).
+The report holds counts and yes or no, nothing personal.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Annotated
+
+import typer
+
+from clients import ApiError, BaseLinker, Contact, FatalError, Order, PurchaseEvent, RejectedError, SalesManago
+from operations.apis import open_apis, tell_pace
+from operations.output import WrongUsage, command, line, note, print_json
+from processor.rules import is_usable
+from runtime.settings import load_settings
+
+LOG_TYPES = (1, 2, 11, 16)
+MOST_REQUESTS = 20
+MANY_EVENTS = 12
+LISTED_SECONDS = 60.0
+UNKNOWN_CONTACT = "00000000-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One open question and what was seen; `answer` "not seen" where the account shows nothing that decides it."""
+
+    question: str
+    answer: str
+
+
+def probe_baselinker(base: BaseLinker) -> Iterator[Fact]:
+    """Ask what decides the open readings; ApiError as BaseLinker fails. At most 12 requests."""
+    page = base.journal(0, LOG_TYPES)
+    ids = [row.log_id for row in page]
+    yield Fact("journal entries on the first page", str(len(page)))
+    yield Fact("journal in ascending order of log id", _yes(ids == sorted(ids)) if len(ids) > 1 else "not seen")
+    if ids:
+        again = [row.log_id for row in base.journal(ids[0], LOG_TYPES)]
+        yield Fact("last_log_id itself comes back (inclusive)", _yes(ids[0] in again))
+        longer = [row.log_id for row in base.journal(ids[0] - 1, LOG_TYPES)]
+        yield Fact("the same question brings the same entries", _yes(set(ids) <= {*longer, *again}))
+        yield Fact(
+            "log ids between the first and last that are of other types or missing",
+            str(ids[-1] - ids[0] + 1 - len(ids)),
+        )
+    else:
+        yield Fact("last_log_id itself comes back (inclusive)", "not seen")
+    orders = base.orders(include_unconfirmed=True)
+    numbers = [order.order_id for order in orders]
+    yield Fact("orders on a page", str(len(orders)))
+    yield Fact("orders in ascending order of id", _yes(numbers == sorted(numbers)) if len(numbers) > 1 else "not seen")
+    if numbers:
+        middle = sorted(numbers)[len(numbers) // 2]
+        found = [order.order_id for order in base.orders(id_from=middle, include_unconfirmed=True)]
+        yield Fact("id_from includes that order", _yes(middle in found))
+        dates = [one.date_confirmed for one in base.orders(confirmed_from=datetime(2015, 1, 1, tzinfo=UTC))]
+        known = [date for date in dates if date is not None]
+        in_order = all(one <= other for one, other in pairwise(known))
+        yield Fact("orders by confirmation come sorted by it", _yes(in_order) if len(known) > 1 else "not seen")
+    yield from _phones(base, orders)
+
+
+def _phones(base: BaseLinker, orders: Sequence[Order]) -> Iterator[Fact]:
+    """Which spellings of a phone find its order; at most 5 requests."""
+    order = next((one for one in reversed(orders) if len(_digits(one.phone)) >= 9), None)
+    if order is None:
+        yield Fact("spellings of a phone that getOrdersByPhone finds", "not seen")
+        return
+    last = _digits(order.phone)[-9:]
+    spellings = {
+        "as typed": order.phone,
+        "9 digits": last,
+        "+48 and 9 digits": f"+48{last}",
+        "48 and 9 digits": f"48{last}",
+        "with spaces": f"{last[:3]} {last[3:6]} {last[6:]}",
+    }
+    found = [
+        name
+        for name, spelling in spellings.items()
+        if any(one.order_id == order.order_id for one in base.orders_by_phone(spelling))
+    ]
+    yield Fact("spellings of a phone that getOrdersByPhone finds", ", ".join(found) or "none")
+
+
+def probe_salesmanago(sales: SalesManago) -> Iterator[Fact]:
+    """Read only."""
+    yield Fact("users that listByClient shows", str(len(sales.users())))
+    yield Fact("an unknown contact in listById", f"{len(sales.contacts_by_id([UNKNOWN_CONTACT]))} cards")
+
+
+def probe_writes(
+    sales: SalesManago,
+    email: str,
+    location: str,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Fact]:
+    """Write to the test contact, look, and delete every event made; the last fact says how much was cleaned up."""
+    made: list[str] = []
+    many: list[str] = []
+    now = datetime.now(UTC)
+
+    def event(number: int, description: str = "") -> PurchaseEvent:
+        return PurchaseEvent(f"bl2sm-probe-{number}", now, location, Decimal("0.00"), description=description)
+
+    contact_id = sales.upsert_contact(Contact(email=email))
+    try:
+        yield Fact(
+            "an event of an unknown contact", _refusal(lambda: made.append(sales.add_event(UNKNOWN_CONTACT, event(0))))
+        )
+        yield Fact(
+            "a description of 3,000 characters",
+            _refusal(lambda: made.append(sales.add_event(contact_id, event(1, "x" * 3000)))),
+        )
+        began = clock()
+        for number in range(2, MANY_EVENTS + 2):
+            many.append(sales.add_event(contact_id, event(number)))
+            made.append(many[-1])
+        while True:
+            listed = {one.event_id for card in sales.contacts_by_id([contact_id]) for one in card.events}
+            seen, seconds = len(listed & set(many)), clock() - began
+            if seen == len(many) or seconds > LISTED_SECONDS:
+                break
+            sleep(1.0)
+        yield Fact(f"of {len(many)} events contact/listById shows", f"{seen}, after {seconds:.0f} s")
+    finally:
+        gone = sum(_deleted(sales, event_id) for event_id in made)
+        note(f"cleaned up: {gone} of {len(made)} events deleted; the contact stays, delete it in SALESmanago")
+    yield Fact("a deleted event deleted again", _yes(_deleted(sales, made[-1])))
+
+
+@command
+def probe(
+    write_as: Annotated[
+        str | None, typer.Option(help="E-mail of a test contact of yours: events are made for it, and deleted.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find out what the APIs' references leave open, for a bug report. Example: bl2sm probe."""
+    if write_as is not None and not is_usable(write_as):
+        raise WrongUsage("--write-as: give the e-mail of a test contact")
+    settings = load_settings(need="processor")
+    tell_pace(settings, 13)
+    facts: list[Fact] = []
+    with open_apis(settings) as apis:
+        parts = [probe_baselinker(apis.base), probe_salesmanago(apis.sales)]
+        if write_as is not None:
+            parts.append(probe_writes(apis.sales, write_as, settings.salesmanago_location))
+        failed = False
+        for part in parts:
+            try:
+                for fact in part:
+                    facts.append(fact)
+                    if not as_json:
+                        line(f"{fact.question}\t{fact.answer}")
+            except FatalError:
+                raise
+            except ApiError as error:
+                failed = True
+                note(f"{error.api}: {error}; the rest of this part is left out")
+        requests = apis.requests()
+    if as_json:
+        print_json({"facts": facts, "baselinker_requests": requests})
+    else:
+        line(f"requests to BaseLinker\t{requests}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdigit())
+
+
+def _refusal(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except RejectedError as error:
+        return f"refused ({type(error).__name__})"
+    except FatalError:
+        raise
+    except ApiError as error:
+        return f"failed ({type(error).__name__})"
+    return "accepted"
+
+
+def _deleted(sales: SalesManago, event_id: str) -> bool:
+    for _ in range(3):
+        try:
+            return sales.delete_event(event_id)
+        except ApiError:
+            time.sleep(1.0)
+    return False

@@ -1,0 +1,110 @@
+"""Entries into the journal beside the live producer: own transactions with a random id, nobody is fenced.
+
+A page of entries is one transaction, and a page goes only while the processors have little to do: live entries hardly
+wait behind it. Publishing an entry twice is harmless: a processor passes over or updates, it never creates twice.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException, Producer
+
+from operations.kafka_reads import KafkaReads
+from operations.output import Refused, note, told_by
+from runtime.kafka import transactional_producer_config
+from schemas.partitioner import partition_of
+from schemas.records import JournalEntry
+from schemas.topics import order_key
+
+TRANSACTION_SECONDS = 20.0
+PAGE, SMALL_LAG = 100, 200
+AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to write."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+class Publisher:
+    """Writes messages, each call one transaction."""
+
+    def __init__(self, reads: KafkaReads) -> None:
+        self._reads = reads
+        self._count = reads.partition_count()
+        name = f"{reads.settings.topic_prefix}-tool-{uuid.uuid4()}"
+        config = transactional_producer_config(reads.settings, name)
+        self._producer = Producer({**config, "allow.auto.create.topics": False})
+        self._producer.init_transactions(TRANSACTION_SECONDS)
+
+    def entries(self, entries: Sequence[JournalEntry]) -> None:
+        """Write journal entries."""
+        found = []
+        for entry in entries:
+            key = order_key(entry.order_id)
+            partition = partition_of(key, self._count)
+            found.append(Message(self._reads.topics.journal, partition, key, self._reads.codec.encode(entry)))
+        self.messages(found)
+
+    def messages(self, messages: Iterable[Message]) -> None:
+        """Write all or none; Refused says whether it is known that none is there."""
+        try:
+            self._producer.begin_transaction()
+            for one in messages:
+                self._producer.produce(
+                    one.topic, partition=one.partition, key=one.key, value=one.value, headers=list(one.headers)
+                )
+        except (KafkaException, BufferError) as error:
+            self._abort()
+            raise Refused(f"Kafka did not take it, nothing was written: {error}") from None
+        try:
+            self._producer.commit_transaction(TRANSACTION_SECONDS)
+        except KafkaException as error:
+            if error.args[0].txn_requires_abort():
+                self._abort()
+                raise Refused(f"Kafka did not take it, nothing was written: {told_by(error)}") from None
+            raise Refused(
+                f"Kafka did not say whether it took it ({told_by(error)}); doing it again does no harm"
+            ) from None
+
+    def _abort(self) -> None:
+        try:
+            self._producer.abort_transaction(TRANSACTION_SECONDS)
+        except KafkaException:
+            return
+
+
+def drip(
+    reads: KafkaReads,
+    publisher: Publisher,
+    entries: Sequence[JournalEntry],
+    done: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Publish page by page, each when the processors' lag is small; waits as long as it takes."""
+    for start in range(0, len(entries), PAGE):
+        page = entries[start : start + PAGE]
+        wait_for_room(reads)
+        publisher.entries(page)
+        done(start + len(page))
+
+
+def wait_for_room(reads: KafkaReads) -> None:
+    """Wait until the processors have little to do."""
+    told = False
+    while True:
+        lag = sum(position.lag for position in reads.positions())
+        if lag <= SMALL_LAG:
+            return
+        if not told:
+            idle = "" if reads.processors() else " - none is running, start one"
+            note(f"waiting for the processors: {lag} entries lie before the next page{idle}. Ctrl-C is safe")
+            told = True
+        time.sleep(AGAIN_SECONDS)

@@ -1,0 +1,249 @@
+"""`bl2sm retract`: deletes PURCHASE events that we created, and the ledger knows; a later backfill may send them anew.
+
+Rows belong to who owns their partition. So this command refuses to begin beside processors, and then is the group's
+only member itself: its rows go with the partitions' offsets under its own generation, which the broker refuses once
+anybody else has joined. First all events are deleted, then SETTLE_SECONDS pass (a deleted event that is still listed
+would be adopted by a backfill), then the rows are written. An interruption leaves rows that name events which are
+gone: doing it again mends that, and until then such an order can become a dead letter `event_gone`, never a double.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from clients import ApiError, BackpressureError, RetriableError, SalesManago
+from operations.apis import open_apis
+from operations.kafka_reads import SECONDS, KafkaReads, Position, RowAt
+from operations.output import Refused, WrongUsage, command, line, note, print_json, progress, table, told_by
+from operations.times import read_span
+from runtime.kafka import consumer_config, cooperative, transactional_producer_config
+from runtime.settings import Settings, load_settings
+from schemas.records import Delivery, Outcome
+from schemas.topics import order_key
+
+JOIN_SECONDS = 60.0
+PAGE = 200
+TRIES = 5
+STARTED_MEANWHILE = "a processor started meanwhile: stop it and run this again, nothing is doubled"
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """One order whose purchase is (to be) deleted."""
+
+    order_id: int
+    partition: int
+    event_id: str
+    delivered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RetractResult:
+    """`deleted` events were there, `gone` were not any more; `rows` were written."""
+
+    deleted: int
+    gone: int
+    rows: int
+
+
+def plan_retract(
+    rows: dict[int, RowAt], order_ids: Sequence[int] | None, since: datetime | None, until: datetime | None
+) -> list[Retraction]:
+    """Return the orders whose rows name an event, by id or by when their row was written; pure."""
+    found = []
+    for order_id, one in sorted(rows.items()):
+        row = one.row
+        if order_ids is not None and order_id not in order_ids:
+            continue
+        if since is not None and until is not None and not since <= row.delivered_at <= until:
+            continue
+        if row.event_id and row.outcome is not Outcome.SENDING:
+            found.append(Retraction(order_id, one.partition, row.event_id, row.delivered_at))
+    return found
+
+
+def retracted_row(row: Delivery, now: datetime) -> Delivery:
+    """The row an order has once its purchase is deleted: no event, none due, its offset as it was."""
+    return replace(
+        row,
+        outcome=Outcome.RETRACTED,
+        reason="retracted",
+        purchase_due=False,
+        event_id=None,
+        fingerprint=None,
+        delivered_at=now,
+    )
+
+
+def execute_retract(reads: KafkaReads, sales: SalesManago, order_ids: Sequence[int]) -> RetractResult:
+    """Own the group, delete, wait, write the rows. The rows are read again once all partitions are ours."""
+    reads.refuse_beside_processors()
+    with _OnlyMember(reads) as member:
+        reads.wait_for_hidden(reads.topics.deliveries)
+        rows = reads.rows()  # nobody else can write any more without our losing the group
+        plan = plan_retract(rows, order_ids, None, None)
+        positions = {one.partition: one for one in reads.positions()}
+        if never := {one.partition for one in plan if positions[one.partition].committed < 0}:
+            raise Refused(f"the group has no offset in partitions {sorted(never)}: its rows are of another journal")
+        deleted = 0
+        with progress("deleted", len(plan)) as done:
+            for index, one in enumerate(plan, 1):
+                member.turn()
+                deleted += _delete(sales, one.event_id)
+                done(index)
+        if plan:
+            note(f"waiting {reads.settings.settle_seconds:.0f} s until SALESmanago lists none of them any more")
+        until = time.monotonic() + (reads.settings.settle_seconds if plan else 0)
+        while time.monotonic() < until:
+            member.turn()
+            time.sleep(0.2)
+        now = datetime.now(UTC)
+        for start in range(0, len(plan), PAGE):
+            page = plan[start : start + PAGE]
+            member.write([(one, retracted_row(rows[one.order_id].row, now)) for one in page], positions)
+        return RetractResult(deleted, len(plan) - deleted, len(plan))
+
+
+class _OnlyMember:
+    """The group's one member, owning every partition, reading none."""
+
+    def __init__(self, reads: KafkaReads) -> None:
+        self._reads, settings = reads, reads.settings
+        self._cooperative = cooperative(settings)
+        self._owned: set[int] = set()
+        self._lost = False
+        self._consumer = Consumer(consumer_config(settings, settings.group_id))
+        self._all = set(reads.partitions(reads.topics.journal))
+        name = f"{settings.group_id}-{uuid.uuid4()}"
+        self._producer = Producer(transactional_producer_config(settings, name))
+
+    def __enter__(self) -> "_OnlyMember":
+        try:
+            self._producer.init_transactions(SECONDS * 3)
+            self._consumer.subscribe(
+                [self._reads.topics.journal], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            )
+            until = time.monotonic() + JOIN_SECONDS
+            while self._owned != self._all:
+                if time.monotonic() > until:
+                    raise Refused("the processors' group did not give every partition: is a processor running?")
+                self._consumer.poll(0.1)
+            if len(self._reads.processors()) != 1:
+                raise Refused(STARTED_MEANWHILE)
+        except BaseException:
+            self._consumer.close()
+            raise
+        return self
+
+    def __exit__(self, *ending: object) -> None:
+        self._consumer.close()
+
+    def turn(self) -> None:
+        """Keep the membership; Refused once anything of it is lost."""
+        self._consumer.poll(0)
+        if self._lost or self._owned != self._all:
+            raise Refused(STARTED_MEANWHILE)
+
+    def write(self, rows: Sequence[tuple[Retraction, Delivery]], positions: dict[int, Position]) -> None:
+        """Write rows with the offset of each partition they lie in, unmoved, under this member's generation."""
+        self.turn()
+        numbers = sorted({one.partition for one, _ in rows})
+        offsets = []
+        for number in numbers:
+            position = positions[number]
+            told = position.progress.encode() if position.progress is not None else ""
+            offsets.append(TopicPartition(self._reads.topics.journal, number, position.committed, told))
+        try:
+            self._producer.begin_transaction()
+            for one, row in rows:
+                self._producer.produce(
+                    self._reads.topics.deliveries,
+                    partition=one.partition,
+                    key=order_key(one.order_id),
+                    value=self._reads.codec.encode(row),
+                )
+            metadata = self._consumer.consumer_group_metadata()
+            self._producer.send_offsets_to_transaction(offsets, metadata, SECONDS)
+            self._producer.commit_transaction(SECONDS)
+        except KafkaException as error:
+            raise Refused(
+                f"Kafka did not take the rows ({told_by(error)}): stop all processors and run this again; the events"
+                " are deleted, the ledger does not know it yet"
+            ) from None
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._cooperative:
+            consumer.incremental_assign(partitions)
+        else:
+            consumer.assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+        self._owned |= {one.partition for one in partitions}
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._lost = self._lost or bool(partitions)
+        self._owned -= {one.partition for one in partitions}
+
+
+@command
+def retract(
+    order: Annotated[list[int] | None, typer.Option(help="An order's id; may be given often.")] = None,
+    since: Annotated[str | None, typer.Option(help="Purchases recorded since then: ISO time (UTC), or age.")] = None,
+    until: Annotated[str | None, typer.Option(help="Purchases recorded until then; now if not given.")] = None,
+    execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would be.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Delete PURCHASE events we created, e.g. sent with a wrong e-shop. Stop the processors first.
+
+    Contacts and tags stay. Orders confirmed within the last hours can come back by the hourly sweep, others only by
+    backfill or replay. Example: bl2sm retract --order 12345678 --execute
+    """
+    if bool(order) == bool(since):
+        raise WrongUsage("give --order, or --since (and --until)")
+    settings = load_settings(need="processor" if execute else "kafka")
+    begin, end = read_span(since, until, datetime.now(UTC)) if since else (None, None)
+    with KafkaReads(settings) as reads:
+        reads.partition_count()
+        plan = plan_retract(reads.rows(), order or None, begin, end)
+        if order and (missing := set(order) - {one.order_id for one in plan}):
+            raise Refused(f"the ledger names no purchase of order {min(missing)}: see `bl2sm explain {min(missing)}`")
+        result = _execute(settings, reads, plan) if execute else None
+    if as_json:
+        print_json({"executed": execute, "purchases": plan, "result": result})
+        return
+    table(
+        ["order", "purchase", "recorded"],
+        [(one.order_id, one.event_id, f"{one.delivered_at:%Y-%m-%d %H:%M:%S}") for one in plan],
+    )
+    if result is None:
+        line(f"would delete: {len(plan)} purchases")
+        note("Add --execute to do it, once the processors are stopped.")
+    else:
+        line(f"deleted: {result.deleted}, were gone already: {result.gone}; start the processors")
+
+
+def _execute(settings: Settings, reads: KafkaReads, plan: Sequence[Retraction]) -> RetractResult:
+    with open_apis(settings) as apis:
+        try:
+            return execute_retract(reads, apis.sales, [one.order_id for one in plan])
+        except (KeyboardInterrupt, ApiError, Refused):
+            note("not finished: run the same command again before the processors start; what is deleted stays so")
+            raise
+
+
+def _delete(sales: SalesManago, event_id: str) -> bool:
+    """Delete one event, tried again: deleting twice does no harm."""
+    for attempt in range(TRIES):
+        try:
+            return sales.delete_event(event_id)
+        except (RetriableError, BackpressureError):
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(2**attempt)
+    raise AssertionError

@@ -1,0 +1,212 @@
+"""`bl2sm status`: is it running, what waits and for how long, what became of the orders of the last hour and day."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from clients.pacing import processor_share
+from operations.kafka_reads import KafkaReads, Member, Position
+from operations.output import age, command, line, print_json, table
+from runtime.settings import Settings, load_settings
+from schemas.records import Cursor, Delivery, Outcome
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+JOURNAL_WARNING, JOURNAL_KEEPS = timedelta(days=2), timedelta(days=3)
+OLD_ENTRY = timedelta(minutes=30)
+REQUESTS_PER_ORDER = 12 / 1000  # the bar of design §8, with one processor
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One partition: who owns it ("" = nobody), how far it is, until where it is replayed (0 = no replay)."""
+
+    partition: int
+    owner: str
+    committed: int
+    end: int
+    lag: int
+    replay_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that Kafka tells about the deployment. `problems` are sentences; ages are seconds, None = not known."""
+
+    at: datetime
+    group_id: str
+    processors: tuple[Member, ...]
+    producers: tuple[Member, ...]
+    partitions: tuple[PartitionStatus, ...]
+    waiting: int
+    eta_seconds: float | None
+    oldest_unfinished_order: int | None
+    oldest_unfinished_seconds: float | None
+    last_log_id: int | None
+    last_log_age_seconds: float | None
+    journal_read_age_seconds: float | None
+    last_hour: Mapping[str, int]
+    last_day: Mapping[str, int]
+    sending: int
+    dead_letters: int
+    last_error: str | None
+    last_error_at: datetime | None
+    requests_per_minute: int
+    processors_requests_per_minute: float
+    replaying: int
+    gaps: int
+    problems: tuple[str, ...]
+
+
+def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
+    """Read everything; asks neither API."""
+    settings, now = reads.settings, now or datetime.now(UTC)
+    positions = reads.positions()
+    processors, producers = reads.processors(), reads.producers()
+    cursor, last = reads.cursor(), reads.last_entry()
+    oldest = reads.oldest_unfinished(positions)
+    rows = [found.row for found in reads.rows(now - DAY).values()]
+    letters = reads.letters()
+    owners = {number: f"{one.client_id}@{one.host}" for one in processors for number in one.partitions}
+    parts = tuple(_part(one, owners.get(one.partition, "")) for one in positions)
+    waiting, replaying = reads.waiting(positions)
+    share = _share(settings)
+    status = Status(
+        at=now,
+        group_id=settings.group_id,
+        processors=tuple(processors),
+        producers=tuple(producers),
+        partitions=parts,
+        waiting=waiting,
+        eta_seconds=60 * waiting * REQUESTS_PER_ORDER / share if waiting and share > 0 and processors else None,
+        oldest_unfinished_order=oldest.entry.order_id if oldest and oldest.entry else None,
+        oldest_unfinished_seconds=(now - oldest.written_at).total_seconds() if oldest else None,
+        last_log_id=max([*cursor.recent_log_ids, cursor.settled_log_id]) if cursor else None,
+        last_log_age_seconds=(now - last.entry.logged_at).total_seconds() if last and last.entry else None,
+        journal_read_age_seconds=(now - cursor.read_at).total_seconds() if cursor else None,
+        last_hour=_counts([row for row in rows if row.delivered_at > now - HOUR]),
+        last_day=_counts([row for row in rows if row.delivered_at > now - DAY]),
+        sending=sum(row.outcome is Outcome.SENDING for row in rows),
+        dead_letters=len(letters),
+        last_error=f"{letters[-1].why.reason}: {letters[-1].why.message}" if letters else None,
+        last_error_at=letters[-1].why.time if letters else None,
+        requests_per_minute=settings.baselinker_requests_per_minute,
+        processors_requests_per_minute=share,
+        replaying=replaying,
+        gaps=_open_gaps(positions, cursor),
+        problems=(),
+    )
+    return _with_problems(status)
+
+
+@command
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds, until Ctrl-C.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How often, with --watch.")] = 3.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch a line each time.")] = False,
+) -> None:
+    """Is it running, what waits, what was delivered? Exit 1 when something is wrong. Example: bl2sm status --watch."""
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        while True:
+            found = read_status(reads)
+            if watch and not as_json:
+                Console().clear()
+            if as_json:
+                print_json(found)
+            else:
+                _print(found)
+            if not watch:
+                raise typer.Exit(1 if found.problems else 0)
+            time.sleep(seconds)
+
+
+def _part(one: Position, owner: str) -> PartitionStatus:
+    until = one.progress.replay_until if one.progress is not None else 0
+    return PartitionStatus(
+        one.partition, owner, one.committed, one.end, one.lag, until if until > max(0, one.committed) else 0
+    )
+
+
+def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
+    """Gaps that the processors told and the producer has not closed yet."""
+    closed = set(cursor.gaps_closed) if cursor is not None else set()
+    told = [one.progress.gap for one in positions if one.progress is not None and one.progress.gap is not None]
+    return sum(gap.gap_id not in closed for gap in told)
+
+
+def _share(settings: Settings) -> float:
+    return processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)
+
+
+def _counts(rows: list[Delivery]) -> dict[str, int]:
+    found = Counter(f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome) for row in rows)
+    return dict(sorted(found.items()))
+
+
+def _with_problems(found: Status) -> Status:
+    problems = []
+    if not found.processors:
+        problems.append("no processor is running: start one (`bl2sm process`, or the processor service)")
+    if not found.producers:
+        problems.append("no producer is running: start one (`bl2sm produce`, or the producer service)")
+    elif not any(one.partitions for one in found.producers):
+        problems.append("no producer leads at the moment: if this stays so, look at their logs")
+    unowned = [part.partition for part in found.partitions if not part.owner]
+    if found.processors and unowned:
+        problems.append(f"nobody owns partitions {unowned}: a rebalance is under way, or a processor cannot join")
+    if found.journal_read_age_seconds is None:
+        problems.append("BaseLinker's journal was never read: is a producer running, and the token right?")
+    elif found.journal_read_age_seconds > JOURNAL_WARNING.total_seconds():
+        problems.append(
+            f"BaseLinker's journal was read {age(found.journal_read_age_seconds)} ago and keeps 3 days:"
+            " start a producer now"
+        )
+    if found.gaps:
+        problems.append("entries expired before they were read; the producer brings their orders by date")
+    if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
+        problems.append(
+            f"the oldest unfinished entry (order {found.oldest_unfinished_order}) waits for"
+            f" {age(found.oldest_unfinished_seconds)}: see `bl2sm explain {found.oldest_unfinished_order}` and the logs"
+        )
+    if found.dead_letters:
+        problems.append(f"{found.dead_letters} dead letters wait for you: see `bl2sm dead-letters list`")
+    return replace(found, problems=tuple(problems))
+
+
+def _print(found: Status) -> None:
+    line(f"group {found.group_id} at {found.at:%Y-%m-%d %H:%M:%S} UTC")
+    leader = next((one.host for one in found.producers if one.partitions), "nobody")
+    line(f"processors {len(found.processors)}, producers {len(found.producers)} (leading: {leader})")
+    eta = f", about {age(found.eta_seconds)} at the present budget" if found.eta_seconds else ""
+    line(f"waiting entries {found.waiting}{eta}; oldest {age(found.oldest_unfinished_seconds)}")
+    if found.replaying:
+        line(f"replay under way: about {found.replaying} entries are applied again")
+    line(
+        f"journal: last log id {found.last_log_id}, logged {age(found.last_log_age_seconds)} ago,"
+        f" read {age(found.journal_read_age_seconds)} ago"
+    )
+    line(
+        f"BaseLinker: {found.requests_per_minute} requests a minute in all,"
+        f" {found.processors_requests_per_minute:.0f} for the processors"
+    )
+    line(f"being sent now {found.sending}; dead letters {found.dead_letters}")
+    if found.last_error:
+        line(f"last error ({found.last_error_at:%Y-%m-%d %H:%M:%S}): {found.last_error}")
+    line()
+    table(
+        ["partition", "owner", "committed", "end", "lag", "replay until"],
+        [(p.partition, p.owner or "-", p.committed, p.end, p.lag, p.replay_until or "-") for p in found.partitions],
+    )
+    line()
+    names = sorted({*found.last_hour, *found.last_day})
+    table(
+        ["outcome", "last hour", "last day"],
+        [(name, found.last_hour.get(name, 0), found.last_day.get(name, 0)) for name in names],
+    )
+    for problem in found.problems:
+        line(f"! {problem}", style="bold red")

@@ -1,0 +1,167 @@
+"""`init` and `probe`, help and completion: the first minutes of an operator."""
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import load_settings
+from sandbox.verify import fetch_state
+from tests.operations.commands import bl2sm
+from tests.programs import sandbox, settings, switch
+
+COMMANDS = (
+    "init", "check", "status", "explain", "replay", "backfill", "audit", "alerts", "retract", "probe", "produce",
+    "process", "topics", "kafka", "sandbox", "demo",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[dict[str, str]]:
+    """Settings of a shop; no Kafka is asked by these commands."""
+    with sandbox("--orders", "20") as apis:
+        yield settings(apis, "127.0.0.1:1", "beginning")
+
+
+def test_init_from_the_environment_writes_what_works_and_keeps_what_stands_there(
+    shop: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# mine\nLOG_LEVEL=DEBUG\nBASELINKER_TOKEN=old\n")
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(file), "--json")
+    assert ran.code == 0, ran.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().startswith("# mine\nLOG_LEVEL=DEBUG\n")
+    assert file.read_text().count("BASELINKER_TOKEN=") == 1
+    found = load_settings({}, file)
+    assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
+    assert found.salesmanago_location == shop["SALESMANAGO_LOCATION"]
+    assert shop["BASELINKER_TOKEN"] not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"BASELINKER_TOKEN": "1-2-WRONG"}, "BASELINKER_TOKEN"),
+        ({"SALESMANAGO_API_SECRET": "wrong-secret"}, "SALESMANAGO_API_SECRET"),
+        ({"SALESMANAGO_OWNER": "nobody@example.com"}, "SALESMANAGO_OWNER"),
+        ({"SALESMANAGO_LOCATION": "elsewhere"}, "SALESMANAGO_LOCATION"),
+    ],
+)
+def test_init_refuses_what_the_apis_refuse_and_changes_nothing(
+    shop: dict[str, str], tmp_path: Path, wrong: dict[str, str], named: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("LOG_LEVEL=DEBUG\n")
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(file), **wrong)
+    assert ran.code == 1
+    assert named in ran.err
+    assert file.read_text() == "LOG_LEVEL=DEBUG\n"
+
+
+def test_init_into_a_folder_that_is_not_there_is_a_sentence(shop: dict[str, str], tmp_path: Path) -> None:
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / "none" / ".env"))
+    assert ran.code == 1
+    assert "can't be written" in ran.err
+
+
+def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    known = {"BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "BASELINKER_REQUESTS_PER_MINUTE", "PATH", "HOME"}
+    environment = {name: value for name, value in shop.items() if name in known} | {"PYTHONPATH": str(Path.cwd())}
+    answers = [
+        ("BASELINKER_TOKEN", "1-2-WRONG"), ("BASELINKER_TOKEN", shop["BASELINKER_TOKEN"]),
+        *((name, shop[name]) for name in ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET",
+            "SALESMANAGO_OWNER", "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION")),
+        ("CONTACT_TAG", "Klient"), ("TAG_ORDER_SOURCE", "code"), ("SKIP_SHOP_ORDERS", ""),
+        ("KAFKA_BOOTSTRAP_SERVERS", ""),
+    ]  # fmt: skip
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [sys.executable, "-m", "operations.cli", "init", "--file", str(file)]
+        os.execve(sys.executable, command, environment)
+    shown = b""
+    for name, answer in answers:
+        fresh = b""
+        until = time.monotonic() + 60
+        while not (name.encode() in fresh and fresh.endswith(b": ")):
+            assert time.monotonic() < until, shown
+            part = os.read(terminal, 4096)
+            fresh, shown = fresh + part, shown + part
+        os.write(terminal, answer.encode() + b"\n")
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:
+        pass
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, shown.decode()
+    assert b"not accepted" in shown
+    assert shop["BASELINKER_TOKEN"].encode() not in shown
+    found = load_settings({}, file)
+    assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
+    assert found.tag_order_source == "code"
+
+
+def test_probe_finds_the_open_readings_with_few_requests_and_writes_nothing(shop: dict[str, str]) -> None:
+    before = fetch_state(shop["BASELINKER_API_URL"])["requests"]
+    facts = {}
+    for cursor, said in (("inclusive", "yes"), ("exclusive", "no")):
+        switch(shop["BASELINKER_API_URL"], cursor=cursor)
+        ran = bl2sm(shop, "probe", "--json")
+        assert ran.code == 0, ran.err
+        facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
+        assert facts["last_log_id itself comes back (inclusive)"] == said
+        assert ran.data["baselinker_requests"] <= 20
+    switch(shop["BASELINKER_API_URL"], cursor="inclusive", phone="exact")
+    ran = bl2sm(shop, "probe", "--json")
+    exact = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
+    switch(shop["BASELINKER_API_URL"], phone="last9")
+    question = "spellings of a phone that getOrdersByPhone finds"
+    assert len(exact[question]) < len(facts[question])
+    assert sum(fetch_state(shop["BASELINKER_API_URL"])["requests"].values()) - sum(before.values()) <= 60
+    assert fetch_state(shop["SALESMANAGO_API_URL"])["writes"] == []
+    for order in fetch_state(shop["BASELINKER_API_URL"])["orders"]:
+        assert not order["email"] or order["email"] not in ran.out
+        assert not order["phone"] or order["phone"] not in ran.out
+
+
+def test_probe_cleans_up_the_events_it_made(shop: dict[str, str]) -> None:
+    ran = bl2sm(shop, "probe", "--json", "--write-as", "proba@example.com")
+    assert ran.code == 0, ran.err
+    facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
+    assert facts["a description of 3,000 characters"].startswith("refused")
+    assert facts["of 12 events contact/listById shows"].startswith("12,")
+    assert fetch_state(shop["SALESMANAGO_API_URL"])["events"] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_help_with_an_example(name: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "operations.cli", name, "--help"], capture_output=True, text=True, check=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert f"bl2sm {name}" in ran.stdout.split("Usage", 1)[1].split("\n", 1)[1]
+    assert "\x1b[" not in ran.stdout
+
+
+def test_the_shell_can_complete_commands() -> None:
+    environment = {**os.environ, "_BL2SM_COMPLETE": "complete_bash", "COMP_WORDS": "bl2sm re", "COMP_CWORD": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "operations.cli"], capture_output=True, text=True, check=False, env=environment
+    )
+    assert set(ran.stdout.split()) == {"replay", "retract"}
+
+
+def test_only_debug_shows_a_traceback(shop: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "operations.cli", "status"]
+    plain = subprocess.run(command, env=shop, capture_output=True, text=True, check=False, timeout=100)
+    debug = subprocess.run([*command, "--debug"], env=shop, capture_output=True, text=True, check=False, timeout=100)
+    assert (plain.returncode, debug.returncode) == (1, 1)
+    assert "Traceback" not in plain.stderr
+    assert "Traceback" in debug.stderr

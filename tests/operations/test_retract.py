@@ -1,0 +1,77 @@
+"""`retract` deletes our purchases, the ledger knows, and a backfill sends them anew: once."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from sandbox.verify import fetch_state
+from tests.operations.commands import bl2sm
+from tests.operations.test_mending import kinds, purchases
+from tests.programs import Programs, committed_offsets, sandbox, settings, wait_until, wrong
+
+
+def test_a_retracted_purchase_is_gone_and_a_backfill_sends_it_anew(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "15") as apis:
+        environment = settings(apis, kafka, prefix) | {"SETTLE_SECONDS": "1", "SWEEP_INTERVAL_SECONDS": "0"}
+        with Programs(environment, tmp_path) as programs:
+            programs.finish()
+            before, offsets = purchases(apis), committed_offsets(kafka, prefix)
+            order = next(iter(before))
+            told = bl2sm(environment, "retract", "--order", order, "--json")
+            assert told.data["executed"] is False
+            assert [str(one["order_id"]) for one in told.data["purchases"]] == [order]
+            assert purchases(apis) == before
+            live = programs.start("processor")
+            wait_until(lambda: bl2sm(environment, "status", "--json").data["processors"], 60, "a member")
+            refused = bl2sm(environment, "retract", "--order", order, "--execute")
+            assert refused.code == 1
+            assert "stop them" in refused.err
+            assert purchases(apis) == before
+            live.terminate()
+            assert live.wait(60) == 0
+            done = bl2sm(environment, "retract", "--order", order, "--execute", "--json")
+            assert done.code == 0, done.err
+            assert done.data["result"] == {"deleted": 1, "gone": 0, "rows": 1}
+            assert purchases(apis) == before - Counter({order: 1})
+            row = bl2sm(environment, "explain", order, "--offline", "--json").data["row"]
+            assert (row["outcome"], row["event_id"], row["purchase_due"]) == ("retracted", None, False)
+            assert committed_offsets(kafka, prefix) == offsets
+            assert bl2sm(environment, "retract", "--order", order).code == 1
+            programs.finish()
+            assert order not in purchases(apis)
+            bl2sm(environment, "backfill", "--since", "30d", "--execute")
+            programs.finish()
+        assert wrong(apis) == []
+        assert purchases(apis) == before
+        assert kinds(apis, "update") == []
+        assert len(fetch_state(apis["SALESMANAGO_API_URL"])["violations"]) == 0
+
+
+def test_a_processor_that_starts_in_mid_retract_ends_it_and_doing_it_again_mends_all(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with sandbox("--orders", "30", "--latency", "0.2") as apis:
+        environment = settings(apis, kafka, prefix) | {"SETTLE_SECONDS": "10", "SWEEP_INTERVAL_SECONDS": "0"}
+        with Programs(environment, tmp_path) as programs:
+            programs.finish()
+            before = purchases(apis)
+            command = [sys.executable, "-m", "operations.cli", "retract", "--since", "1d", "--execute"]
+            with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as retracting:
+                wait_until(lambda: purchases(apis) != before, 90, "the first deletion")
+                live = programs.start("processor")
+                assert retracting.stderr is not None
+                said = retracting.stderr.read()
+                assert retracting.wait(120) == 1, said
+            assert "a processor started meanwhile" in said
+            live.terminate()
+            assert live.wait(60) == 0
+            wait_until(lambda: not bl2sm(environment, "status", "--json").data["processors"], 90, "no member")
+            done = bl2sm(environment, "retract", "--since", "1d", "--execute", "--json")
+            assert done.code == 0, done.err
+            assert done.data["result"]["rows"] == len(before)
+            assert purchases(apis) == Counter()
+            bl2sm(environment, "backfill", "--since", "30d", "--execute")
+            programs.finish()
+        assert wrong(apis) == []
+        assert purchases(apis) == before
