@@ -25,7 +25,11 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Partition:
-    """One owned partition of the journal, ready to be worked on; `must_tell` = its progress says something new."""
+    """One owned partition of the journal, ready to be worked on.
+
+    `must_tell` = its progress says something new. `rows_lost` = entries were done, and no row is left of them: intents
+    may have been among these.
+    """
 
     number: int
     topic_id: str
@@ -33,6 +37,7 @@ class Partition:
     tracker: OffsetTracker
     progress: Progress
     must_tell: bool = False
+    rows_lost: bool = False
 
 
 @dataclass(slots=True)
@@ -176,6 +181,7 @@ class Assignment:
                         OffsetTracker(position),
                         progress,
                         must_tell=progress.gap is not None and (ours is None or ours.gap != progress.gap),
+                        rows_lost=found.offset > 0 and self._ledger.count(loading.number) == 0,
                     )
                 )
         except KafkaException as error:

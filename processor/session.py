@@ -180,9 +180,10 @@ class Session:
 
     def _open(self, order_id: int, partition: int, entries: list[Entry], row: Delivery | None) -> Job:
         job = self._holdings.jobs.open(order_id, partition, entries, row)
-        if job.uncertain:  # an intent of somebody else's: its create may still be alive
-            since = self._holdings.partitions[partition].assigned_at
-            job.settle_until = since + self._parts.limits.takeover_seconds
+        here = self._holdings.partitions[partition]
+        until = here.assigned_at + self._parts.limits.takeover_seconds
+        if job.uncertain or (row is None and here.rows_lost and self._clock() < until):
+            job.settle_until = until  # somebody's create may still be alive
         return job
 
     def _row(self, entry: Entry) -> Delivery | None:

@@ -331,6 +331,19 @@ def test_entries_that_expire_under_a_member_that_waits_are_noticed_before_it_goe
             intake.poll(0.1)
 
 
+def test_entries_that_were_done_without_a_row_left_are_told_as_lost_rows(place: Place) -> None:
+    """The ledger's topic was deleted: an intent may have been in it, and a create on that may still be alive."""
+    place.entries(0, 0, 1)
+    member, ledger = place.member(), Ledger(place.codec)
+    wait_until(has(2, member), 60, "it is a member")
+    place.record(member).commit(Batch(touched={0}), {0: place.partition(0, 1)}, 0)
+    assignment = place.assignment(member, ledger)
+    assignment.begin({0, 1})
+    ready = until_ready(assignment, 2)
+    assert (ready[0].rows_lost, ready[1].rows_lost) == (True, False)
+    ledger.close()
+
+
 def test_a_fenced_writer_says_so_and_a_new_one_writes_the_same_batch(place: Place) -> None:
     member = place.member()
     wait_until(has(2, member), 60, "it is a member")
