@@ -165,7 +165,7 @@ def fitting(raw: Raw, letter: DeadLetter) -> tuple[bytes | None, list[tuple[str,
     told = letter.to_headers()
     size = len(raw.value or b"") + len(raw.key or b"") + sum(len(name) + len(text or b"") for name, text in headers)
     if size <= LARGEST_LETTER:
-        return raw.value, [*headers, *told]
+        return raw.value or b"", [*headers, *told]  # without a value it would be a tombstone
     told = [(name, text[:LARGEST_KEPT_KEY]) for name, text in told]
     return (raw.value or b"")[:LARGEST_KEPT_VALUE], [*told, ("error.cut_from", str(size).encode())]
 
