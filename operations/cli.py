@@ -1,5 +1,6 @@
 """`bl2sm`: one command a file. stdout is data, stderr is log; exit 0 fine, 1 a problem was found, 2 wrong usage."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from operations import (
     status,
     topics,
 )
+from operations.output import DEBUG
 
 app = typer.Typer(
     name="bl2sm", no_args_is_help=True, pretty_exceptions_enable=False,
@@ -61,8 +63,9 @@ def every_command(
 def main() -> None:
     """Run the command line; `--debug` may stand anywhere."""
     arguments = sys.argv[1:]
-    debug = "--debug" in arguments
-    app(args=[argument for argument in arguments if argument != "--debug"], obj={"debug": debug}, prog_name="bl2sm")
+    if "--debug" in arguments:
+        os.environ[DEBUG] = "1"
+    app(args=[argument for argument in arguments if argument != "--debug"], prog_name="bl2sm")
 
 
 if __name__ == "__main__":

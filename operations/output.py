@@ -13,7 +13,6 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar
 
-import click
 import typer
 from confluent_kafka import KafkaException
 from rich.console import Console
@@ -27,6 +26,7 @@ from schemas.topics import TopicProblem
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED, BROKEN_PIPE = 130, 141
+DEBUG = "BL2SM_DEBUG"  # set by `--debug`, wherever it stands
 
 
 class Refused(Exception):
@@ -49,7 +49,7 @@ def command(function: F) -> F:
             return found
         except BrokenPipeError:
             _leave_quietly()
-        except (typer.Exit, click.ClickException, click.Abort):
+        except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
             _say("stopped")
@@ -80,8 +80,7 @@ def told_by(error: KafkaException) -> str:
 
 def debugging() -> bool:
     """Whether tracebacks are wanted."""
-    context = click.get_current_context(silent=True)
-    return context is not None and bool((context.find_root().obj or {}).get("debug"))
+    return bool(os.environ.get(DEBUG))
 
 
 def note(text: str) -> None:
