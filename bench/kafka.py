@@ -151,8 +151,8 @@ def _section(written: dict[str, list[Written]], was_read: dict[str, list[WasRead
             " partitions, one after the other, as a processor writes them.",
             writing,
             "Reading a ledger: how much librdkafka fetches in advance (`queued.max.messages.kbytes`, for each"
-            " partition) decides the memory of a take-over; how long the broker may wait for more (`fetch.wait.max.ms`) matters at"
-            " a topic's end only, where a new entry arrives.",
+            " partition) decides the memory of a take-over; how long the broker may wait for more"
+            " (`fetch.wait.max.ms`) matters at a topic's end only, where a new entry arrives.",
             reading,
         ],
         {},
