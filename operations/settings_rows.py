@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from operations.kafka_reads import SECONDS, KafkaReads
 from runtime.settings import SettingsError
@@ -73,8 +74,18 @@ def read_rows(reads: KafkaReads) -> Current:
 
 
 def end_of(reads: KafkaReads) -> int:
-    """Return the offset that the next row gets."""
-    return patiently(lambda: reads.log_ends(reads.topics.settings))[0][1]
+    """Return the offset that the next row gets; rows of open transactions count."""
+    here = TopicPartition(reads.topics.settings, 0)
+
+    def ask() -> int:
+        found = reads.admin.list_offsets(
+            {here: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=SECONDS,
+        )
+        return int(found[here].result().offset)
+
+    return patiently(ask)
 
 
 def patiently(ask: Callable[[], T]) -> T:

@@ -24,18 +24,15 @@ def write(reads: KafkaReads, key: bytes, record: ShopSettings | Switch, expected
         by = f" by {newer.changed_by} at {newer.changed_at:%Y-%m-%d %H:%M:%S} UTC" if newer is not None else ""
         raise Refused(f"the settings were changed meanwhile{by}: look at them again, nothing was saved")
     end = end_of(reads)
-    lies_at: list[int] = []
     producer.begin_transaction()
     try:
-        producer.produce(
-            topic, partition=0, key=key, value=value,
-            on_delivery=lambda error, message: lies_at.append(-1 if error else message.offset() or 0),
-        )  # fmt: skip
-        producer.flush(TRANSACTION_SECONDS)
-    except (KafkaException, BufferError) as error:
+        producer.produce(topic, partition=0, key=key, value=value)
+        left = producer.flush(TRANSACTION_SECONDS)
+        alone = end_of(reads) == end + 1
+    except (KafkaException, BufferError) as error:  # fenced by another writer, among others
         _abort(producer)
-        raise Refused(f"Kafka did not take it, nothing was saved: {error}") from None
-    if lies_at != [end]:
+        raise Refused(f"somebody else saves at this moment, or Kafka did not take it; look again: {error}") from None
+    if left or not alone:
         _abort(producer)
         raise Refused("the settings were changed at the same moment: look at them again, nothing was saved")
     try:
