@@ -16,9 +16,9 @@ from typing import Any, Literal, TypeVar
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from operations.kafka_reads import SECONDS, KafkaReads
+from operations.kafka_reads import KafkaReads
 from operations.output import Refused, told_by
-from operations.settings_rows import Change, Current, Difference, exists, read_rows
+from operations.settings_rows import SECONDS, Change, Current, Difference, exists, read_rows
 from operations.settings_write import write
 from runtime.kafka import admin_config
 from runtime.settings import Settings, SettingsError

@@ -9,12 +9,13 @@ from typing import TypeVar
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
-from operations.kafka_reads import SECONDS, KafkaReads
+from operations.kafka_reads import KafkaReads
 from runtime.settings import SettingsError
 from runtime.shop_choice import FIELDS, validated
 from schemas.codec import DecodeError
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 
+SECONDS = 10.0
 NEW_TOPIC_SECONDS = 15.0  # until a topic that was just made has a leader that knows it
 NO_LEADER_YET = frozenset(
     {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}

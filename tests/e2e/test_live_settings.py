@@ -128,6 +128,7 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         wait_until(lambda: readiness(ports[2]).get("assignment") == "ok", 60, "the killed one's partitions are taken")
         assert written(apis) == before
         assert programs.log(heir).count('"paused"') == 1
+        assert any(says in problem for problem in bl2sm(programs.environment, "status", "--json").data["problems"])
         shown = bl2sm(programs.environment, "settings", "--json").data
         assert shown["switch"]["reason"] == "a look at the tags"
         assert [one["changed_by"] for one in shown["history"]] == ["", "", "ala", "ala", "ala"]
@@ -145,7 +146,7 @@ def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
     with sandbox("--orders", "4", "--latency", "0.2") as apis:
         environment = settings(apis, kafka, prefix) | {"DELIVERY_THREADS": "3", "TAG_ORDER_SOURCE": "none"}
         shop, port = Shop(apis), free_port()
-        ids = shop.sell(60)
+        ids = shop.sell(40)
         with Programs(environment, tmp_path) as programs:
             assert programs.start("producer", "--until-caught-up").wait(60) == 0
             processor = programs.start("processor", HTTP_PORT=str(port))
