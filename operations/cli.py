@@ -22,7 +22,9 @@ from operations import (
     replay,
     retract,
     sandbox,
+    settings,
     status,
+    switch,
     topics,
 )
 from operations.output import DEBUG
@@ -40,6 +42,9 @@ app.command("backfill")(backfill.backfill)
 app.command("audit")(audit.audit)
 app.command("alerts")(alerts.alerts)
 app.command("retract")(retract.retract)
+app.add_typer(settings.app, name="settings")
+app.command("pause")(switch.pause)
+app.command("resume")(switch.resume)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("probe")(probe.probe)
 app.command("produce")(produce.produce)
