@@ -15,7 +15,8 @@ import typer
 from clients import ContactCard, Order, SalesManago
 from operations.apis import open_apis, seconds_for
 from operations.backfill import pages
-from operations.kafka_reads import KafkaReads, RowAt
+from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
 from processor.main import rule_settings

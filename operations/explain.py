@@ -9,7 +9,9 @@ import typer
 
 from operations.apis import open_apis, tell_pace
 from operations.dead_letters import LetterView, view
-from operations.kafka_reads import EntryAt, KafkaReads, Position
+from operations.group_reads import Position
+from operations.journal_reads import EntryAt
+from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, table
 from processor.clock import boottime
 from processor.enrich import Enricher

@@ -19,9 +19,12 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from clients import ApiError, BackpressureError, RetriableError, SalesManago
 from operations.apis import open_apis
-from operations.kafka_reads import SECONDS, KafkaReads, Position, RowAt
+from operations.group_reads import Position
+from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.output import Refused, WrongUsage, command, line, note, print_json, progress, table, told_by
 from operations.times import read_span
+from operations.topic_reads import SECONDS
 from runtime.kafka import consumer_config, cooperative, transactional_producer_config
 from runtime.settings import Settings, load_settings
 from schemas.records import Delivery, Outcome

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 
 from clients.pacing import processor_share
-from operations.kafka_reads import KafkaReads, Member, Position
+from operations.group_reads import Member, Position
+from operations.kafka_reads import KafkaReads
 from operations.output import age, command, line, print_json, table
 from runtime.settings import Settings, load_settings
 from schemas.records import Cursor, Delivery, Outcome

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
-from confluent_kafka.schema_registry.error import SchemaRegistryError
-
 
 class RegistryUnavailable(Exception):
     """The registry does not answer: says nothing about any message; try again later."""
@@ -14,12 +11,15 @@ class Registry:
     """Confluent's client, with its errors sorted."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self._client = SchemaRegistryClient({"max.retries": 1, **config})
+        from confluent_kafka import schema_registry  # noqa: PLC0415 - 0.2 s that whoever has no registry is spared
+
+        self._client = schema_registry.SchemaRegistryClient({"max.retries": 1, **config})
+        self._schema = schema_registry.Schema
 
     def register(self, subject: str, text: str) -> int:
         """Return the schema's id under a subject whose versions must stay readable (BACKWARD)."""
         try:
-            schema_id = int(self._client.register_schema(subject, Schema(text, "AVRO")))
+            schema_id = int(self._client.register_schema(subject, self._schema(text, "AVRO")))
             self._client.set_compatibility(subject, "BACKWARD")
             return schema_id
         except Exception as error:
@@ -32,12 +32,12 @@ class Registry:
             if not isinstance(text, str):
                 raise TypeError("an answer without a schema")
             return text
-        except SchemaRegistryError as error:
-            if error.http_status_code == 404:
-                return None
-            raise RegistryUnavailable(f"the schema registry refuses to answer: {_text(error)}") from None
         except Exception as error:
-            raise RegistryUnavailable(f"the schema registry can't be reached: {_text(error)}") from None
+            status = getattr(error, "http_status_code", None)
+            if status == 404:
+                return None
+            said = "can't be reached" if status is None else "refuses to answer"
+            raise RegistryUnavailable(f"the schema registry {said}: {_text(error)}") from None
 
 
 def _text(error: Exception) -> str:
