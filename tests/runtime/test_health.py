@@ -55,7 +55,8 @@ def test_it_is_ready_when_every_check_is_fine_and_says_what_is_wrong(served: Ser
     health.set_ready("kafka", True)
     health.set_ready("salesmanago", False, "wrong API secret")
     status, body = get(server, "/readyz")
-    assert (status, json.loads(body)) == (503, {"kafka": "ok", "salesmanago": "wrong API secret"})
+    checks = {"kafka": "ok", "salesmanago": "wrong API secret"}
+    assert (status, json.loads(body)) == (503, {"ready": False, "checks": checks, "last_error": None})
     health.set_ready("salesmanago", True)
     assert get(server, "/readyz")[0] == 200
 
