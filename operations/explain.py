@@ -204,6 +204,8 @@ def _summary(entries: tuple[EntryView, ...], row: Delivery | None, letters: list
 
 
 def _would(verdict: Send, row: Delivery | None) -> str:
+    if row is not None and row.outcome is Outcome.RETRACTED:
+        return "its purchase was retracted: only backfill or replay sends it anew, other entries bring the contact"
     if verdict.purchase is None:
         return "the contact is written, no purchase is due"
     if row is not None and row.event_id:

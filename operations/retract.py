@@ -27,7 +27,7 @@ from operations.times import read_span
 from operations.topic_reads import SECONDS
 from runtime.kafka import consumer_config, cooperative, transactional_producer_config
 from runtime.settings import Settings, load_settings
-from schemas.records import Delivery, Outcome
+from schemas.records import RETRACTED, Delivery, Outcome
 from schemas.topics import order_key
 
 JOIN_SECONDS = 60.0
@@ -76,7 +76,7 @@ def retracted_row(row: Delivery, now: datetime) -> Delivery:
     return replace(
         row,
         outcome=Outcome.RETRACTED,
-        reason="retracted",
+        reason=RETRACTED,
         purchase_due=False,
         event_id=None,
         fingerprint=None,
@@ -204,8 +204,9 @@ def retract(
 ) -> None:
     """Delete PURCHASE events we created, e.g. sent with a wrong e-shop. Stop the processors first.
 
-    Contacts and tags stay. Orders confirmed within the last hours can come back by the hourly sweep, others only by
-    backfill or replay. Example: bl2sm retract --order 12345678 --execute
+    Contacts and tags stay; the sweep brings none back, only `backfill` and `replay` do.
+
+    Example: bl2sm retract --order 12345678 --execute
     """
     if bool(order) == bool(since):
         raise WrongUsage("give --order, or --since (and --until)")
