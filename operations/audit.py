@@ -178,8 +178,8 @@ def _judge(
                 "was the contact deleted or merged in SALESmanago? Look there",
             )  # fmt: skip
         return AuditFinding(
-            number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it",
-            f"deleted there? bl2sm retract --order {number}, then bl2sm replay --order {number}",
+            number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",
+            f"bl2sm retract --order {number} --execute, then bl2sm replay --order {number} --execute",
         )  # fmt: skip
     return _without(order, row, rules)
 

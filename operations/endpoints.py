@@ -68,14 +68,16 @@ def targets(
     """Return whom to ask: each member where its client id tells its port, else at `port`; each address once. Pure."""
     found: list[Target] = []
     known: set[str] = set()
+    addresses = dict.fromkeys(url.rstrip("/") for url in named)
     for program, members in (("processor", processors), ("producer", producers)):
         for one in members:
             where = port_of(one.client_id) or port
             host = f"[{one.host}]" if ":" in one.host else one.host
             url = f"http://{host}:{where}" if where else None
-            found.append(Target(program, f"{one.client_id}@{one.host}", url if url not in known else None))
+            if url in known:
+                url = None
+            found.append(Target(program, f"{one.client_id}@{one.host}", url, url in addresses))
             known |= {url} if url else set()
-    addresses = dict.fromkeys(url.rstrip("/") for url in named)
     return found + [Target("program", url, url, named=True) for url in addresses if url not in known]
 
 
