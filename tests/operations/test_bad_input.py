@@ -1,4 +1,4 @@
-"""What makes no sense, or can't be done now: one clear sentence, the right exit code, nothing on stdout, no traceback."""
+"""What makes no sense, or can't be done now: a clear sentence, the right exit code, nothing on stdout, no traceback."""
 
 import subprocess
 import sys
@@ -88,9 +88,7 @@ def test_a_time_before_the_topic_begins_is_taken_from_its_beginning_and_said_so(
 
 def test_a_broker_that_is_away_is_one_sentence_of_every_command_that_needs_it(shop: dict[str, str]) -> None:
     away = {**shop, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-    for arguments, ran in zip(
-        NEED_KAFKA, side_by_side([(away, arguments) for arguments in NEED_KAFKA]), strict=True
-    ):
+    for arguments, ran in zip(NEED_KAFKA, side_by_side([(away, arguments) for arguments in NEED_KAFKA]), strict=True):
         assert (ran.code, ran.out) == (1, ""), (arguments, ran)
         assert len(ran.err.splitlines()) <= 2, (arguments, ran.err)
         assert "KAFKA_BOOTSTRAP_SERVERS" in ran.err, (arguments, ran.err)

@@ -4,8 +4,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from sandbox.verify import fetch_state
 from schemas.topics import Topics
 from tests.operations.commands import bl2sm

@@ -1,11 +1,8 @@
 """`check`, `status`, `explain`, the dry run: what they tell is what is there, and they change nothing."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
