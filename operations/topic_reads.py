@@ -16,8 +16,16 @@ from schemas.codec import Codec, make_codec
 from schemas.records import Cursor
 from schemas.topics import Topics
 
-SECONDS = 10.0
+SECONDS, ANSWER_SECONDS = 10.0, 5.0
 STUCK_SECONDS = 60.0
+
+
+def away(settings: Settings, error: KafkaException) -> str:
+    """Return the sentence for a broker that does not answer."""
+    return (
+        f"Kafka does not answer at {settings.kafka_bootstrap_servers} ({told_by(error)}):"
+        " is it running, and is KAFKA_BOOTSTRAP_SERVERS right?"
+    )
 
 
 class TopicReads:
@@ -43,12 +51,9 @@ class TopicReads:
     def partitions(self, topic: str) -> list[int]:
         """Return a topic's partitions; Refused where the broker does not answer or has no such topic."""
         try:
-            known = self.admin.list_topics(timeout=SECONDS).topics
+            known = self.admin.list_topics(timeout=ANSWER_SECONDS).topics
         except KafkaException as error:
-            raise Refused(
-                f"Kafka does not answer at {self.settings.kafka_bootstrap_servers} ({told_by(error)}):"
-                " is it running, and is KAFKA_BOOTSTRAP_SERVERS right?"
-            ) from None
+            raise Refused(away(self.settings, error)) from None
         if topic not in known:
             raise Refused(
                 f"there is no topic {topic}: check TOPIC_PREFIX and KAFKA_BOOTSTRAP_SERVERS; `bl2sm topics` makes them"

@@ -138,9 +138,9 @@ def test_the_shell_can_complete_commands() -> None:
 
 
 def test_only_debug_shows_a_traceback(shop: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "operations.cli", "status"]
+    command = [sys.executable, "-m", "operations.cli", "replay"]
     plain = subprocess.run(command, env=shop, capture_output=True, text=True, check=False, timeout=100)
     debug = subprocess.run([*command, "--debug"], env=shop, capture_output=True, text=True, check=False, timeout=100)
-    assert (plain.returncode, debug.returncode) == (1, 1)
+    assert (plain.returncode, debug.returncode) == (2, 1)
     assert "Traceback" not in plain.stderr
     assert "Traceback" in debug.stderr
