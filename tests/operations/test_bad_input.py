@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner
 
+from operations.cli import build
 from schemas.topics import Topics
-from tests.operations.commands import Ran, bl2sm
+from tests.operations.commands import bl2sm
 from tests.programs import Programs, committed_offsets, read_whole, sandbox, settings
 
 REFUSED = [
@@ -40,9 +42,8 @@ REFUSED = [
     (["probe", "--write-as", "nobody"], 2, "e-mail of a test contact"),
 ]
 NEED_KAFKA = (
-    ["status"], ["explain", "1"], ["explain", "1", "--offline"], ["replay", "--from-offset", "0"], ["topics"],
-    ["replay", "--order", "1"], ["backfill", "--since", "1d"], ["audit", "--since", "1d"], ["retract", "--since", "1d"],
-    ["dead-letters", "list"], ["dead-letters", "retry", "--execute"], ["process", "--dry-run"],
+    ["status"], ["explain", "1"], ["replay", "--from-offset", "0"], ["topics"], ["backfill", "--since", "1d"],
+    ["audit", "--since", "1d"], ["retract", "--since", "1d"], ["dead-letters", "list"], ["process", "--dry-run"],
 )  # fmt: skip
 
 
@@ -56,19 +57,14 @@ def shop(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
         yield environment
 
 
-def side_by_side(commands: list[tuple[dict[str, str], list[str]]]) -> list[Ran]:
-    """Run many, for most of them wait."""
-    with ThreadPoolExecutor(12) as pool:
-        return list(pool.map(lambda one: bl2sm(one[0], *one[1]), commands))
-
-
 def test_what_makes_no_sense_is_refused_with_a_sentence_and_changes_nothing(shop: dict[str, str], kafka: str) -> None:
     before = len(read_whole(kafka, Topics(shop["TOPIC_PREFIX"]).journal))
-    for (arguments, code, said), ran in zip(
-        REFUSED, side_by_side([(shop, arguments) for arguments, *_ in REFUSED]), strict=True
-    ):
-        assert (ran.code, ran.out) == (code, ""), (arguments, ran)
-        assert said in ran.err, (arguments, ran.err)
+    app, runner = build(), CliRunner()
+    for arguments, code, said in REFUSED:  # in this process: a process for each takes half a minute
+        ran = runner.invoke(app, arguments, env=shop)
+        assert (ran.exit_code, ran.stdout) == (code, ""), (arguments, ran.output)
+        assert said in ran.stderr, (arguments, ran.stderr)
+        assert isinstance(ran.exception, SystemExit)
     assert len(read_whole(kafka, Topics(shop["TOPIC_PREFIX"]).journal)) == before
     assert committed_offsets(kafka, shop["TOPIC_PREFIX"]) == {}
 
@@ -79,7 +75,8 @@ def test_a_time_before_the_topic_begins_is_taken_from_its_beginning_and_said_so(
     topic = Topics(shop["TOPIC_PREFIX"]).journal
     here = next(message for message in read_whole(kafka, topic) if message.offset() == 1)
     gone = TopicPartition(topic, here.partition() or 0, 1)
-    AdminClient({"bootstrap.servers": kafka}).delete_records([gone])[gone].result(30)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.delete_records([gone])[gone].result(30)
     ran = bl2sm(shop, "replay", "--from-time", "2010-01-01", "--json")
     assert ran.code == 0, ran.err
     assert f"partition {here.partition()} begins at 1" in " ".join(ran.data["notes"])
@@ -88,10 +85,11 @@ def test_a_time_before_the_topic_begins_is_taken_from_its_beginning_and_said_so(
 
 def test_a_broker_that_is_away_is_one_sentence_of_every_command_that_needs_it(shop: dict[str, str]) -> None:
     away = {**shop, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-    for arguments, ran in zip(NEED_KAFKA, side_by_side([(away, arguments) for arguments in NEED_KAFKA]), strict=True):
-        assert (ran.code, ran.out) == (1, ""), (arguments, ran)
-        assert len(ran.err.splitlines()) <= 2, (arguments, ran.err)
-        assert "KAFKA_BOOTSTRAP_SERVERS" in ran.err, (arguments, ran.err)
+    with ThreadPoolExecutor(len(NEED_KAFKA)) as pool:
+        for arguments, ran in zip(NEED_KAFKA, pool.map(lambda one: bl2sm(away, *one), NEED_KAFKA), strict=True):
+            assert (ran.code, ran.out) == (1, ""), (arguments, ran)
+            assert len(ran.err.splitlines()) <= 2, (arguments, ran.err)
+            assert "KAFKA_BOOTSTRAP_SERVERS" in ran.err, (arguments, ran.err)
 
 
 def test_a_file_of_settings_that_cannot_be_written_is_a_sentence_and_leaves_nothing(
@@ -107,7 +105,7 @@ def test_a_file_of_settings_that_cannot_be_written_is_a_sentence_and_leaves_noth
 
 
 def test_output_into_a_closed_pipe_ends_quietly(shop: dict[str, str]) -> None:
-    for command in ("process --dry-run --json", "status", "--help"):
+    for command in ("process --dry-run --json", "status"):
         ended = subprocess.run(
             ["bash", "-c", f"{sys.executable} -m operations.cli {command} | head -n 1"],
             env=shop, capture_output=True, text=True, check=False, timeout=150,
