@@ -55,9 +55,9 @@ def _kills(protocol: str) -> Part:
 
 
 PARTS = (
-    _points("kill -9, processor", 270, "test_crash_points.py"),
+    _points("kill -9, processor", 240, "test_crash_points.py"),
     _points("kill -9, producer", 80, "test_crash_points_producer.py"),
-    _points("SIGSTOP, processor", 80, "test_stop_points.py"),
+    _points("SIGSTOP, processor", 120, "test_stop_points.py"),
     _points("SIGSTOP, producer", 60, "test_stop_points_producer.py"),
     _kills("cooperative"),
     _kills("range"),
@@ -69,7 +69,7 @@ PARTS = (
     Part("broker faults", 120, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     Part(
         "hostile, properties",
-        220,
+        210,
         ("tests/hostile", "tests/properties"),
         {"HYPOTHESIS_PROFILE": "soak", "SOAK_CASES": "{cases}"},
         2,
