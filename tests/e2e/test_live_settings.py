@@ -54,9 +54,9 @@ def free_port() -> int:
 def readiness(port: int) -> dict[str, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return dict(json.loads(answer.read()))
+            return dict(json.loads(answer.read())["checks"])
     except urllib.error.HTTPError as error:
-        return dict(json.loads(error.read()))
+        return dict(json.loads(error.read())["checks"])
     except OSError:
         return {}
 
