@@ -11,7 +11,8 @@ from typing import Any
 
 from clients import BaseLinker
 from operations.explain import hide
-from operations.kafka_reads import EntryAt, KafkaReads
+from operations.journal_reads import EntryAt
+from operations.kafka_reads import KafkaReads
 from operations.output import json_ready
 from processor.clock import boottime
 from processor.enrich import Enricher

@@ -9,7 +9,9 @@ import typer
 
 from operations.apis import open_apis, tell_pace
 from operations.dead_letters import LetterView, view
-from operations.kafka_reads import EntryAt, KafkaReads, Position
+from operations.group_reads import Position
+from operations.journal_reads import EntryAt
+from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, table
 from processor.clock import boottime
 from processor.enrich import Enricher
@@ -202,6 +204,8 @@ def _summary(entries: tuple[EntryView, ...], row: Delivery | None, letters: list
 
 
 def _would(verdict: Send, row: Delivery | None) -> str:
+    if row is not None and row.outcome is Outcome.RETRACTED:
+        return "its purchase was retracted: only backfill or replay sends it anew, other entries bring the contact"
     if verdict.purchase is None:
         return "the contact is written, no purchase is due"
     if row is not None and row.event_id:

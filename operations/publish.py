@@ -15,7 +15,7 @@ from operations.kafka_reads import KafkaReads
 from operations.output import Refused, note, told_by
 from runtime.kafka import transactional_producer_config
 from schemas.partitioner import partition_of
-from schemas.records import JournalEntry
+from schemas.records import ASKED_FOR, JournalEntry
 from schemas.topics import order_key
 
 TRANSACTION_SECONDS = 20.0
@@ -46,12 +46,13 @@ class Publisher:
         self._producer.init_transactions(TRANSACTION_SECONDS)
 
     def entries(self, entries: Sequence[JournalEntry]) -> None:
-        """Write journal entries."""
+        """Write journal entries, marked as what the operator asked for."""
         found = []
         for entry in entries:
             key = order_key(entry.order_id)
             partition = partition_of(key, self._count)
-            found.append(Message(self._reads.topics.journal, partition, key, self._reads.codec.encode(entry)))
+            value = self._reads.codec.encode(entry)
+            found.append(Message(self._reads.topics.journal, partition, key, value, ((ASKED_FOR, b"1"),)))
         self.messages(found)
 
     def messages(self, messages: Iterable[Message]) -> None:

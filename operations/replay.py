@@ -12,10 +12,12 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from clients import Order
 from clients.pacing import processor_share
 from operations.apis import open_apis, tell_pace
-from operations.kafka_reads import SECONDS, KafkaReads, RowAt
+from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.output import Refused, WrongUsage, age, command, line, note, print_json, table, told_by
 from operations.publish import Publisher, drip
 from operations.times import read_time
+from operations.topic_reads import SECONDS
 from processor.windows import Windows
 from producer.sweep import CONFIRMED
 from runtime.offsets import group_offsets

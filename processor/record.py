@@ -20,7 +20,7 @@ from processor.rules import BY_SHOPS_CHOICE
 from processor.way import Ending
 from runtime.logging import get_logger
 from schemas.codec import Codec
-from schemas.records import DeadLetter, Delivery, Outcome
+from schemas.records import RETRACTED, DeadLetter, Delivery, Outcome
 from schemas.topics import Topics, order_key
 
 TRANSACTION_SECONDS, LATE_SECONDS = 9.0, 2.0
@@ -171,7 +171,10 @@ def fitting(raw: Raw, letter: DeadLetter) -> tuple[bytes | None, list[tuple[str,
 
 
 def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Delivery:
-    """The row a finished job leaves: its offset never goes down, event id and a purchase still due are carried on."""
+    """The row a finished job leaves: its offset never goes down, event id and a purchase still due are carried on.
+
+    A retracted order stays so whatever became of its contact, unless the operator asked for it.
+    """
     row = job.row
     before = row.journal_offset if row is not None and row.journal_topic_id == topic_id else -1
     delivered = ending.outcome is Outcome.DELIVERED
@@ -182,8 +185,8 @@ def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Deliver
     else:
         due = job.purchase and ending.reason not in BY_SHOPS_CHOICE
     return Delivery(
-        outcome=ending.outcome,
-        reason=ending.reason,
+        outcome=Outcome.RETRACTED if job.stays_retracted else ending.outcome,
+        reason=RETRACTED if job.stays_retracted else ending.reason,
         purchase_due=due,
         journal_offset=max(before, job.offset),
         journal_topic_id=topic_id,

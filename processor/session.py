@@ -346,5 +346,7 @@ def _is_done(entry: Entry, row: Delivery | None, partition: Partition) -> bool:
         return False
     if row.journal_topic_id == partition.topic_id and entry.raw.offset <= row.journal_offset:
         return True
+    if row.outcome is Outcome.RETRACTED and not entry.asked_for:
+        return entry.record.origin is Origin.BACKFILL  # the sweep's: it shall not bring back what was taken back
     delivered = row.event_id is not None and not row.purchase_due
     return entry.record.origin is Origin.BACKFILL and delivered

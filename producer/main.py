@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    health, metrics = Health(), Metrics()
+    configure_logging(settings.log_level, settings.log_format, settings.secrets, health.note_error)
     stop = Event()
     pacer = Pacer(producer_rate(settings.poll_interval_seconds))
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, end)
-    health, metrics = Health(), Metrics()
+    metrics.watch_budget(lambda: pacer.rate, lambda: pacer.blocked_until)
     server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
     try:
         return Program(settings, stop, pacer, health, metrics, options.until_caught_up).run()

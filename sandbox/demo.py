@@ -36,6 +36,7 @@ class Demo:
     seed: int
     kill: bool
     out: Console
+    as_json: bool = False
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bl2sm-demo-")))
 
     def run(self) -> int:
@@ -149,9 +150,11 @@ class Demo:
         base, sales = fetch_state(settings["BASELINKER_API_URL"]), fetch_state(settings["SALESMANAGO_API_URL"])
         choice = Choice(LOCATION, TAG, "both")
         expected = expect(base, choice)
+        wrong = differences(base, sales, choice)
+        if self.as_json:
+            print(json.dumps(_result(base, sales, expected, wrong)))
         self._tables(base, sales, expected)
         self._stories(sales, expected)
-        wrong = differences(base, sales, choice)
         for line in wrong[:20]:
             self.out.print(f"WRONG {line}")
         if not wrong:
@@ -159,10 +162,7 @@ class Demo:
         return 1 if wrong else 0
 
     def _tables(self, base: Mapping[str, Any], sales: Mapping[str, Any], expected: Sequence[Expectation]) -> None:
-        reasons = Counter(
-            "sent: contact and purchase" if one.purchase else "sent: contact" if one.email else f"skipped: {one.reason}"
-            for one in expected
-        )
+        reasons = _outcomes(expected)
         table = Table("orders", "outcome")
         for reason, count in reasons.most_common():
             table.add_row(str(count), reason)
@@ -203,6 +203,26 @@ class Demo:
             self.out.print(f"--- {path.name}", *lines[-5:], sep="\n")
 
 
-def run_demo(orders: int = 300, seed: int = 1, kill: bool = False) -> int:
-    """Run the demo and return its exit code."""
-    return Demo(orders, seed, kill, Console()).run()
+def _outcomes(expected: Sequence[Expectation]) -> Counter[str]:
+    return Counter(
+        "sent: contact and purchase" if one.purchase else "sent: contact" if one.email else f"skipped: {one.reason}"
+        for one in expected
+    )
+
+
+def _result(
+    base: Mapping[str, Any], sales: Mapping[str, Any], expected: Sequence[Expectation], wrong: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "fine": not wrong,
+        "outcomes": _outcomes(expected),
+        "contacts": len(sales["contacts"]),
+        "purchases": len(sales["events"]),
+        "requests": {"BaseLinker": base["requests"], "SALESmanago": sales["requests"]},
+        "wrong": list(wrong),
+    }
+
+
+def run_demo(orders: int = 300, seed: int = 1, kill: bool = False, as_json: bool = False) -> int:
+    """Run the demo and return its exit code; as JSON only the result goes to stdout."""
+    return Demo(orders, seed, kill, Console(stderr=as_json), as_json).run()

@@ -95,7 +95,9 @@ async def serve(options: argparse.Namespace) -> None:
     ports = [listener.port for listener in listeners]
     host = "127.0.0.1" if options.host in {"0.0.0.0", "::"} else options.host  # noqa: S104 - compared, not bound
     urls = environment(f"http://{host}:{ports[0]}/connector.php", f"http://{host}:{ports[1]}/api")
-    print(json.dumps(urls), flush=True)
+    print(
+        "\n".join(f"{name}={value}" for name, value in urls.items()) if options.lines else json.dumps(urls), flush=True
+    )
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -118,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--types", choices=["new", "old"], default="new")
     parser.add_argument("--limit", type=int, default=100, help="BaseLinker requests a minute before a block")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds SALESmanago takes to answer")
+    parser.add_argument("--lines", action="store_true", help="print the settings as lines of .env, not as JSON")
     asyncio.run(serve(parser.parse_args(argv)))
     return 0
 

@@ -185,7 +185,7 @@ def readiness(port: int) -> dict[str, str]:
         content = error.read()
     except OSError:
         return {}
-    found: dict[str, str] = json.loads(content)
+    found: dict[str, str] = json.loads(content)["checks"]
     return found
 
 
