@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 from runtime.metrics import Metrics
 
@@ -43,8 +44,8 @@ def exported() -> dict[str, set[str]]:
     """Return series name → its own labels, for all that `/metrics` can show."""
     declared, found = Metrics(), dict[str, set[str]]()
     for field in declared.__dataclass_fields__:
-        if field != "registry":
-            metric = getattr(declared, field)
+        metric = getattr(declared, field)
+        if isinstance(metric, MetricWrapperBase):
             found |= {name: set(metric._labelnames) for name in _series(metric)}
     return found
 

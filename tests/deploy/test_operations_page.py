@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from operations.cli import app
+from operations.cli import build
 from tests.deploy.reading import OPERATIONS, ROOT, headings
 
+CLI: Any = get_command(build())
 SCREEN = 50
 TEXT = OPERATIONS.read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
@@ -28,7 +29,7 @@ def _invocations() -> list[list[str]]:
 
 
 def _command(words: list[str]) -> tuple[Any, list[str]]:
-    command: Any = get_command(app)
+    command: Any = CLI
     while words and words[0] in getattr(command, "commands", {}):
         command, words = command.commands[words[0]], words[1:]
     return command, words
