@@ -16,6 +16,7 @@ from clients import ContactCard, ExtEvent, Order, SalesManago
 from operations.apis import open_apis, seconds_for
 from operations.backfill import pages
 from operations.differing import differences
+from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.output import age, command, line, note, print_json, progress, table
@@ -112,8 +113,9 @@ def audit(
     """
     settings = load_settings(need="processor")
     begin, end = read_span(since, until, datetime.now(UTC))
-    rules, secret = rule_settings(settings), settings.salesmanago_api_secret.get_secret_value().encode()
+    secret = settings.salesmanago_api_secret.get_secret_value().encode()
     with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        rules = rule_settings(in_force(reads))
         rows = reads.rows()
         in_time = sum(begin <= one.row.delivered_at <= end for one in rows.values())
         listing = max(1, math.ceil(in_time / 100))

@@ -16,6 +16,7 @@ from rich.console import Console
 from clients.pacing import processor_share
 from operations.endpoints import LastError, Told, ask, targets
 from operations.group_reads import Member, Position
+from operations.in_force import pauses
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
 from operations.output import age, command, line, print_json, table
@@ -115,7 +116,8 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         gaps=_open_gaps(positions, cursor),
         problems=(),
     )
-    return _with_problems(status)
+    found = _with_problems(status)
+    return replace(found, problems=(*pauses(reads), *found.problems))
 
 
 @command

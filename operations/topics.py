@@ -31,7 +31,7 @@ def make_topics(settings: Settings) -> list[TopicState]:
         count = ensure_topics(admin, names, settings.journal_partitions, seconds=ANSWER_SECONDS)
     except KafkaException as error:
         raise Refused(away(settings, error)) from None
-    return [TopicState(name, 1 if name == names.cursor else count) for name in names.all]
+    return [TopicState(name, 1 if name in (names.cursor, names.settings) else count) for name in names.all]
 
 
 @command

@@ -20,6 +20,7 @@ class Metrics:
     retrying: Gauge = field(init=False)
     gaps: Counter = field(init=False)
     paused: Gauge = field(init=False)
+    switched_off: Gauge = field(init=False)
     baselinker_requests: Counter = field(init=False)
     baselinker_recent: Gauge = field(init=False)
     baselinker_share: Gauge = field(init=False)
@@ -86,6 +87,10 @@ class Metrics:
             ),
         )
         make("paused", Gauge("bl2sm_paused", "1 = stopped until a person mends something", registry=where))
+        make(
+            "switched_off",
+            Gauge("bl2sm_switched_off", "1 = a person paused it; orders wait until bl2sm resume", registry=where),
+        )
         make(
             "baselinker_requests",
             Counter(

@@ -100,7 +100,7 @@ def test_a_processor_that_starts_in_mid_retract_ends_it_and_doing_it_again_mends
             live.terminate()
             assert live.wait(60) == 0
             wait_until(lambda: not bl2sm(environment, "status", "--json").data["processors"], 90, "no member")
-            done = bl2sm(environment, "retract", "--since", "1d", "--execute", "--json")
+            done = bl2sm(environment, "retract", "--since", "1d", "--execute", "--json", SETTLE_SECONDS="1")
             assert done.code == 0, done.err
             assert done.data["result"]["rows"] == len(before)
             assert purchases(apis) == Counter()
