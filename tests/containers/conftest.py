@@ -1,7 +1,6 @@
 """What these tests stand on: an engine, the images, a broker and a registry in containers. See docs/containers.md."""
 
 import os
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -57,9 +56,3 @@ def broker() -> Iterator[str]:
     _must(container.lacks())
     with container.run(0) as address:
         yield address
-
-
-@pytest.fixture
-def project() -> str:
-    """A name no other Compose project has."""
-    return f"bl2sm-{uuid.uuid4().hex[:8]}"

@@ -1,4 +1,7 @@
-"""The compose file with a filled `.env`: secrets by file, scaling under load, replay, data that outlive `down`."""
+"""The compose file as it is used: first the demo, then, in the same project, a filled `.env`.
+
+Secrets by file, scaling under load, stops, replay, data that outlive `down`. The tests build on each other, in order.
+"""
 
 import json
 import os
@@ -24,6 +27,12 @@ services: {producer: *here, processor: *here, bl2sm: *here}
 SECRETS = {"BASELINKER_TOKEN": "baselinker_token", "SALESMANAGO_API_SECRET": "salesmanago_api_secret"}
 
 
+VERIFY = (
+    "python -m sandbox.verify --baselinker-url http://127.0.0.1:7001/connector.php"
+    " --salesmanago-url http://127.0.0.1:7002/api --tag-order-source both --contact-tag"
+)
+
+
 @dataclass(slots=True)
 class Shop:
     """The running project, and the stand-ins on this machine, which outlive its containers."""
@@ -42,8 +51,17 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(image: str, registry_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    folder = clean_copy(tmp_path_factory.mktemp("shop") / "clone")
+def project(image: str, registry_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    compose = Compose(clean_copy(tmp_path_factory.mktemp("shop") / "clone"), f"bl2sm-{uuid.uuid4().hex[:8]}")
+    try:
+        yield compose
+    finally:
+        compose.down()
+
+
+@pytest.fixture(scope="module")
+def shop(project: Compose) -> Iterator[Shop]:
+    folder = project.folder
     with sandbox("--orders", "150", "--latency", "0.1", "--versions", "--host", "0.0.0.0") as apis:
         reached = {name: value.replace("127.0.0.1", "host.docker.internal") for name, value in apis.items()}
         wanted = {**settings(reached, "", "shop"), **HURRIED, "COMPOSE_FILE": FILES}
@@ -59,17 +77,34 @@ def shop(image: str, registry_image: None, tmp_path_factory: pytest.TempPathFact
         }
         (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in kept.items()))
         (folder / "here.yml").write_text(HERE)
-        compose = Compose(folder, f"bl2sm-{uuid.uuid4().hex[:8]}")
-        try:
-            compose("up", "--detach", "--wait", "--no-build")
-            yield Shop(compose, apis)
-        finally:
-            compose.down()
+        project("up", "--detach", "--wait", "--no-build")
+        yield Shop(project, apis)
+
+
+def test_a_newcomer_without_any_account_sees_orders_arrive(project: Compose) -> None:
+    assert not (project.folder / ".env").exists()
+    project("--profile", "demo", "up", "--detach", "--wait", "--no-build")
+    services = ["kafka", "schema-registry", "producer", "processor", "sandbox"]
+    assert project.states() == {f"{service}-1": "healthy" for service in services}
+
+    def verified() -> bool:
+        verify = ["exec", "-T", "sandbox", *VERIFY.split(), "Sklep Łódź"]
+        return project.try_("--profile", "demo", *verify).stdout.strip() == "all orders are as they should be"
+
+    wait_until(verified, 120, "every order in the sandbox's SALESmanago")
+    assert "contacts and" in project("--profile", "demo", "logs", "sandbox")
+    assert "DEMO: the settings name no account" in project("logs", "processor")
+    assert "delivered: created" in project("run", "--rm", "-T", "bl2sm", "status")
+    project("--profile", "demo", "stop", "sandbox")
+    told = project.try_("run", "--rm", "-T", "--no-deps", "processor")
+    assert told.returncode == 2, "without a sandbox nothing takes the place of an account"
+    assert "BASELINKER_TOKEN: is missing" in told.stderr + told.stdout
 
 
 def test_all_are_healthy_and_the_secrets_are_in_no_environment(shop: Shop) -> None:
     services = ["kafka", "schema-registry", "producer", "processor"]
-    assert shop.compose.states() == {f"{service}-1": "healthy" for service in services}
+    states = shop.compose.states()
+    assert {service: states[f"{service}-1"] for service in services} == dict.fromkeys(services, "healthy")
     for service in ("producer", "processor"):
         environment = docker("inspect", "--format", "{{.Config.Env}}", *shop.compose.containers(service))
         assert "_FILE=/run/secrets/" in environment
