@@ -38,6 +38,13 @@ def old_image() -> str:
 
 
 @pytest.fixture(scope="session")
+def next_image(image: str) -> str:
+    """This version with a field more in its schemas."""
+    engine.build(engine.ROOT / "tests" / "containers" / "next", engine.NEXT_IMAGE, "--build-arg", f"BASE={image}")
+    return engine.NEXT_IMAGE
+
+
+@pytest.fixture(scope="session")
 def registry_image() -> None:
     """The registry's image is there."""
     _must(engine.ensure_registry())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-IMAGE, OLD_IMAGE = "baselinker-salesmanago:test", "baselinker-salesmanago:test-old"
+IMAGE, OLD_IMAGE, NEXT_IMAGE = (f"baselinker-salesmanago:{tag}" for tag in ("test", "test-old", "test-next"))
 REGISTRY = "apicurio/apicurio-registry:3.3.3"
 OLD_COMMIT = "33b5fff"  # the first day: the first schema of the cursor, another group protocol, other dependencies
 

@@ -15,12 +15,12 @@ def test_the_old_images_topics_ledger_and_offsets_are_read(
     image: str, old_image: str, broker: str, wire: str, request: pytest.FixtureRequest
 ) -> None:
     more = {"SCHEMA_REGISTRY_URL": request.getfixturevalue("registry")} if wire == "registry" else {}
-    with sandbox("--orders", "80", "--latency", "0.1", "--versions") as apis:
+    with sandbox("--orders", "50", "--latency", "0.1", "--versions") as apis:
         environment = settings(apis, broker, f"u{uuid.uuid4().hex[:8]}") | more
         finish(old_image, environment, "produce")
         old = start(old_image, environment, "process")
         sales, base = apis["SALESMANAGO_API_URL"], apis["BASELINKER_API_URL"]
-        wait_until(lambda: len(fetch_state(sales)["events"]) >= 20, 90, logs(old))
+        wait_until(lambda: len(fetch_state(sales)["events"]) >= 10, 90, logs(old))
         docker("kill", old)
         docker("rm", old)
         sent = {event["externalId"] for event in fetch_state(sales)["events"]}
