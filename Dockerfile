@@ -1,14 +1,7 @@
 FROM python:3.11-slim-bookworm AS wheel
 WORKDIR /src
 RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir hatchling==1.33.0
-COPY pyproject.toml README.md LICENSE ./
-COPY schemas schemas
-COPY clients clients
-COPY producer producer
-COPY processor processor
-COPY runtime runtime
-COPY operations operations
-COPY sandbox sandbox
+COPY . .
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /dist
 
 FROM python:3.11-slim-bookworm AS install
