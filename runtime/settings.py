@@ -226,6 +226,9 @@ def load_settings(
     problems += [text for names, text in _contradictions(settings) if not wrong.intersection(names)]
     if problems:
         raise SettingsError("\n".join(problems))
+    if read.demo:
+        warnings.warn("DEMO: the settings name no account, so the sandbox takes the place of both APIs", stacklevel=2)
+        given = {name: value for name, value in given.items() if name != "BASELINKER_REQUESTS_PER_MINUTE"}
     for text in [*kafka.warnings, *registry.warnings, *_oddities(settings, given)]:
         warnings.warn(text, stacklevel=2)
     return settings
@@ -300,7 +303,7 @@ def _contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
 def _oddities(settings: Settings, given: Mapping[str, str]) -> list[str]:
     """Return what is accepted, but worth a warning."""
     found = []
-    if settings.baselinker_requests_per_minute > 100:
+    if settings.baselinker_requests_per_minute > 100 and "BASELINKER_REQUESTS_PER_MINUTE" in given:
         found.append("BASELINKER_REQUESTS_PER_MINUTE is above the API's 100: BaseLinker will block the token")
     known = setting_names()
     known += [f"{name}_FILE" for name in SECRETS]
