@@ -17,7 +17,7 @@ from processor.clock import boottime
 from processor.enrich import Enricher
 from processor.jobs import PURCHASE_TYPES
 from processor.main import rule_settings
-from processor.rules import Send, decide
+from processor.rules import Enriched, Send, decide
 
 BATCH = 300
 
@@ -50,7 +50,9 @@ def dry_run(reads: KafkaReads, base: BaseLinker, since: datetime, limit: int, re
     rules = rule_settings(reads.settings)
     enricher = Enricher(base, rules, boottime)
     while batch := list(islice(wanted, BATCH)):
-        enriched = enricher.enrich(batch)
+        enriched: dict[int, Enriched] = {}
+        while left := [order_id for order_id in batch if order_id not in enriched]:
+            enriched |= enricher.enrich(left)
         for order_id in batch:
             entries = [one.entry for one in jobs[order_id] if one.entry is not None]
             purchase = any(entry.log_type in PURCHASE_TYPES for entry in entries)
