@@ -102,7 +102,7 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
             told = told_by(error) if isinstance(error, KafkaException) else str(error)
             yield Finding("topics", "failed", told.replace("\n", "; "), "`bl2sm topics` makes what is missing")
             return
-        yield Finding("topics", "ok", f"all four as they must be, {count} partitions")
+        yield Finding("topics", "ok", f"all as they must be, {count} partitions")
         try:
             cursor = reads.cursor()
             yield _cursor(cursor, count)

@@ -25,7 +25,7 @@ def make_topics(settings: Settings) -> list[TopicState]:
     """Create the missing, check the others; TopicProblem, KafkaException."""
     names = Topics(settings.topic_prefix)
     count = ensure_topics(AdminClient(admin_config(settings)), names, settings.journal_partitions, seconds=10.0)
-    return [TopicState(name, 1 if name == names.cursor else count) for name in names.all]
+    return [TopicState(name, 1 if name in (names.cursor, names.settings) else count) for name in names.all]
 
 
 @command

@@ -226,11 +226,9 @@ def load_settings(
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        for found in error.errors(include_input=False, include_url=False):
-            name = str(found["loc"][0])
-            if name not in wrong:
-                problems.append(_sentence(name, found["type"], found["msg"], found.get("ctx", {})))
-            wrong.add(name)
+        told = sentences(error)
+        problems += told.values()
+        wrong = set(told)
         settings = Settings(**{name: value for name, value in values.items() if name not in wrong})
     problems += [text for names, text in _contradictions(settings) if not wrong.intersection(names)]
     if problems:
@@ -243,6 +241,15 @@ def load_settings(
 def setting_names() -> list[str]:
     """Every setting's environment variable, in the order of declaration."""
     return [name.upper() for name, field in Settings.model_fields.items() if not field.exclude]
+
+
+def sentences(error: ValidationError) -> dict[str, str]:
+    """Return field → `NAME: what is wrong; how to mend it` for each field that is wrong."""
+    found: dict[str, str] = {}
+    for one in error.errors(include_input=False, include_url=False):
+        name = str(one["loc"][0])
+        found.setdefault(name, _sentence(name, one["type"], one["msg"], one.get("ctx", {})))
+    return found
 
 
 def _starting(given: Mapping[str, str], start: str, without: str) -> dict[str, str]:

@@ -15,7 +15,17 @@ from typing import Any, Protocol, TypeVar
 import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas.records import Cursor, DeadLetter, Delivery, JournalEntry, Origin, Outcome, Record
+from schemas.records import (
+    Cursor,
+    DeadLetter,
+    Delivery,
+    JournalEntry,
+    Origin,
+    Outcome,
+    Record,
+    ShopSettings,
+    Switch,
+)
 from schemas.registry import Registry, RegistryUnavailable
 from schemas.topics import Topics
 
@@ -26,9 +36,11 @@ FILES: Mapping[type[Any], str] = {
     Cursor: "cursor.avsc",
     Delivery: "delivery.avsc",
     DeadLetter: "dead_letter.avsc",
+    ShopSettings: "shop_settings.avsc",
+    Switch: "switch.avsc",
 }
 
-R = TypeVar("R", JournalEntry, Cursor, Delivery, DeadLetter)
+R = TypeVar("R", JournalEntry, Cursor, Delivery, DeadLetter, ShopSettings, Switch)
 
 
 class DecodeError(Exception):
@@ -71,6 +83,8 @@ _BUILD: Mapping[type[Any], Callable[[dict[str, Any]], Any]] = {
     ),
     Delivery: lambda found: Delivery(**{**found, "outcome": Outcome(found["outcome"])}),
     DeadLetter: lambda found: DeadLetter(**found),
+    ShopSettings: lambda found: ShopSettings(**found),
+    Switch: lambda found: Switch(**found),
 }
 
 
@@ -85,10 +99,13 @@ class AvroCodec:
         self._writers: dict[int, Any] = {}
         self._prefix: dict[type[Any], bytes] = {}
         self._subjects = {
-            JournalEntry: topics.journal,
-            Cursor: topics.cursor,
-            Delivery: topics.deliveries,
-            DeadLetter: topics.dead_letters,
+            JournalEntry: f"{topics.journal}-value",
+            Cursor: f"{topics.cursor}-value",
+            Delivery: f"{topics.deliveries}-value",
+            DeadLetter: f"{topics.dead_letters}-value",
+            # two kinds of records in one topic: the names of Confluent's TopicRecordNameStrategy
+            ShopSettings: f"{topics.settings}-bl2sm.ShopSettings",
+            Switch: f"{topics.settings}-bl2sm.Switch",
         }
         for record_type in FILES:
             schema = json.loads(schema_text(record_type))
@@ -162,8 +179,8 @@ class AvroCodec:
     def _make_prefix(self, record_type: type[Any]) -> bytes:
         if self._registry is None:
             return SINGLE_OBJECT_MAGIC + single_object_fingerprint(json.loads(schema_text(record_type)))
-        subject = f"{self._subjects[record_type]}-value"
-        return CONFLUENT_MAGIC + struct.pack(">I", self._registry.register(subject, schema_text(record_type)))
+        schema_id = self._registry.register(self._subjects[record_type], schema_text(record_type))
+        return CONFLUENT_MAGIC + struct.pack(">I", schema_id)
 
 
 def _refers_to_itself(schema: Any, inside: frozenset[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The four records that lie in Kafka. Times are aware UTC in whole milliseconds; nothing is personal data."""
+"""The records that lie in Kafka. Times are aware UTC in whole milliseconds; nothing is personal data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -124,4 +124,27 @@ def dead_letter_from_headers(headers: Iterable[tuple[str, bytes | str | None]]) 
     )
 
 
-Record = JournalEntry | Cursor | Delivery | DeadLetter
+@dataclass(frozen=True, slots=True)
+class ShopSettings:
+    """What the shop chose, under the key `rules` of the `settings` topic; None = the environment's value holds."""
+
+    contact_tag: str | None
+    location: str | None
+    tag_order_source: str | None
+    skip_shop_orders: bool | None
+    changed_by: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Whether the processors send, under the key `switch` of the `settings` topic; `reason` "" = none was given."""
+
+    paused: bool
+    reason: str
+    changed_by: str
+    changed_at: datetime
+
+
+RULES_KEY, SWITCH_KEY = b"rules", b"switch"
+Record = JournalEntry | Cursor | Delivery | DeadLetter | ShopSettings | Switch

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 SHOWN_SECONDS = 60.0  # a busy broker takes its time to show a new topic
 DAY_MS = 24 * 3600 * 1000
+HISTORY_MS = 365 * DAY_MS  # so long every change of the settings stays to be seen
 
 
 class TopicProblem(Exception):
@@ -42,9 +43,14 @@ class Topics:
         return f"{self.prefix}.dead-letters"
 
     @property
-    def all(self) -> tuple[str, str, str, str]:
-        """All four."""
-        return self.journal, self.cursor, self.deliveries, self.dead_letters
+    def settings(self) -> str:
+        """What the shop chose, and the switch that pauses the processors."""
+        return f"{self.prefix}.settings"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every topic of a deployment."""
+        return self.journal, self.cursor, self.deliveries, self.dead_letters, self.settings
 
 
 def ensure_topics(
@@ -73,6 +79,7 @@ def ensure_topics(
         topics.cursor: (1, {"cleanup.policy": "compact"}),
         topics.deliveries: (partitions, {"cleanup.policy": "compact"}),
         topics.dead_letters: (partitions, {"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)}),
+        topics.settings: (1, {"cleanup.policy": "compact", "min.compaction.lag.ms": str(HISTORY_MS)}),
     }
     missing = [
         NewTopic(name, num_partitions=count, replication_factor=replication_factor, config=config)
@@ -125,6 +132,11 @@ def _refuse(topics: Topics, counts: dict[str, int], configs: dict[str, dict[str,
         problems.append(
             f"{topics.cursor}: has {counts[topics.cursor]} partitions, must have 1: delete it, it is rebuilt"
         )
+    if counts[topics.settings] != 1:
+        problems.append(
+            f"{topics.settings}: has {counts[topics.settings]} partitions, must have 1: note what `bl2sm settings`"
+            " shows, delete it, and save it again"
+        )
     for name in (topics.deliveries, topics.dead_letters):
         if counts[name] != journal:
             problems.append(
@@ -135,6 +147,7 @@ def _refuse(topics: Topics, counts: dict[str, int], configs: dict[str, dict[str,
         topics.journal: {"delete"},
         topics.cursor: {"compact"},
         topics.deliveries: {"compact"},
+        topics.settings: {"compact"},
     }
     for name, policy in wanted.items():
         found = {part.strip() for part in configs[name].get("cleanup.policy", "").split(",")}

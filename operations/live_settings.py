@@ -1,0 +1,293 @@
+"""The topic `<prefix>.settings`, from outside: what was saved, by whom and when; and saving, without losing a change.
+
+A save is a transaction under one fixed id: it fences whoever else is saving, reads the topic to its end, writes, and
+takes the row back unless it lies exactly there. So of two that save at the same moment one is refused, and no change
+lies unseen between the look and the write, whoever wrote it. Not promised: that the *person* has seen the newest
+values, unless `expected` says which ones were looked at; that a save whose answer was lost is not in force (look
+again); and that processors have taken it over when a save returns: they do so within seconds.
+"""
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+
+from operations.kafka_reads import SECONDS, KafkaReads
+from operations.output import Refused, told_by
+from runtime.kafka import admin_config, transactional_producer_config
+from runtime.settings import Settings, SettingsError
+from runtime.shop_choice import FIELDS, NAMES, merged, validated
+from schemas.codec import DecodeError, RegistryUnavailable
+from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
+from schemas.topics import TopicProblem, Topics, ensure_topics
+
+Source = Literal["environment", "saved", "default"]
+TRANSACTION_SECONDS = 20.0
+LONGEST_NAME, LONGEST_REASON = 100, 300
+NOBODY = datetime.fromtimestamp(0, UTC)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value before and after a change; None = the environment's holds."""
+
+    name: str
+    before: str | bool | None
+    after: str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row of the topic. `record` None = taken away, or not to be read: `unreadable` says why, and nothing changed."""
+
+    offset: int
+    key: str
+    changed_by: str
+    changed_at: datetime
+    differences: tuple[Difference, ...]
+    record: ShopSettings | Switch | None
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What holds now; `history` oldest first. `last` = the offset of the newest row (-1 = none), for `expected`."""
+
+    rules: ShopSettings | None = None
+    switch: Switch | None = None
+    history: tuple[Change, ...] = ()
+    last: int = -1
+
+    @property
+    def paused(self) -> bool:
+        """Whether the processors are told not to send."""
+        return self.switch is not None and self.switch.paused
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting as the processors use it, by its variable's name; who and when only where it was saved."""
+
+    name: str
+    value: str | bool
+    source: Source
+    changed_by: str | None = None
+    changed_at: datetime | None = None
+
+
+def read(settings: Settings) -> Current:
+    """Read the topic to its end; a topic that is not there holds nothing. Refused when the broker does not answer."""
+    with KafkaReads(settings) as reads:
+        return read_from(reads)
+
+
+def read_from(reads: KafkaReads) -> Current:
+    """The same with readers that are open already."""
+    topic = reads.topics.settings
+    return _refusing(reads.settings, lambda: _read(reads) if topic in _known(reads) else Current())
+
+
+def effective(settings: Settings, current: Current) -> list[Value]:
+    """Return every setting of the shop as the processors use it, and where its value comes from."""
+    held = merged(settings, current.rules)
+    found = []
+    for field, name in FIELDS.items():
+        saved = current.rules is not None and getattr(current.rules, field) is not None
+        source: Source = "saved" if saved else "environment" if name in settings.model_fields_set else "default"
+        value: str | bool = getattr(held, name)
+        by, at = _changed(current, name.upper()) if saved else (None, None)
+        found.append(Value(name.upper(), value, source, by, at))
+    return found
+
+
+def save_rules(settings: Settings, rules: ShopSettings, expected: int | None = None) -> None:
+    """Save all values (None = the environment's hold). Refused where one is wrong, or nothing could be written.
+
+    `expected` = `Current.last` of what was looked at: Refused when something was saved since.
+    """
+    try:
+        rules = validated(rules)
+    except SettingsError as error:
+        raise Refused(str(error)) from None
+    rules = replace(rules, changed_by=_name(rules.changed_by), changed_at=_whole_ms(rules.changed_at))
+    _save(settings, RULES_KEY, rules, expected)
+
+
+def save_switch(settings: Settings, switch: Switch, expected: int | None = None) -> None:
+    """Pause or resume; Refused as above."""
+    reason = " ".join(switch.reason.split())
+    if len(reason) > LONGEST_REASON:
+        raise Refused(f"the reason is longer than {LONGEST_REASON} characters: say it shorter")
+    name = _name(switch.changed_by)
+    switch = replace(switch, reason=reason, changed_by=name, changed_at=_whole_ms(switch.changed_at))
+    _save(settings, SWITCH_KEY, switch, expected)
+
+
+def with_value(current: Current, name: str, text: str | None, by: str, at: datetime) -> ShopSettings:
+    """Return what is saved with one value more, by its variable's name; None = the environment's. Refused."""
+    field = NAMES.get(name.upper())
+    if field is None:
+        raise Refused(f"{name} can't be saved in Kafka: these can: {', '.join(NAMES)}. Others are in the environment")
+    base = current.rules or ShopSettings(None, None, None, None, by, at)
+    value: Any = text
+    if field == "skip_shop_orders" and text is not None:
+        words = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
+        if text.strip().lower() not in words:
+            raise Refused("SKIP_SHOP_ORDERS: must be true or false")
+        value = words[text.strip().lower()]
+    wanted = replace(base, **{field: value}, changed_by=by, changed_at=at)
+    try:
+        return validated(wanted)
+    except SettingsError as error:
+        raise Refused(str(error)) from None
+
+
+def who() -> str:
+    """Return the system's user, for `changed_by`."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _known(reads: KafkaReads) -> set[str]:
+    return set(reads.admin.list_topics(timeout=SECONDS).topics)
+
+
+def _read(reads: KafkaReads) -> Current:
+    current = Current()
+    for message in reads.whole(reads.topics.settings):
+        current = _after(current, message, reads)
+    return current
+
+
+def _after(current: Current, message: Message, reads: KafkaReads) -> Current:
+    """Return what holds after one more row; a row that can't be read changes nothing, as with the processors."""
+    key, value, offset = message.key(), message.value(), message.offset() or 0
+    if key not in (RULES_KEY, SWITCH_KEY):
+        return replace(current, last=offset)
+    name = "rules" if key == RULES_KEY else "switch"
+    before: ShopSettings | Switch | None = current.rules if key == RULES_KEY else current.switch
+    record: ShopSettings | Switch | None = None
+    by, at = "", datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+    try:
+        if isinstance(value, bytes) and key == RULES_KEY:
+            record = validated(reads.codec.decode(value, ShopSettings))
+        elif isinstance(value, bytes):
+            record = reads.codec.decode(value, Switch)
+    except (DecodeError, SettingsError) as error:
+        broken = Change(offset, name, by, at, (), None, str(error))
+        return replace(current, history=(*current.history, broken), last=offset)
+    if record is not None:
+        by, at = record.changed_by, record.changed_at
+    change = Change(offset, name, by, at, _differences(before, record), record)
+    held = {name: record}
+    return replace(current, **held, history=(*current.history, change), last=offset)  # type: ignore[arg-type]
+
+
+def _differences(before: ShopSettings | Switch | None, after: ShopSettings | Switch | None) -> tuple[Difference, ...]:
+    names = dict(FIELDS) if isinstance(before or after, ShopSettings) else {"paused": "paused", "reason": "reason"}
+    pairs = [(name.upper(), getattr(before, field, None), getattr(after, field, None)) for field, name in names.items()]
+    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def _changed(current: Current, name: str) -> tuple[str | None, datetime | None]:
+    """Return who gave a value the one it has, and when."""
+    for change in reversed(current.history):
+        if any(difference.name == name for difference in change.differences):
+            return change.changed_by, change.changed_at
+    rules = current.rules
+    return (rules.changed_by, rules.changed_at) if rules is not None else (None, None)
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise Refused(f"say who changes it, in 1 to {LONGEST_NAME} characters")
+    return name
+
+
+def _whole_ms(at: datetime) -> datetime:
+    at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _refusing(settings: Settings, work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except KafkaException as error:
+        raise Refused(f"Kafka does not answer at {settings.kafka_bootstrap_servers}: {told_by(error)}") from None
+    except RegistryUnavailable as error:
+        raise Refused(f"the schema registry does not answer ({error}): check SCHEMA_REGISTRY_URL") from None
+    except TopicProblem as error:
+        raise Refused(str(error)) from None
+
+
+def _save(settings: Settings, key: bytes, record: ShopSettings | Switch, expected: int | None) -> None:
+    with KafkaReads(settings) as reads:
+        _refusing(settings, lambda: _make_topic(reads))
+        _refusing(settings, lambda: _write(reads, key, record, expected))
+
+
+def _make_topic(reads: KafkaReads) -> None:
+    if reads.topics.settings not in _known(reads):
+        settings = reads.settings
+        admin = AdminClient(admin_config(settings))
+        ensure_topics(admin, Topics(settings.topic_prefix), settings.journal_partitions, seconds=SECONDS)
+
+
+def _write(reads: KafkaReads, key: bytes, record: ShopSettings | Switch, expected: int | None) -> None:
+    topic = reads.topics.settings
+    config = transactional_producer_config(reads.settings, f"{reads.settings.topic_prefix}-settings")
+    producer = Producer({**config, "allow.auto.create.topics": False})
+    value = reads.codec.encode(record)
+    producer.init_transactions(TRANSACTION_SECONDS)  # whoever else is saving is fenced, and what is half done ends
+    current = _read(reads)
+    if expected is not None and current.last != expected:
+        newer = next((one for one in reversed(current.history) if one.offset > expected), None)
+        by = f" by {newer.changed_by} at {newer.changed_at:%Y-%m-%d %H:%M:%S} UTC" if newer is not None else ""
+        raise Refused(f"the settings were changed meanwhile{by}: look at them again, nothing was saved")
+    end = reads.log_ends(topic)[0][1]
+    lies_at: list[int] = []
+    producer.begin_transaction()
+    try:
+        producer.produce(
+            topic, partition=0, key=key, value=value,
+            on_delivery=lambda error, message: lies_at.append(-1 if error else message.offset() or 0),
+        )  # fmt: skip
+        producer.flush(TRANSACTION_SECONDS)
+    except (KafkaException, BufferError) as error:
+        _abort(producer)
+        raise Refused(f"Kafka did not take it, nothing was saved: {error}") from None
+    if lies_at != [end]:
+        _abort(producer)
+        raise Refused("the settings were changed at the same moment: look at them again, nothing was saved")
+    try:
+        producer.commit_transaction(TRANSACTION_SECONDS)
+    except KafkaException as error:
+        if error.args[0].txn_requires_abort() or error.args[0].fatal():
+            _abort(producer)
+            raise Refused(f"somebody else saved at the same moment ({told_by(error)}): look again") from None
+        raise Refused(f"Kafka did not say whether it took it ({told_by(error)}): look again") from None
+    reads.wait_for_hidden(topic)  # what is saved is seen by the next look
+
+
+def _abort(producer: Producer) -> None:
+    try:
+        producer.abort_transaction(TRANSACTION_SECONDS)
+    except KafkaException:
+        return
