@@ -11,6 +11,7 @@ from operations import (
     audit,
     backfill,
     check,
+    console,
     dead_letters,
     demo,
     explain,
@@ -41,6 +42,7 @@ app.command("audit")(audit.audit)
 app.command("alerts")(alerts.alerts)
 app.command("retract")(retract.retract)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command("console")(console.console)
 app.command("probe")(probe.probe)
 app.command("produce")(produce.produce)
 app.command("process")(process.process)
