@@ -15,6 +15,7 @@ import typer
 from clients import ContactCard, Order, SalesManago
 from operations.apis import open_apis, seconds_for
 from operations.backfill import pages
+from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads, RowAt
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
@@ -103,8 +104,8 @@ def audit(
     """
     settings = load_settings(need="processor")
     begin, end = read_span(since, until, datetime.now(UTC))
-    rules = rule_settings(settings)
     with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        rules = rule_settings(in_force(reads))
         rows = reads.rows()
         in_time = sum(begin <= one.row.delivered_at <= end for one in rows.values())
         listing = max(1, math.ceil(in_time / 100))

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 
 from clients import ApiError, FatalError
 from operations.apis import Apis, open_apis, tell_pace
+from operations.in_force import findings, saved_over
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, age, command, line, print_json, told_by
 from runtime.settings import Settings, SettingsError, load_settings
@@ -75,7 +76,7 @@ def run_checks(tell: Callable[[Finding], None] = lambda finding: None) -> Report
     if settings is not None:
         tell_pace(settings, 2)
         with open_apis(settings) as apis:
-            for finding in check_apis(settings, apis):
+            for finding in check_apis(saved_over(settings), apis):
                 add(finding)
             requests = apis.requests()
         add(Finding("two writers", "note", TWO_WRITERS))
@@ -114,6 +115,7 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
             yield Finding("lag", "warning", f"{lag} entries wait", "see `bl2sm status`: is a processor running?")
         else:
             yield Finding("lag", "ok", f"{lag} entries wait")
+        yield from (Finding(*told) for told in findings(reads))
 
 
 def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:

@@ -23,7 +23,9 @@ from operations import (
     replay,
     retract,
     sandbox,
+    settings,
     status,
+    switch,
     topics,
 )
 from operations.output import DEBUG
@@ -41,6 +43,9 @@ app.command("backfill")(backfill.backfill)
 app.command("audit")(audit.audit)
 app.command("alerts")(alerts.alerts)
 app.command("retract")(retract.retract)
+app.add_typer(settings.app, name="settings")
+app.command("pause")(switch.pause)
+app.command("resume")(switch.resume)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("console")(console.console)
 app.command("probe")(probe.probe)

@@ -1,4 +1,4 @@
-"""What the processors would decide about the last orders under the present settings; nothing is written anywhere.
+"""What the processors would decide about the last orders, values of the environment first; nothing is written.
 
 Reads the journal without a group of its own to commit to, and the orders at the tools' pace.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 from clients import BaseLinker
 from operations.explain import hide
+from operations.in_force import to_be_tried
 from operations.kafka_reads import EntryAt, KafkaReads
 from operations.output import json_ready
 from processor.clock import boottime
@@ -47,7 +48,7 @@ def dry_run(reads: KafkaReads, base: BaseLinker, since: datetime, limit: int, re
             jobs.setdefault(found.entry.order_id, []).append(found)
     newest = sorted(jobs, key=lambda order_id: max(one.written_at for one in jobs[order_id]), reverse=True)
     wanted = iter(sorted(newest[:limit]))
-    rules = rule_settings(reads.settings)
+    rules = rule_settings(to_be_tried(reads))
     enricher = Enricher(base, rules, boottime)
     while batch := list(islice(wanted, BATCH)):
         enriched: dict[int, Enriched] = {}

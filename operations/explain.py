@@ -10,7 +10,9 @@ import typer
 from clients import BaseLinker
 from operations.apis import open_apis, tell_pace
 from operations.dead_letters import LetterView, view
+from operations.in_force import origin, shown
 from operations.kafka_reads import EntryAt, KafkaReads, Position
+from operations.live_settings import Value, effective, read_from
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, table
 from processor.clock import boottime
 from processor.enrich import Enricher
@@ -19,6 +21,7 @@ from processor.jobs import PURCHASE_TYPES
 from processor.main import rule_settings
 from processor.rules import Enriched, RuleSettings, Send, decide
 from runtime.settings import load_settings
+from runtime.shop_choice import merged
 from schemas.partitioner import partition_of
 from schemas.records import Delivery, Origin, Outcome
 from schemas.topics import order_key
@@ -68,7 +71,7 @@ class FreshRead:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that is known of an order. `row` None = the ledger has none; `now` None = offline."""
+    """All that is known of an order. `row` None = the ledger has none; `now` None = offline, and no `settings` then."""
 
     order_id: int
     partition: int
@@ -78,6 +81,7 @@ class Story:
     dead_letters: tuple[LetterView, ...]
     summary: str
     now: FreshRead | None
+    settings: tuple[Value, ...] = ()
 
 
 def read_story(reads: KafkaReads, order_id: int) -> Story:
@@ -145,7 +149,9 @@ def explain(
     with KafkaReads(settings) as reads:
         story = read_story(reads, order)
         if not offline:
-            rules = rule_settings(settings)
+            current = read_from(reads)
+            rules = rule_settings(merged(settings, current.rules))
+            story = replace(story, settings=tuple(effective(settings, current)))
             tell_pace(settings, USUAL_REQUESTS)
             with open_apis(settings) as apis:
                 enriched = read_order(apis.base, rules, order)
@@ -242,6 +248,9 @@ def _print(story: Story) -> None:
         line(f"dead letter {letter.key}\t{letter.reason}: {letter.message}")
     if story.now is None:
         return
+    line()
+    for value in story.settings:
+        line(f"{value.name}\t{shown(value.value)}\t{origin(value)}")
     line()
     table(["rule", "verdict", "why"], [(one.rule, one.stops or "ok", one.text) for one in story.now.rules])
     line(f"decision now: {story.now.decision}; {story.now.would}")

@@ -25,7 +25,11 @@ def process(
     reveal: Annotated[bool, typer.Option("--reveal", help="With --dry-run: show personal data.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: a line of JSON for each order.")] = False,
 ) -> None:
-    """Carry journal entries to SALESmanago. Example: bl2sm process --dry-run --since 1d, with new settings."""
+    """Carry journal entries to SALESmanago.
+
+    With --dry-run, a value given in the environment is tried even where another was saved (`bl2sm settings`); where
+    none is given, the saved one is used. Example: SKIP_SHOP_ORDERS=true bl2sm process --dry-run --since 1d
+    """
     if not dry:
         raise typer.Exit(main(["--until-caught-up"] if until_caught_up else []))
     settings = load_settings(need="processor")

@@ -28,10 +28,11 @@ class Api(Orders, Protocol):
 
 
 class Enricher:
-    """Called by one thread. An error ends the call; a repeat with the same ids goes on where it stopped."""
+    """`enrich` is called by one thread. An error ends the call; a repeat with the same ids goes on where it stopped."""
 
     def __init__(self, api: Api, rules: RuleSettings, clock: Callable[[], float]) -> None:
-        self._api, self._rules, self._clock = api, rules, clock
+        self._api, self._clock = api, clock
+        self.rules = rules  # may be exchanged at any time: what is read meanwhile is read again
         self._windows = Windows(api, self._note)
         self._buyers = Buyers(api, self._windows, rules, clock)  # told of every order by the windows
         self._found: dict[int, Order] = {}
@@ -59,7 +60,7 @@ class Enricher:
         orders = [self._found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._found]
         if order_ids and not orders:
             self._prove()
-        unnamed = [order for order in orders if needs_buyer(order, self._rules)]
+        unnamed = [order for order in orders if needs_buyer(order, self.rules)]
         later = self._beyond(unnamed, most_look_ups)
         unread = {order_id for order_id in order_ids if order_id not in self._asked}
         buyers = self._buyers.find([order for order in unnamed if order.order_id not in later])
@@ -104,7 +105,7 @@ class Enricher:
         self._buyers.note(order)
 
     def _named_sources(self, orders: Sequence[Order]) -> dict[str, dict[int, str]]:
-        if self._rules.tag_order_source not in {"name", "both"}:
+        if self.rules.tag_order_source not in {"name", "both"}:
             return self._sources
         now = self._clock()
         age = now - self._sources_at if self._sources_at is not None else SOURCES_SECONDS

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from processor.assignment import Partition
 from processor.deaths import Deaths
 from processor.decode import Undecodable
-from processor.jobs import Entry, Job, Jobs
+from processor.jobs import Entry, Job, Jobs, Raw
 from processor.record import Batch
 
 
@@ -27,6 +27,11 @@ class Holdings:
         self.batch.drop(numbers)
         self.deaths.drop(numbers)
         return self.jobs.abandon(numbers)
+
+    def pass_over(self, raw: Raw) -> None:
+        """The ledger says that this entry was done before."""
+        self.partitions[raw.partition].tracker.done(raw.offset)
+        self.batch.touched.add(raw.partition)
 
     @property
     def idle(self) -> bool:

@@ -21,6 +21,8 @@ from processor.consume import Overtaken
 from processor.enrich import Enricher
 from processor.lease import LeaseLost
 from processor.ledger import Torn
+from processor.live import Live
+from processor.obey import PausedByOperator
 from processor.partition_count import PartitionsChanged, check_partition_count
 from processor.parts import Parts, WrongKey
 from processor.record import Fenced
@@ -33,7 +35,9 @@ from runtime.kafka import admin_config, consumer_config, cooperative, transactio
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings, SettingsError, load_settings
+from runtime.shop_choice import merged
 from schemas.codec import RegistryUnavailable, make_codec
+from schemas.records import ShopSettings
 from schemas.topics import TopicProblem, Topics, ensure_topics
 
 log = get_logger(__name__)
@@ -58,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
     try:
         return run(settings, options.until_caught_up, stop, health, metrics)
-    except (TopicProblem, PartitionsChanged, WrongKey) as error:
+    except (TopicProblem, PartitionsChanged, WrongKey, PausedByOperator) as error:
         log.error("stopped", why=str(error))
         return 1
     finally:
@@ -107,11 +111,12 @@ def _join(
     metrics: Metrics,
 ) -> None:
     """Be a member once: until told to stop, caught up, or thrown out."""
-    consumer, loader = _consumers(settings)
+    consumer, loader, follower = _consumers(settings)
     session: Session | None = None
     try:
         check_partition_count(loader, topics, clients.codec, count)
-        parts = _parts(settings, topics, count, admin, consumer, loader, clients, health, metrics)
+        live = Live(follower, admin, topics, clients.codec, clients.rules_of, boottime)
+        parts = _parts(settings, topics, count, admin, consumer, loader, live, clients, health, metrics)
         session = Session(parts, until_caught_up)
         session.run(stop.is_set)
     finally:
@@ -120,6 +125,7 @@ def _join(
             session.leave()
         consumer.close()
         loader.close()
+        follower.close()
         if session is not None:
             session.close()
 
@@ -147,14 +153,18 @@ class _Clients:
             pacer,
             counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
         )
-        self.rules = rule_settings(settings)
+        self._settings = settings
         self.token_verified = Event()
         self._base = base
         self.codec = make_codec(Topics(settings.topic_prefix), settings.schema_registry)
 
     def enricher(self) -> Enricher:
         """Return a new one: each session has its own, for the last one's thread may still be reading."""
-        return Enricher(self._base, self.rules, boottime)
+        return Enricher(self._base, self.rules_of(None), boottime)
+
+    def rules_of(self, saved: ShopSettings | None) -> RuleSettings:
+        """Return the rules under what was saved; SettingsError."""
+        return rule_settings(merged(self._settings, saved))
 
     def greet(self, stop: Event) -> None:
         """Ask SALESmanago who we are: WrongKey when it refuses; what does not answer is asked again.
@@ -213,13 +223,16 @@ def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop
     return None
 
 
-def _consumers(settings: Settings) -> tuple[Consumer, Consumer]:
+def _consumers(settings: Settings) -> tuple[Consumer, Consumer, Consumer]:
+    """Return those of the journal, the ledger, and the saved settings; the latter two join no group."""
     consumer = Consumer(consumer_config(settings, settings.group_id))
     over: dict[str, Any] = {"queued.max.messages.kbytes": 16384}
     settings = settings.model_copy(
         update={"kafka_properties": {k: v for k, v in settings.kafka_properties.items() if k != "group.protocol"}}
     )
-    return consumer, Consumer(consumer_config(settings, f"{settings.group_id}-ledger", **over))
+    loader = Consumer(consumer_config(settings, f"{settings.group_id}-ledger", **over))
+    over = {"queued.max.messages.kbytes": 1024}
+    return consumer, loader, Consumer(consumer_config(settings, f"{settings.group_id}-settings", **over))
 
 
 def _parts(
@@ -229,6 +242,7 @@ def _parts(
     admin: AdminClient,
     consumer: Consumer,
     loader: Consumer,
+    live: Live,
     clients: _Clients,
     health: Health,
     metrics: Metrics,
@@ -247,7 +261,7 @@ def _parts(
         greet_baselinker=enricher.greet,
         token_verified=clients.token_verified,
         pacer=clients.pacer,
-        rules=clients.rules,
+        live=live,
         secret=settings.salesmanago_api_secret.get_secret_value().encode(),
         limits=Limits(
             settings.delivery_threads,

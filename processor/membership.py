@@ -93,6 +93,22 @@ class Membership:
             if not self._holdings.batch or self._write():
                 break
 
+    def begin_anew(self) -> None:
+        """Give all work up without leaving: what was not sent comes again, from the ledger and the group's offsets."""
+        numbers = set(self._holdings.partitions)
+        self.finish(numbers)
+        if numbers:
+            self._parts.consumer.pause([TopicPartition(self._parts.topics.journal, number) for number in numbers])
+        self._forget(numbers)
+        self._assignment.begin(numbers)
+
+    def _forget(self, numbers: set[int]) -> None:
+        for number in numbers:
+            self._intake.drop(number)
+        self._deliver.abandon(self._holdings.drop(numbers))
+        self._stops.dropped()
+        self._assignment.drop(numbers)
+
     def _drop_unsent(self, jobs: list[Job]) -> None:
         """Their entries come again, to the next owner. Where an intent was written but nothing on it, it is taken back.
 
@@ -143,11 +159,7 @@ class Membership:
 
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition], numbers: set[int]) -> None:
         self._owned -= numbers
-        for number in numbers:
-            self._intake.drop(number)
-        self._deliver.abandon(self._holdings.drop(numbers))
-        self._stops.dropped()
-        self._assignment.drop(numbers)
+        self._forget(numbers)
         self._share()
         if self._parts.cooperative:
             consumer.incremental_unassign(partitions)

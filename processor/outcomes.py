@@ -32,11 +32,6 @@ class Outcomes:
         self._holdings, self._ledger, self._record, self._topic = holdings, ledger, record, topic
         self._metrics, self._open_job = metrics, open_job
 
-    def pass_over(self, entry: Entry) -> None:
-        """The ledger says that this entry was done before."""
-        self._holdings.partitions[entry.raw.partition].tracker.done(entry.raw.offset)
-        self._holdings.batch.touched.add(entry.raw.partition)
-
     def conclude(self, job: Job, ending: Ending) -> None:
         """A job has its outcome: its row goes into the next transaction, later entries become the next job."""
         batch = self._holdings.batch

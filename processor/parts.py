@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from clients import Pacer, SalesManago
 from processor.enrich import Enricher
-from processor.rules import RuleSettings
+from processor.live import Live
 from processor.way import Limits
 from runtime.health import Health
 from runtime.metrics import Metrics
@@ -37,7 +37,7 @@ class Parts:
     greet_baselinker: Callable[[], object]
     token_verified: Event
     pacer: Pacer
-    rules: RuleSettings
+    live: Live
     secret: bytes
     limits: Limits
     lease_seconds: float

@@ -47,6 +47,7 @@ class Read:
         self._most = BATCH_ORDERS  # fewer after a refusal, until some batches in a row went well
         self._in_a_row = 0
         self._answers = 0
+        self._outdated = False
         self._waiting_since: float | None = None
 
     @property
@@ -88,6 +89,10 @@ class Read:
             batch,
         )
 
+    def outdate(self) -> None:
+        """The rules changed: what is being read now is read again, for they say what must be known of an order."""
+        self._outdated = self._reading is not None
+
     def greet(self) -> None:
         """Find out whether the token is accepted, unless that is known or a request is under way."""
         if not self._verified.is_set() and not self.busy and self.gate.admits(self._clock(), 0):
@@ -117,6 +122,7 @@ class Read:
             return
         future, batch = self._reading
         self._reading = None
+        outdated, self._outdated = self._outdated, False
         batch = [job for job in batch if not job.abandoned]
         error = future.exception()
         if error is None:
@@ -125,6 +131,9 @@ class Read:
             self._in_a_row += 1
             if self._in_a_row >= GROW_AFTER:
                 self._most, self._in_a_row = min(BATCH_ORDERS, self._most * 2), 0
+            if outdated:
+                self._wait_on(batch)
+                return
             found = future.result()
             for job in batch:
                 self._alone.discard(job.order_id)

@@ -8,33 +8,33 @@ import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from processor.assignment import Assignment, Partition
+from processor.admit import Admit
+from processor.assignment import Assignment
 from processor.consume import Intake
 from processor.deaths import Deaths
-from processor.decode import Undecodable, decode
 from processor.deliver import Deliver
 from processor.fingerprint import fingerprint
 from processor.gate import Gate
 from processor.group_end import GroupEnd
 from processor.holdings import Holdings
-from processor.jobs import Entry, Job, Raw, Step
+from processor.jobs import Job, Step
 from processor.lease import Lease, LeaseLost
 from processor.ledger import Ledger, Torn
 from processor.membership import Membership
+from processor.obey import Obey
 from processor.outcomes import Outcomes
 from processor.parts import Parts, WrongKey
 from processor.read import Read
-from processor.record import Batch, Fenced, NotCommitted, Record, intent_row, unreadable_row
+from processor.record import Batch, Fenced, NotCommitted, Record, intent_row
 from processor.rules import Enriched, Send, Skip, decide
 from processor.stops import Stops
-from processor.topic_watch import TopicReplaced, TopicWatch
+from processor.topic_watch import TopicWatch
 from processor.unexpected import Unexpected, nameless
 from processor.unknown import Unknown
 from processor.way import Ending, held_until
 from runtime.broker_watch import BrokerWatch
 from runtime.logging import get_logger
-from schemas.codec import DecodeError, RegistryUnavailable, UnknownSchema
-from schemas.records import Delivery, Origin, Outcome
+from schemas.records import Delivery, Outcome
 
 MOST_JOBS, MOST_PARKED = 1500, 500
 REFUSED_FIRST_SECONDS, REFUSED_LONGEST_SECONDS = 0.5, 10.0
@@ -75,7 +75,10 @@ class Session:
             self._clock,
         )
         self._deliver = Deliver(parts.sales, Gate("SALESmanago"), self._lease, parts.limits, self._clock, self._ended)
-        self._outcomes = Outcomes(held, self._ledger, self._record, parts.topics.journal, parts.metrics, self._open)
+        self._admit = Admit(parts, held, self._ledger, self._intake)
+        self._outcomes = Outcomes(
+            held, self._ledger, self._record, parts.topics.journal, parts.metrics, self._admit.open
+        )
         self._stops = Stops(
             parts,
             held,
@@ -84,8 +87,8 @@ class Session:
             self._deliver,
             until_caught_up,
             again=self._again,
-            decode=self._decode_again,
-            admit=self._take_in,
+            decode=self._admit.decode_again,
+            admit=self._admit.read_late,
         )
         assignment = Assignment(parts.consumer, parts.loader, parts.admin, self._ledger, parts.topics, self._clock)
         self._membership = Membership(
@@ -100,6 +103,15 @@ class Session:
             self._encoded,
             self._write,
         )
+        self._obey = Obey(
+            parts.live,
+            self._membership,
+            self._read,
+            parts.enricher,
+            parts.health,
+            parts.metrics,
+            until_caught_up,
+        )
 
     # ---- the chain
 
@@ -112,6 +124,7 @@ class Session:
             self._watch.look()
             self._broker.look()
             self._consume()
+            self._obey.turn()
             self._coalesce()
             self._enrich()
             self._deliver.advance()
@@ -134,77 +147,9 @@ class Session:
             self._read.greet()
 
     def _coalesce(self) -> None:
-        held = self._holdings
-        room = min(MOST_JOBS - len(held.jobs), MOST_PARKED - self._deliver.parked)
-        if held.deaths.storm or room <= 0:
-            return
-        entries = [*held.deferred, *self._intake.take(room, self._clock())]
-        held.deferred = []
-        for index, entry in enumerate(entries):
-            try:
-                self._admit(entry)
-            except RegistryUnavailable as error:
-                log.warning("schema registry away: waiting for it", error=str(error))
-                held.deferred = entries[index:]
-                return
-
-    def _admit(self, entry: Entry | Undecodable) -> None:
-        partition = self._holdings.partitions.get(entry.raw.partition)
-        if partition is None:
-            return
-        if isinstance(entry, Undecodable):
-            self._start(partition, entry.raw)
-            self._stops.unreadable(entry)
-            return
-        row = self._row(entry)
-        self._start(partition, entry.raw)
-        self._file(entry, row, partition)
-
-    def _start(self, partition: Partition, raw: Raw) -> None:
-        try:
-            partition.tracker.start(raw.offset)
-        except ValueError as error:  # another log under the same name, which the watch has not seen yet
-            raise TopicReplaced(f"the topic {self._parts.topics.journal} was made anew: {error}") from None
-
-    def _take_in(self, entry: Entry) -> None:
-        """Take in a message that could not be read before: the tracker knows its offset, no row speaks of it."""
-        self._file(entry, self._row(entry), self._holdings.partitions[entry.raw.partition], read_late=True)
-
-    def _file(self, entry: Entry, row: Delivery | None, partition: Partition, read_late: bool = False) -> None:
-        if self._holdings.jobs.join(entry):
-            return
-        if not read_late and _is_done(entry, row, partition):
-            self._outcomes.pass_over(entry)
-            return
-        self._open(entry.record.order_id, entry.raw.partition, [entry], row)
-
-    def _open(self, order_id: int, partition: int, entries: list[Entry], row: Delivery | None) -> Job:
-        job = self._holdings.jobs.open(order_id, partition, entries, row)
-        here = self._holdings.partitions[partition]
-        until = here.assigned_at + self._parts.limits.takeover_seconds
-        if job.uncertain or (row is None and here.rows_lost and self._clock() < until):
-            job.settle_until = until  # somebody's create may still be alive
-        return job
-
-    def _row(self, entry: Entry) -> Delivery | None:
-        order_id = entry.record.order_id
-        if self._holdings.jobs.has(order_id):
-            return None
-        try:
-            return self._ledger.get(entry.raw.partition, order_id)
-        except UnknownSchema as error:
-            raise WrongKey(
-                f"the ledger's rows can't be read: {error}. Give the program the schema registry that they were"
-                " written with, or its newer version; nothing is sent without them"
-            ) from None
-        except DecodeError as error:
-            log.warning("a ledger row can't be read: taken for an intent", order_id=order_id, error=str(error))
-            return unreadable_row(entry.record.log_id)
-
-    def _decode_again(self, raw: Raw) -> Entry | Undecodable:
-        return decode(
-            raw, self._parts.codec, self._holdings.partitions[raw.partition].progress.replay_until, self._clock()
-        )
+        room = min(MOST_JOBS - len(self._holdings.jobs), MOST_PARKED - self._deliver.parked)
+        if room > 0 and not self._holdings.deaths.storm and self._obey.may_take:
+            self._admit.take(room)
 
     def _enrich(self) -> None:
         now = self._clock()
@@ -237,7 +182,7 @@ class Session:
                 )
             self._later(job, seconds)
             return
-        verdict = decide(enriched, job.purchase, self._parts.rules)
+        verdict = decide(enriched, job.purchase, self._parts.live.rules)
         if isinstance(verdict, Skip):
             self._ended(job, Ending(Outcome.SKIPPED, str(verdict.reason)))
             return
@@ -323,7 +268,8 @@ class Session:
 
     def _caught_up(self) -> bool:
         verified = self._parts.token_verified.is_set() or not self._holdings.partitions
-        mine = self._membership.settled and verified and self._holdings.idle and self._intake.at_end()
+        settled = self._membership.settled and self._obey.may_take
+        mine = settled and verified and self._holdings.idle and self._intake.at_end()
         return mine and self._group_end.reached()
 
     # ---- leaving
@@ -339,12 +285,3 @@ class Session:
         self._deliver.shut()
         self._read.leave()
         self._ledger.close()
-
-
-def _is_done(entry: Entry, row: Delivery | None, partition: Partition) -> bool:
-    if row is None or entry.forced:
-        return False
-    if row.journal_topic_id == partition.topic_id and entry.raw.offset <= row.journal_offset:
-        return True
-    delivered = row.event_id is not None and not row.purchase_due
-    return entry.record.origin is Origin.BACKFILL and delivered

@@ -65,10 +65,6 @@ class Stops:
             self._way_is_open()
         self._outcomes.conclude(job, ending)
 
-    def unreadable(self, found: Undecodable) -> None:
-        """A message that can't be read: held like any other death."""
-        self._holdings.deaths.add(Death((found.raw,), None, found.reason, found.error, 0, self._parts.clock()))
-
     def dropped(self) -> None:
         """Partitions were given up."""
         if self._probe_job is not None and self._probe_job.abandoned:

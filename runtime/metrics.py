@@ -16,6 +16,7 @@ class Metrics:
     parked: Gauge = field(init=False)
     gaps: Counter = field(init=False)
     paused: Gauge = field(init=False)
+    switched_off: Gauge = field(init=False)
     baselinker_requests: Counter = field(init=False)
     salesmanago_requests: Counter = field(init=False)
     entries: Counter = field(init=False)
@@ -69,6 +70,10 @@ class Metrics:
             ),
         )
         make("paused", Gauge("bl2sm_paused", "1 = stopped until a person mends something", registry=where))
+        make(
+            "switched_off",
+            Gauge("bl2sm_switched_off", "1 = a person paused it; orders wait until bl2sm resume", registry=where),
+        )
         make(
             "baselinker_requests",
             Counter(

@@ -27,10 +27,10 @@ BREAKS = (
         "An entry's offset is committed as soon as it was taken, not when its order has an outcome.",
         (
             (
-                "processor/session.py",
-                "        self._open(entry.record.order_id, entry.raw.partition, [entry], row)\n",
-                "        self._open(entry.record.order_id, entry.raw.partition, [entry], row)\n"
-                "        self._outcomes.pass_over(entry)\n",
+                "processor/admit.py",
+                "        self.open(entry.record.order_id, entry.raw.partition, [entry], row)\n",
+                "        self.open(entry.record.order_id, entry.raw.partition, [entry], row)\n"
+                "        self._holdings.pass_over(entry.raw)\n",
             ),
         ),
         (CRASH,),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clients import FatalError
-from processor.deaths import HOLD_SECONDS, Deaths
+from processor.deaths import HOLD_SECONDS, Death, Deaths
 from processor.decode import Undecodable
 from processor.gate import Gate
 from processor.holdings import Holdings
@@ -115,7 +115,7 @@ def test_the_first_delivery_after_the_storm_lets_all_held_orders_try_again() -> 
 def test_messages_that_can_be_read_again_end_their_storm_by_themselves() -> None:
     place = Place()
     for offset in range(3):
-        place.stops.unreadable(Undecodable(entry(offset).raw, "undecodable", ValueError()))
+        place.holdings.deaths.add(Death((entry(offset).raw,), None, "undecodable", ValueError(), 0, place.now))
     place.mind()
     assert place.deliver.halted
     place.readable = True
