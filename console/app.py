@@ -48,6 +48,7 @@ def make_app(program: Program) -> Starlette:
         post("/again/backfill/preview", again.preview_backfill),
         post("/again/backfill", again.backfill),
         get("/settings", choices.page),
+        get("/settings/sources", choices.sources),
         post("/settings/preview", choices.preview),
         post("/settings", choices.save),
         get("/settings/credentials", credentials.page),

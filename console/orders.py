@@ -10,6 +10,7 @@ from operations.explain import HIDDEN, fresh_read, purchase_due, read_story
 from operations.find import orders_of
 from processor.main import rule_settings
 
+
 def page(visit: Visit) -> Response:
     """Show the search and the last orders."""
     return _list(visit)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from starlette.responses import Response
 
@@ -35,9 +36,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour."""
+    """One hour; `x` in the chart's units."""
 
     hour: datetime
+    x: int
     total: int
     pieces: tuple[Piece, ...]
 
@@ -48,7 +50,7 @@ def page(visit: Visit) -> Response:
     return visit.page("overview.html", title="overview", **values(seen, visit.words))
 
 
-def values(seen: Seen, words: Words) -> dict[str, object]:
+def values(seen: Seen, words: Words) -> dict[str, Any]:
     """Return what the overview's templates need."""
     status = seen.status
     return {
@@ -75,12 +77,12 @@ def bars(status: Status) -> list[Bar]:
     """Return the last 24 hours as bars, the highest one as high as the chart."""
     most = max([sum(counts.get(name, 0) for name in DRAWN) for _, counts in status.hours], default=0) or 1
     found = []
-    for hour, counts in status.hours:
+    for number, (hour, counts) in enumerate(status.hours):
         pieces, y = [], HEIGHT
         for name in DRAWN:
             count = counts.get(name, 0)
             height = max(2, round(count * HEIGHT / most)) if count else 0
             y -= height
             pieces.append(Piece(name, y, height))
-        found.append(Bar(hour, sum(counts.get(name, 0) for name in DRAWN), tuple(pieces)))
+        found.append(Bar(hour, 2 + 20 * number, sum(counts.get(name, 0) for name in DRAWN), tuple(pieces)))
     return found

@@ -5,7 +5,13 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from clients import Catalog
+from console.kept import Kept
+from console.sessions import Sessions
+from console.tries import Tries
+from console.works import Works
 from operations import live_settings
 from operations.apis import Apis, open_apis
 from operations.kafka_reads import KafkaReads
@@ -13,13 +19,10 @@ from operations.output import sentence
 from operations.status import Status, read_status
 from runtime.settings import Settings, load_settings
 from runtime.shop_choice import merged
-
-from console.kept import Kept
-from console.sessions import Sessions
-from console.tries import Tries
-from console.works import Works
+from schemas.records import Delivery
 
 FRESH_SECONDS = 2.5
+SOURCES_SECONDS, SHOPS_SECONDS = 3600.0, 300.0
 RECENT, MOST_RECENT = timedelta(days=1), 100
 
 
@@ -39,9 +42,7 @@ class Recent:
     """An order's last row."""
 
     order_id: int
-    outcome: str
-    reason: str
-    at: datetime
+    row: Delivery
 
 
 class Program:
@@ -55,6 +56,9 @@ class Program:
         self._lock, self._look = threading.Lock(), threading.Lock()
         self._seen: Seen | None = None
         self._seen_at = 0.0
+        self._sources: tuple[float, dict[str, dict[int, str]]] | None = None
+        self._shops: tuple[float, list[Catalog]] | None = None
+        self.env_file = Path(".env")
         self.ending = False
 
     def close(self) -> None:
@@ -83,6 +87,20 @@ class Program:
                 self._apis = self._stack.enter_context(open_apis(settings))
             return self._apis
 
+    def sources(self) -> dict[str, dict[int, str]]:
+        """Return the shop's order sources, asked at most once an hour; ApiError as BaseLinker fails."""
+        if self._sources is None or time.monotonic() - self._sources[0] > SOURCES_SECONDS:
+            self._sources = (time.monotonic(), self.apis().base.order_sources())
+        return self._sources[1]
+
+    def shops(self) -> list[Catalog]:
+        """Return the account's e-shops; [] without a v3 key. ApiError where it is refused."""
+        if not self.settings.salesmanago_v3_api_key.get_secret_value():
+            return []
+        if self._shops is None or time.monotonic() - self._shops[0] > SHOPS_SECONDS:
+            self._shops = (time.monotonic(), self.apis().sales.catalogs())
+        return self._shops[1]
+
     def renew(self) -> None:
         """Take what `.env` says now: credentials were saved."""
         with self._lock:
@@ -90,6 +108,7 @@ class Program:
             if self._apis is not None:
                 self._stack.close()
                 self._stack, self._apis = ExitStack(), None
+            self._sources = self._shops = None
 
     def look(self, fresh: bool = False) -> Seen:
         """Return the state of things, read at most every few seconds however many ask; never raises."""
@@ -110,5 +129,5 @@ class Program:
         except Exception as error:
             return Seen(now, None, live_settings.Current(), (), sentence(error)[0])
         newest = sorted(rows.values(), key=lambda one: one.row.delivered_at, reverse=True)[:MOST_RECENT]
-        recent = tuple(Recent(one.order_id, str(one.row.outcome), one.row.reason, one.row.delivered_at) for one in newest)
+        recent = tuple(Recent(one.order_id, one.row) for one in newest)
         return Seen(now, status, current, recent)

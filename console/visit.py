@@ -18,7 +18,7 @@ from console.guard import is_loopback
 from console.program import Program
 from console.sessions import Session
 from console.words import LANGUAGES, Words, choose
-from operations.output import sentence
+from operations.output import debugging, sentence
 from runtime.logging import get_logger
 
 SESSION, LANGUAGE = "bl2sm_session", "bl2sm_language"
@@ -58,11 +58,11 @@ class Visit:
         """Who signs a change."""
         return self.session.name or "console"
 
-    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+    def page(self, template: str, code: int = 200, /, **values: Any) -> Response:
         """Return a page, or the part of one that htmx asked for."""
-        return HTMLResponse(self.render(template, **values), status)
+        return HTMLResponse(self.render(template, **values), code)
 
-    def render(self, template: str, **values: Any) -> str:
+    def render(self, template: str, /, **values: Any) -> str:
         """Return a template's HTML."""
         return TEMPLATES.get_template(template).render(
             t=self.words,
@@ -145,7 +145,9 @@ def _safely(view: View, visit: Visit) -> Response:
     try:
         return view(visit)
     except Exception as error:
-        get_logger(__name__).warning("a page failed", path=visit.path, error=type(error).__name__)
+        get_logger(__name__).error(
+            "a page failed", path=visit.path, error=type(error).__name__, exc_info=debugging()
+        )
         return visit.trouble(error)
 
 

@@ -99,7 +99,7 @@ class Works:
         except Exception as error:
             work.error, _ = sentence(error)
             work.state = "failed"
-            get_logger(__name__).warning("work failed", kind=work.kind, error=type(error).__name__)
+            get_logger(__name__).error("work failed", kind=work.kind, error=type(error).__name__)
 
 
 def _began(work: Work) -> datetime:

@@ -23,6 +23,11 @@
   window.addEventListener("pageshow", () => {
     for (const button of document.querySelectorAll("button.main[disabled]")) button.disabled = false;
   });
+  const zone = format.resolvedOptions().timeZone;
+  if (zone) {
+    for (const input of document.querySelectorAll("input[name=zone]")) input.value = zone;
+    for (const text of document.querySelectorAll("[data-zone-text]")) text.textContent = `(${zone})`;
+  }
   for (const all of document.querySelectorAll("input[data-all]")) {
     all.addEventListener("change", () => {
       for (const one of document.querySelectorAll(`input[name="${all.dataset.all}"]`)) one.checked = all.checked;
