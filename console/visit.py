@@ -145,9 +145,7 @@ def _safely(view: View, visit: Visit) -> Response:
     try:
         return view(visit)
     except Exception as error:
-        get_logger(__name__).error(
-            "a page failed", path=visit.path, error=type(error).__name__, exc_info=debugging()
-        )
+        get_logger(__name__).error("a page failed", path=visit.path, error=type(error).__name__, exc_info=debugging())
         return visit.trouble(error)
 
 
