@@ -13,60 +13,28 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from operations.kafka_reads import SECONDS, KafkaReads
+from operations.kafka_reads import KafkaReads
 from operations.output import Refused, told_by
-from runtime.kafka import admin_config, transactional_producer_config
+from operations.settings_rows import SECONDS, Change, Current, Difference, exists, read_rows
+from operations.settings_write import write
+from runtime.kafka import admin_config
 from runtime.settings import Settings, SettingsError
 from runtime.shop_choice import FIELDS, NAMES, merged, validated
-from schemas.codec import DecodeError, RegistryUnavailable
+from schemas.codec import RegistryUnavailable
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 from schemas.topics import TopicProblem, Topics, ensure_topics
 
+__all__ = [
+    "Change", "Current", "Difference", "Source", "Value", "effective", "read", "read_from", "save_rules", "save_switch",
+    "who", "with_value",
+]  # fmt: skip
+
 Source = Literal["environment", "saved", "default"]
-TRANSACTION_SECONDS = 20.0
 LONGEST_NAME, LONGEST_REASON = 100, 300
-NOBODY = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One value before and after a change; None = the environment's holds."""
-
-    name: str
-    before: str | bool | None
-    after: str | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A row of the topic. `record` None = taken away, or not to be read: `unreadable` says why, and nothing changed."""
-
-    offset: int
-    key: str
-    changed_by: str
-    changed_at: datetime
-    differences: tuple[Difference, ...]
-    record: ShopSettings | Switch | None
-    unreadable: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """What holds now; `history` oldest first. `last` = the offset of the newest row (-1 = none), for `expected`."""
-
-    rules: ShopSettings | None = None
-    switch: Switch | None = None
-    history: tuple[Change, ...] = ()
-    last: int = -1
-
-    @property
-    def paused(self) -> bool:
-        """Whether the processors are told not to send."""
-        return self.switch is not None and self.switch.paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +56,7 @@ def read(settings: Settings) -> Current:
 
 def read_from(reads: KafkaReads) -> Current:
     """The same with readers that are open already."""
-    topic = reads.topics.settings
-    return _refusing(reads.settings, lambda: _read(reads) if topic in _known(reads) else Current())
+    return _refusing(reads.settings, lambda: read_rows(reads) if exists(reads) else Current())
 
 
 def effective(settings: Settings, current: Current) -> list[Value]:
@@ -164,47 +131,6 @@ def who() -> str:
         return "unknown"
 
 
-def _known(reads: KafkaReads) -> set[str]:
-    return set(reads.admin.list_topics(timeout=SECONDS).topics)
-
-
-def _read(reads: KafkaReads) -> Current:
-    current = Current()
-    for message in reads.whole(reads.topics.settings):
-        current = _after(current, message, reads)
-    return current
-
-
-def _after(current: Current, message: Message, reads: KafkaReads) -> Current:
-    """Return what holds after one more row; a row that can't be read changes nothing, as with the processors."""
-    key, value, offset = message.key(), message.value(), message.offset() or 0
-    if key not in (RULES_KEY, SWITCH_KEY):
-        return replace(current, last=offset)
-    name = "rules" if key == RULES_KEY else "switch"
-    before: ShopSettings | Switch | None = current.rules if key == RULES_KEY else current.switch
-    record: ShopSettings | Switch | None = None
-    by, at = "", datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
-    try:
-        if isinstance(value, bytes) and key == RULES_KEY:
-            record = validated(reads.codec.decode(value, ShopSettings))
-        elif isinstance(value, bytes):
-            record = reads.codec.decode(value, Switch)
-    except (DecodeError, SettingsError) as error:
-        broken = Change(offset, name, by, at, (), None, str(error))
-        return replace(current, history=(*current.history, broken), last=offset)
-    if record is not None:
-        by, at = record.changed_by, record.changed_at
-    change = Change(offset, name, by, at, _differences(before, record), record)
-    held = {name: record}
-    return replace(current, **held, history=(*current.history, change), last=offset)  # type: ignore[arg-type]
-
-
-def _differences(before: ShopSettings | Switch | None, after: ShopSettings | Switch | None) -> tuple[Difference, ...]:
-    names = dict(FIELDS) if isinstance(before or after, ShopSettings) else {"paused": "paused", "reason": "reason"}
-    pairs = [(name.upper(), getattr(before, field, None), getattr(after, field, None)) for field, name in names.items()]
-    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
-
-
 def _changed(current: Current, name: str) -> tuple[str | None, datetime | None]:
     """Return who gave a value the one it has, and when."""
     for change in reversed(current.history):
@@ -240,54 +166,11 @@ def _refusing(settings: Settings, work: Callable[[], T]) -> T:
 def _save(settings: Settings, key: bytes, record: ShopSettings | Switch, expected: int | None) -> None:
     with KafkaReads(settings) as reads:
         _refusing(settings, lambda: _make_topic(reads))
-        _refusing(settings, lambda: _write(reads, key, record, expected))
+        _refusing(settings, lambda: write(reads, key, record, expected))
 
 
 def _make_topic(reads: KafkaReads) -> None:
-    if reads.topics.settings not in _known(reads):
+    if not exists(reads):
         settings = reads.settings
         admin = AdminClient(admin_config(settings))
         ensure_topics(admin, Topics(settings.topic_prefix), settings.journal_partitions, seconds=SECONDS)
-
-
-def _write(reads: KafkaReads, key: bytes, record: ShopSettings | Switch, expected: int | None) -> None:
-    topic = reads.topics.settings
-    config = transactional_producer_config(reads.settings, f"{reads.settings.topic_prefix}-settings")
-    producer = Producer({**config, "allow.auto.create.topics": False})
-    value = reads.codec.encode(record)
-    producer.init_transactions(TRANSACTION_SECONDS)  # whoever else is saving is fenced, and what is half done ends
-    current = _read(reads)
-    if expected is not None and current.last != expected:
-        newer = next((one for one in reversed(current.history) if one.offset > expected), None)
-        by = f" by {newer.changed_by} at {newer.changed_at:%Y-%m-%d %H:%M:%S} UTC" if newer is not None else ""
-        raise Refused(f"the settings were changed meanwhile{by}: look at them again, nothing was saved")
-    end = reads.log_ends(topic)[0][1]
-    lies_at: list[int] = []
-    producer.begin_transaction()
-    try:
-        producer.produce(
-            topic, partition=0, key=key, value=value,
-            on_delivery=lambda error, message: lies_at.append(-1 if error else message.offset() or 0),
-        )  # fmt: skip
-        producer.flush(TRANSACTION_SECONDS)
-    except (KafkaException, BufferError) as error:
-        _abort(producer)
-        raise Refused(f"Kafka did not take it, nothing was saved: {error}") from None
-    if lies_at != [end]:
-        _abort(producer)
-        raise Refused("the settings were changed at the same moment: look at them again, nothing was saved")
-    try:
-        producer.commit_transaction(TRANSACTION_SECONDS)
-    except KafkaException as error:
-        if error.args[0].txn_requires_abort() or error.args[0].fatal():
-            _abort(producer)
-            raise Refused(f"somebody else saved at the same moment ({told_by(error)}): look again") from None
-        raise Refused(f"Kafka did not say whether it took it ({told_by(error)}): look again") from None
-    reads.wait_for_hidden(topic)  # what is saved is seen by the next look
-
-
-def _abort(producer: Producer) -> None:
-    try:
-        producer.abort_transaction(TRANSACTION_SECONDS)
-    except KafkaException:
-        return

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from clients.pacing import processor_share
+from operations.in_force import pauses
 from operations.kafka_reads import KafkaReads, Member, Position
 from operations.output import age, command, line, print_json, table
 from runtime.settings import Settings, load_settings
@@ -103,7 +104,8 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
         gaps=_open_gaps(positions, cursor),
         problems=(),
     )
-    return _with_problems(status)
+    found = _with_problems(status)
+    return replace(found, problems=(*pauses(reads), *found.problems))
 
 
 @command

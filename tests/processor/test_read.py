@@ -139,3 +139,16 @@ def test_pauses_stay_short_while_calls_get_somewhere_and_grow_while_they_do_not(
     shop.away = None
     place.turn(60.0)
     assert len(place.decided) == 8
+
+
+def test_what_was_read_under_other_rules_is_read_again() -> None:
+    place = Place(Odd(an_order(order_id=1)))
+    place.wait(1)
+    place.turn()
+    place.now += 1
+    place.read.advance()
+    place.read.outdate()  # the rules change while BaseLinker is asked
+    place.turn(0)
+    assert place.decided == []
+    place.turns(2)
+    assert place.decided == [1]

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
 from importlib import resources
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import FILES, AvroCodec, DecodeError, schema_text, single_object_fingerprint
-from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, Record
+from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, Record, ShopSettings, Switch
 from schemas.topics import Topics
 from tests.sizes import cases
 
@@ -42,6 +43,10 @@ rows = st.builds(
     Delivery, st.sampled_from(Outcome), texts, st.booleans(), longs, texts, longs, st.none() | texts, st.none() | texts,
     st.none() | texts, times,
 )  # fmt: skip
+choices = st.builds(
+    ShopSettings, st.none() | texts, st.none() | texts, st.none() | texts, st.none() | st.booleans(), texts, times
+)
+switches = st.builds(Switch, st.booleans(), texts, texts, times)
 
 
 class Versions:
@@ -64,7 +69,7 @@ SINGLE, CONFLUENT = AvroCodec(Topics("t"), None), AvroCodec(Topics("t"), REGISTR
 
 
 @settings(max_examples=cases(200))
-@given(record=entries | cursors | rows)
+@given(record=entries | cursors | rows | choices | switches)
 def test_both_formats_carry_every_record_and_the_registrys_reader_reads_both(record: Record) -> None:
     for written in (SINGLE.encode(record), CONFLUENT.encode(record)):
         assert CONFLUENT.decode(written, type(record)) == record  # type: ignore[type-var]
@@ -85,11 +90,14 @@ def versions_of(record_type: type[Any]) -> list[tuple[dict[str, Any], frozenset[
     return found
 
 
-@pytest.mark.parametrize("record_type", [JournalEntry, Cursor, Delivery])
+@pytest.mark.parametrize("record_type", [JournalEntry, Cursor, Delivery, ShopSettings, Switch])
 @settings(max_examples=cases(40, 1000))
 @given(data=st.data())
 def test_what_an_older_or_newer_version_wrote_is_read(record_type: type[Any], data: st.DataObject) -> None:
-    record: Any = data.draw({JournalEntry: entries, Cursor: cursors, Delivery: rows}[record_type])
+    drawn: Mapping[type[Any], st.SearchStrategy[Any]] = {
+        JournalEntry: entries, Cursor: cursors, Delivery: rows, ShopSettings: choices, Switch: switches,
+    }  # fmt: skip
+    record: Any = data.draw(drawn[record_type])
     for schema, missing in versions_of(record_type):
         parsed = fastavro.parse_schema(schema)
         values = {field["name"]: getattr(record, field["name"], "new") for field in schema["fields"]}
@@ -118,7 +126,10 @@ def test_every_schema_of_the_history_can_be_read_as_todays(record_type: type[Any
 
 
 @settings(max_examples=cases(200))
-@given(record=entries | cursors | rows, other=st.sampled_from([JournalEntry, Cursor, Delivery]))
+@given(
+    record=entries | cursors | rows | choices | switches,
+    other=st.sampled_from([JournalEntry, Cursor, Delivery, ShopSettings, Switch]),
+)
 def test_one_kind_of_record_is_never_taken_for_another(record: Record, other: type[Any]) -> None:
     if type(record) is other:
         return

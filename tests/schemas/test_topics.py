@@ -1,6 +1,6 @@
 import pytest
 from confluent_kafka import Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from schemas.topics import TopicProblem, Topics, ensure_topics, order_key, parse_order_key, topic_id
 
@@ -10,6 +10,19 @@ def test_missing_topics_are_created_and_found_again(kafka: str, prefix: str) -> 
     assert ensure_topics(admin, topics, partitions=3) == 3
     assert ensure_topics(admin, topics, partitions=6) == 3
     assert len(topic_id(admin, topics.journal)) > 10
+    assert len(admin.list_topics(timeout=10).topics[topics.settings].partitions) == 1
+
+
+def test_a_deployment_of_before_is_given_the_topic_that_it_lacks(kafka: str, prefix: str) -> None:
+    admin, topics = AdminClient({"bootstrap.servers": kafka}), Topics(prefix)
+    ensure_topics(admin, topics, partitions=3)
+    admin.delete_topics([topics.settings])[topics.settings].result()
+    while topics.settings in admin.list_topics(timeout=10).topics:
+        pass
+    assert ensure_topics(admin, topics, partitions=6) == 3
+    resource = ConfigResource(ResourceType.TOPIC, topics.settings)
+    config = admin.describe_configs([resource])[resource].result()
+    assert (config["cleanup.policy"].value, config["min.compaction.lag.ms"].value) == ("compact", "31536000000")
 
 
 def test_topics_that_would_break_the_promises_are_refused_all_at_once(kafka: str, prefix: str) -> None:

@@ -1,0 +1,170 @@
+"""Saved settings and the switch, with processors that run: judged by what arrives, and by what does not."""
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from sandbox.verify import fetch_state
+from schemas.codec import make_codec
+from schemas.records import Delivery, Outcome
+from schemas.topics import Topics
+from tests.operations.commands import bl2sm
+from tests.operations.test_mending import purchases
+from tests.programs import Programs, ask_sandbox, read_whole, sandbox, settings, wait_until
+
+
+class Shop:
+    """Adds orders to the stand-in, like one that it has."""
+
+    def __init__(self, apis: dict[str, str]) -> None:
+        self._url = apis["BASELINKER_API_URL"]
+        orders = fetch_state(self._url)["orders"]
+        self._like = next(one for one in orders if one["order_source"] == "shop" and one["confirmed"] and one["email"])
+        self._next = max(one["order_id"] for one in orders) + 1000
+
+    def sell(self, count: int) -> list[int]:
+        """Add confirmed orders of the own shop, a buyer each; return their ids."""
+        ids = list(range(self._next, self._next + count))
+        self._next += count
+        edits = []
+        for number in ids:
+            more = {"order_id": number, "email": f"buyer{number}@example.com", "date_confirmed": int(time.time())}
+            edits.append({"order": {**self._like, **more}, "log_types": [2]})
+        ask_sandbox(self._url, "orders", edits)
+        return ids
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def readiness(port: int) -> dict[str, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return dict(json.loads(answer.read()))
+    except urllib.error.HTTPError as error:
+        return dict(json.loads(error.read()))
+    except OSError:
+        return {}
+
+
+def rows(kafka: str, prefix: str) -> dict[int, Delivery]:
+    codec = make_codec(Topics(prefix), None)
+    found: dict[int, Delivery] = {}
+    for message in read_whole(kafka, Topics(prefix).deliveries):
+        key, value = message.key(), message.value()
+        assert isinstance(key, bytes)
+        found.pop(int(key), None)
+        if isinstance(value, bytes):
+            found[int(key)] = codec.decode(value, Delivery)
+    return found
+
+
+def written(apis: dict[str, str]) -> list[Any]:
+    return list(fetch_state(apis["SALESMANAGO_API_URL"])["writes"])
+
+
+def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: str, prefix: str, tmp_path: Path) -> None:
+    quick = {"SESSION_TIMEOUT_MS": "7000", "CREATE_TIMEOUT_SECONDS": "2", "SETTLE_SECONDS": "1"}
+    with sandbox("--orders", "6") as apis, Programs(settings(apis, kafka, prefix) | quick, tmp_path) as programs:
+        shop, ports = Shop(apis), [free_port(), free_port(), free_port()]
+        programs.start("producer")
+        first = programs.start("processor", HTTP_PORT=str(ports[0]))
+        programs.start("processor", HTTP_PORT=str(ports[1]))
+        wait_until(lambda: all(readiness(port).get("saved settings") == "ok" for port in ports[:2]), 60, "both run")
+        wait_until(lambda: len(purchases(apis)) > 0, 60, "the first orders arrive")
+
+        def run(*arguments: str) -> Any:
+            ran = bl2sm(programs.environment, *arguments, "--by", "ala", "--json")
+            assert ran.code == 0, ran.err
+            return ran.data
+
+        preview = run("settings", "set", "SKIP_SHOP_ORDERS", "true")
+        assert (preview["executed"], len(preview["differences"])) == (False, 1)
+        assert run("settings", "set", "SKIP_SHOP_ORDERS", "true", "--execute")["executed"]
+        wait_until(lambda: programs.logged("the shop's settings changed") == 2, 30, "both took it over")
+        skipped = shop.sell(8)
+        wait_until(lambda: set(skipped) <= set(rows(kafka, prefix)), 60, "the new ones are judged")
+        assert {rows(kafka, prefix)[number].reason for number in skipped} == {"shop_order"}
+        told = bl2sm(programs.environment, "explain", str(skipped[0]), "--json").data
+        assert told["now"]["decision"] == "skip: shop_order"
+        assert {one["name"]: one["source"] for one in told["settings"]} == {
+            "CONTACT_TAG": "environment",
+            "SALESMANAGO_LOCATION": "environment",
+            "TAG_ORDER_SOURCE": "environment",
+            "SKIP_SHOP_ORDERS": "saved",
+        }
+        tried = bl2sm(programs.environment, "process", "--dry-run", "--json", SKIP_SHOP_ORDERS="false")
+        assert "of the environment" in tried.err
+        verdicts = {one["order_id"]: one["decision"] for one in map(json.loads, tried.out.splitlines())}
+        assert {verdicts[number] for number in skipped} == {"send"}
+        assert run("settings", "unset", "SKIP_SHOP_ORDERS", "--execute")["executed"]
+
+        assert run("pause", "--reason", "a look at the tags")["changed"]
+        says = "paused by ala since"
+        wait_until(lambda: all(says in readiness(port).get("switch", "") for port in ports[:2]), 30, "both pause")
+        before, entries = written(apis), len(read_whole(kafka, Topics(prefix).journal))
+        waiting = shop.sell(8)
+        first.kill()
+        heir = programs.start("processor", HTTP_PORT=str(ports[2]))
+        wait_until(lambda: len(read_whole(kafka, Topics(prefix).journal)) == entries + 8, 30, "the producer goes on")
+        wait_until(lambda: says in readiness(ports[2]).get("switch", ""), 60, "an heir comes up paused")
+        broken = Producer({"bootstrap.servers": kafka})
+        for key in (b"switch", b"rules"):
+            broken.produce(Topics(prefix).settings, key=key, value=b"no record")
+        assert broken.flush(30) == 0
+        wait_until(lambda: programs.logged("a saved setting can't be used: what held before it holds on") == 4, 30, "")
+        once = programs.start("processor", "--until-caught-up")
+        assert once.wait(60) == 1
+        assert "bl2sm resume" in programs.log(once)
+        wait_until(lambda: readiness(ports[2]).get("assignment") == "ok", 60, "the killed one's partitions are taken")
+        assert written(apis) == before
+        assert programs.log(heir).count('"paused"') == 1
+        assert any(says in problem for problem in bl2sm(programs.environment, "status", "--json").data["problems"])
+        shown = bl2sm(programs.environment, "settings", "--json").data
+        assert shown["switch"]["reason"] == "a look at the tags"
+        assert [one["changed_by"] for one in shown["history"]] == ["", "", "ala", "ala", "ala"]
+
+        assert run("resume")["changed"]
+        wait_until(lambda: set(map(str, waiting)) <= set(purchases(apis)), 60, "what waited arrives")
+        assert {purchases(apis)[str(number)] for number in waiting} == {1}
+        assert not set(map(str, skipped)) & set(purchases(apis))
+        assert [readiness(port)["switch"] for port in ports[1:]] == ["ok", "ok"]
+
+
+def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with sandbox("--orders", "4", "--latency", "0.2") as apis:
+        environment = settings(apis, kafka, prefix) | {"DELIVERY_THREADS": "3", "TAG_ORDER_SOURCE": "none"}
+        shop, port = Shop(apis), free_port()
+        ids = shop.sell(40)
+        with Programs(environment, tmp_path) as programs:
+            assert programs.start("producer", "--until-caught-up").wait(60) == 0
+            processor = programs.start("processor", HTTP_PORT=str(port))
+            wait_until(lambda: len(purchases(apis)) >= 5, 60, "some arrived")
+            assert bl2sm(environment, "pause", "--by", "ala").code == 0
+            wait_until(lambda: "paused by ala" in readiness(port).get("switch", ""), 30, "it pauses")
+            before = written(apis)
+            sent = set(purchases(apis))
+            assert 5 <= len(sent) < len(ids)
+            assert all(row.outcome is not Outcome.SENDING for row in rows(kafka, prefix).values())
+            assert bl2sm(environment, "settings", "set", "CONTACT_TAG", "Nowy", "--execute").code == 0
+            assert written(apis) == before
+            assert bl2sm(environment, "resume", "--by", "ala").code == 0
+            wait_until(lambda: set(map(str, ids)) <= set(purchases(apis)), 60, "the rest arrives")
+            processor.terminate()
+            assert processor.wait(40) == 0
+            assert set(purchases(apis).values()) == {1}
+            contacts = fetch_state(apis["SALESMANAGO_API_URL"])["contacts"]
+            tags = {one["email"]: set(one["tags"]) for one in contacts}
+            for number in ids:
+                assert ("NOWY" in tags[f"buyer{number}@example.com"]) == (str(number) not in sent)
