@@ -13,7 +13,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -68,6 +68,16 @@ class Tab:
     root: str
     complaints: list[str] = field(default_factory=list)
 
+    def dismiss(self, dialog: Dialog) -> None:
+        """A dialog: no page of ours opens one."""
+        self.complaints.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def hear(self, said: ConsoleMessage) -> None:
+        """What was written to the browser's console."""
+        if "Content Security Policy" in said.text:
+            self.complaints.append(said.text)
+
     def go(self, path: str) -> None:
         """Open a page."""
         self.page.goto(self.root + path)
@@ -106,9 +116,6 @@ def tab(context: BrowserContext, root: str) -> Tab:
     page.set_default_timeout(30_000)
     opened = Tab(page, root)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: (opened.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    page.on(
-        "console",
-        lambda said: opened.complaints.append(said.text) if "Content Security Policy" in said.text else None,
-    )
+    page.on("dialog", opened.dismiss)
+    page.on("console", opened.hear)
     return opened

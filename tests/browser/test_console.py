@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext
@@ -47,9 +48,11 @@ def polish(browser: Browser, shop: Scene) -> Iterator[BrowserContext]:
 @pytest.fixture
 def seen(polish: BrowserContext, shop: Scene) -> Iterator[Tab]:
     opened = tab(polish, shop.root)
-    yield opened
-    assert opened.complaints == []
-    opened.page.close()
+    try:
+        yield opened
+        assert opened.complaints == []
+    finally:
+        opened.page.close()
 
 
 def test_the_overview_is_live_and_speaks_both_languages(seen: Tab, shop: Scene) -> None:
@@ -187,7 +190,7 @@ def test_pausing_holds_orders_back_until_resumed(seen: Tab, shop: Scene) -> None
     seen.press("Wstrzymaj teraz")
     seen.sees("Wysyłanie jest wstrzymane")
     assert "nowy cennik" in seen.text()
-    wait_until(lambda: shop.programs.logged("PAUSE_EVENT"), 30, "the processor has heard of it")
+    wait_until(lambda: shop.programs.logged("paused"), 30, "the processor has heard of it")
     number = shop.order()
     seen.page.wait_for_function("() => Number(document.querySelector('#waiting').textContent) > 0")
     assert number not in shop.purchases()
@@ -198,7 +201,7 @@ def test_pausing_holds_orders_back_until_resumed(seen: Tab, shop: Scene) -> None
 
 @pytest.mark.parametrize(("width", "scheme", "locale"), [(320, "dark", "pl-PL"), (1000, "light", "en-GB")])
 def test_axe_finds_nothing_and_nothing_is_too_wide(
-    browser: Browser, polish: BrowserContext, shop: Scene, width: int, scheme: str, locale: str
+    browser: Browser, polish: BrowserContext, shop: Scene, width: int, scheme: Literal["dark", "light"], locale: str
 ) -> None:
     with browser.new_context(
         locale=locale,
