@@ -32,7 +32,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """`written` into the file; `refused` = the file can't be written; `held` = set elsewhere, must be changed there."""
+    """`written` into the file; `unwritable` = there is no file, or it is read-only; `held` = set elsewhere, must be changed there."""
 
     written: tuple[str, ...]
     unwritable: tuple[str, ...]
@@ -69,6 +69,8 @@ def change(file: Path, new: Mapping[str, str]) -> Changed:
     if not values:
         return Changed((), (), held)
     try:
+        if not file.is_file():  # in a container: what is written here would be lost
+            return Changed((), tuple(values), held)
         env_file.write(file, values)
     except Refused:
         return Changed((), tuple(values), held)

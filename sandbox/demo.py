@@ -20,6 +20,7 @@ from rich.table import Table
 
 from sandbox.expected import Choice, Expectation, expect
 from sandbox.kafka import NoKafka, start_kafka
+from sandbox.open_shop import keep_open
 from sandbox.server import LOCATION
 from sandbox.verify import differences, fetch_state
 
@@ -30,12 +31,16 @@ TAG = "Sklep Łódź"
 
 @dataclass(slots=True)
 class Demo:
-    """One run; `kill` = the first processor is killed in the middle and another one takes over."""
+    """One run; `kill` = the first processor is killed in the middle and another one takes over.
+
+    `stays_open` = afterwards the console is there until Ctrl-C, and somebody goes on buying.
+    """
 
     orders: int
     seed: int
     kill: bool
     out: Console
+    stays_open: bool = False
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bl2sm-demo-")))
 
     def run(self) -> int:
@@ -59,6 +64,8 @@ class Demo:
                 )
                 self._programs(settings)
                 code = self._tell(settings)
+                if self.stays_open and code == 0:
+                    keep_open(settings, self.folder, self.out)
         except NoKafka as error:
             self.out.print(str(error))
             return 1
@@ -203,6 +210,6 @@ class Demo:
             self.out.print(f"--- {path.name}", *lines[-5:], sep="\n")
 
 
-def run_demo(orders: int = 300, seed: int = 1, kill: bool = False) -> int:
-    """Run the demo and return its exit code."""
-    return Demo(orders, seed, kill, Console()).run()
+def run_demo(orders: int = 300, seed: int = 1, kill: bool = False, stays_open: bool = False) -> int:
+    """Run the demo and return its exit code; `stays_open` = with the console, until Ctrl-C."""
+    return Demo(orders, seed, kill, Console(), stays_open).run()

@@ -17,7 +17,7 @@ from tests.programs import sandbox, settings, switch
 
 COMMANDS = (
     "init", "check", "status", "explain", "replay", "backfill", "audit", "alerts", "retract", "probe", "produce",
-    "process", "topics", "kafka", "sandbox", "demo",
+    "process", "console", "topics", "kafka", "sandbox", "demo",
 )  # fmt: skip
 
 
