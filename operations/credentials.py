@@ -32,7 +32,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """`written` into the file; `unwritable` = there is no file, or it is read-only; `held` = set elsewhere, must be changed there."""
+    """`written` into the file; `unwritable` = there is none to write; `held` = set elsewhere, change it there."""
 
     written: tuple[str, ...]
     unwritable: tuple[str, ...]

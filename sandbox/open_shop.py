@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -31,12 +32,19 @@ def keep_open(settings: Mapping[str, str], folder: Path, out: Console) -> None:
         "console": ["-m", "operations.cli", "console", "--port", port],
     }
     children = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, _interrupt)
     try:
-        for name, command in commands.items():
-            with (folder / f"{name}.log").open("wb") as output:
+        for program, command in commands.items():
+            with (folder / f"{program}.log").open("wb") as output:
                 children.append(
                     subprocess.Popen(
-                        [sys.executable, *command], env=environment, cwd=folder, stdout=output, stderr=output
+                        [sys.executable, *command],
+                        env=environment,
+                        cwd=folder,
+                        stdout=output,
+                        stderr=output,
+                        start_new_session=True,
                     )
                 )
         _tell(out, port)
@@ -46,6 +54,8 @@ def keep_open(settings: Mapping[str, str], folder: Path, out: Console) -> None:
             number += 1
             _buy(settings["BASELINKER_API_URL"], number)
         out.print(f"A program ended; its log is in {folder}")
+    except OSError:
+        out.print("the sandbox ended")
     except KeyboardInterrupt:
         out.print("closing")
     finally:
@@ -56,6 +66,10 @@ def keep_open(settings: Mapping[str, str], folder: Path, out: Console) -> None:
                 child.wait(30)
             except subprocess.TimeoutExpired:
                 child.kill()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _tell(out: Console, port: str) -> None:
