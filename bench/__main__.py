@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import backlog, codec, ledger, limit, producing, profile, trickle
+from bench import backlog, codec, kafka, ledger, limit, producing, profile, trickle
 from bench.report import Section, machine, publish, say
 from bench.setting import Setting
 from bench.sizes import SMALL, WHOLE, Sizes
@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[Setting], Section]] = {
     "producing": producing.measure,
     "codec": codec.measure,
     "ledger": ledger.measure,
+    "kafka": kafka.measure,
     "profile": profile.measure,
 }
 
@@ -36,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     sizes = _sizes(options)
     try:
-        with start_kafka() as kafka, tempfile.TemporaryDirectory(prefix="bl2sm-bench-") as folder:
-            setting = Setting(kafka.bootstrap, Path(folder), sizes, options.rivals_python)
+        with start_kafka() as broker, tempfile.TemporaryDirectory(prefix="bl2sm-bench-") as folder:
+            setting = Setting(broker.bootstrap, Path(folder), sizes, options.rivals_python)
             for name in options.names or BENCHMARKS:
                 at = machine()
                 section = BENCHMARKS[name](setting)

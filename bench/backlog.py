@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.charts import Bar, bars
@@ -132,10 +133,15 @@ def measure_rival(
         fill_journal(kafka, topics, make(Choice(orders), int(time.time())).logs)
         environment = settings(apis.environment, kafka, prefix)
         running = [programs.start(f"bench.rivals.{name}", environment, python=python)]
-        wait_for(apis.purchases, 120, "the first purchase", pause=0.05)
+        wait_for(partial(_begun, programs, apis), 120, "the first purchase", pause=0.05)
         found = _until_done(programs, running, apis, orders, running[0].cpu())
     delete_topics(kafka, prefix)
     return found
+
+
+def _begun(programs: Programs, apis: Standin) -> bool:
+    programs.must_run()
+    return apis.purchases() > 0
 
 
 def _all_members(running: list[Program]) -> bool:

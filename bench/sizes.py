@@ -24,6 +24,8 @@ class Sizes:
     producing_entries: int
     codec_records: int
     ledger_rows: tuple[int, ...]
+    kafka_transactions: int
+    kafka_rows: int
     profile_orders: int
 
 
@@ -45,6 +47,8 @@ WHOLE = Sizes(
     producing_entries=100_000,
     codec_records=50_000,
     ledger_rows=(10_000, 100_000, 1_000_000),
+    kafka_transactions=60,
+    kafka_rows=300_000,
     profile_orders=5000,
 )
 SMALL = Sizes(
@@ -65,5 +69,7 @@ SMALL = Sizes(
     producing_entries=500,
     codec_records=200,
     ledger_rows=(200,),
+    kafka_transactions=2,
+    kafka_rows=500,
     profile_orders=100,
 )

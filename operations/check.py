@@ -76,7 +76,8 @@ def run_checks(tell: Callable[[Finding], None] = lambda finding: None) -> Report
     if settings is not None:
         tell_pace(settings, 2)
         with open_apis(settings) as apis:
-            for finding in check_apis(saved_over(settings), apis):
+            away = any(one.name == "broker" and one.state == "failed" for one in found)
+            for finding in check_apis(settings if away else saved_over(settings), apis):
                 add(finding)
             requests = apis.requests()
         add(Finding("two writers", "note", TWO_WRITERS))

@@ -18,7 +18,7 @@ from operations.live_settings import (
     who,
     with_value,
 )
-from operations.output import command, line, note, print_json, table
+from operations.output import Refused, WrongUsage, command, line, note, print_json, table
 from runtime.settings import load_settings
 from schemas.records import Switch
 
@@ -106,7 +106,10 @@ def unset(
 def _save(name: str, value: str | None, by: str | None, execute: bool, as_json: bool) -> None:
     settings = load_settings(need="kafka")
     current = read(settings)
-    wanted = with_value(current, name, value, by or who(), datetime.now(UTC))
+    try:
+        wanted = with_value(current, name, value, by or who(), datetime.now(UTC))
+    except Refused as error:  # by the settings' own rules
+        raise WrongUsage(str(error)) from None
     before = effective(settings, current)
     after = effective(settings, Current(rules=wanted))
     differences = tuple(

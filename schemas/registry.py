@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
-from confluent_kafka.schema_registry.error import SchemaRegistryError
-
 
 class RegistryUnavailable(Exception):
     """The registry does not answer: says nothing about any message; try again later."""
@@ -14,10 +11,15 @@ class Registry:
     """Confluent's client, with its errors sorted."""
 
     def __init__(self, config: dict[str, Any]) -> None:
+        # imported only where there is a registry: it takes a sixth of a program's start
+        from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
+
         self._client = SchemaRegistryClient({"max.retries": 1, **config})
 
     def register(self, subject: str, text: str) -> int:
         """Return the schema's id under a subject whose versions must stay readable (BACKWARD)."""
+        from confluent_kafka.schema_registry import Schema  # noqa: PLC0415
+
         try:
             schema_id = int(self._client.register_schema(subject, Schema(text, "AVRO")))
             self._client.set_compatibility(subject, "BACKWARD")
@@ -27,6 +29,8 @@ class Registry:
 
     def schema(self, schema_id: int) -> str | None:
         """Return a schema's text, or None when there is none of that id."""
+        from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415
+
         try:
             text: object = self._client.get_schema(schema_id).schema_str
             if not isinstance(text, str):

@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Give each worker its share of the long tests first, so that none of them is begun last."""
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     long = [item for item in items if item.path.is_relative_to(config.rootpath / "tests" / "faults")]
-    middle = [item for item in items if item.path.is_relative_to(config.rootpath / "tests" / "e2e")]
+    rooms = [config.rootpath / "tests" / room for room in ("e2e", "operations")]
+    middle = [item for item in items if any(item.path.is_relative_to(room) for room in rooms)]
     first = [*long, *middle]
     rest = [item for item in items if item not in set(first)]
     size = -(-len(items) // workers)

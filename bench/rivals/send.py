@@ -1,10 +1,10 @@
 """One order by a blocking client."""
 
-import httpx
+import httpx2
 
 from bench.rivals import job
 
-_CLIENT = httpx.Client(timeout=30)
+_CLIENT = httpx2.Client(timeout=30)
 
 
 def send(value: bytes) -> None:

@@ -5,14 +5,19 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
 
+from operations.kafka_reads import KafkaReads
+from operations.live_settings import read, save_rules, save_switch, with_value
+from operations.status import read_status
+from runtime.settings import Settings, load_settings
 from sandbox.verify import fetch_state
 from schemas.codec import make_codec
-from schemas.records import Delivery, Outcome
+from schemas.records import Delivery, Outcome, Switch
 from schemas.topics import Topics
 from tests.operations.commands import bl2sm
 from tests.operations.test_mending import purchases
@@ -68,6 +73,10 @@ def rows(kafka: str, prefix: str) -> dict[int, Delivery]:
     return found
 
 
+def deployment(kafka: str, prefix: str) -> Settings:
+    return load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}, None, "kafka")
+
+
 def written(apis: dict[str, str]) -> list[Any]:
     return list(fetch_state(apis["SALESMANAGO_API_URL"])["writes"])
 
@@ -106,7 +115,8 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         assert "of the environment" in tried.err
         verdicts = {one["order_id"]: one["decision"] for one in map(json.loads, tried.out.splitlines())}
         assert {verdicts[number] for number in skipped} == {"send"}
-        assert run("settings", "unset", "SKIP_SHOP_ORDERS", "--execute")["executed"]
+        here = deployment(kafka, prefix)
+        save_rules(here, with_value(read(here), "SKIP_SHOP_ORDERS", None, "ala", datetime.now(UTC)))
 
         assert run("pause", "--reason", "a look at the tags")["changed"]
         says = "paused by ala since"
@@ -128,7 +138,8 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         wait_until(lambda: readiness(ports[2]).get("assignment") == "ok", 60, "the killed one's partitions are taken")
         assert written(apis) == before
         assert programs.log(heir).count('"paused"') == 1
-        assert any(says in problem for problem in bl2sm(programs.environment, "status", "--json").data["problems"])
+        with KafkaReads(here) as reads:
+            assert any(says in problem for problem in read_status(reads).problems)
         shown = bl2sm(programs.environment, "settings", "--json").data
         assert shown["switch"]["reason"] == "a look at the tags"
         assert [one["changed_by"] for one in shown["history"]] == ["", "", "ala", "ala", "ala"]
@@ -151,15 +162,16 @@ def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
             assert programs.start("producer", "--until-caught-up").wait(60) == 0
             processor = programs.start("processor", HTTP_PORT=str(port))
             wait_until(lambda: len(purchases(apis)) >= 5, 60, "some arrived")
-            assert bl2sm(environment, "pause", "--by", "ala").code == 0
+            here, now = deployment(kafka, prefix), datetime.now(UTC)
+            save_switch(here, Switch(True, "", "ala", now))
             wait_until(lambda: "paused by ala" in readiness(port).get("switch", ""), 30, "it pauses")
             before = written(apis)
             sent = set(purchases(apis))
             assert 5 <= len(sent) < len(ids)
             assert all(row.outcome is not Outcome.SENDING for row in rows(kafka, prefix).values())
-            assert bl2sm(environment, "settings", "set", "CONTACT_TAG", "Nowy", "--execute").code == 0
+            save_rules(here, with_value(read(here), "CONTACT_TAG", "Nowy", "ala", now))
             assert written(apis) == before
-            assert bl2sm(environment, "resume", "--by", "ala").code == 0
+            save_switch(here, Switch(False, "", "ala", now))
             wait_until(lambda: set(map(str, ids)) <= set(purchases(apis)), 60, "the rest arrives")
             processor.terminate()
             assert processor.wait(40) == 0

@@ -89,10 +89,10 @@ def request_name(request: httpx.Request) -> str:
 
 
 def seam_http(seams: Seams) -> None:
-    """Wrap the one method that every request of httpx's client passes."""
-    send = httpx.Client.send
+    """Wrap the one method that every request passes on its way to the network."""
+    send = httpx.HTTPTransport.handle_request
 
-    def wrapped(client: httpx.Client, request: httpx.Request, **named: Any) -> httpx.Response:
+    def wrapped(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         name = request_name(request)
         trace = request.extensions.get("trace")
 
@@ -108,7 +108,7 @@ def seam_http(seams: Seams) -> None:
 
         request.extensions = {**request.extensions, "trace": traced}
         seams.point(f"{name} before")
-        response = send(client, request, **named)
+        response = send(transport, request)
         close, closed = response.close, threading.Event()
 
         def close_once() -> None:
@@ -120,7 +120,7 @@ def seam_http(seams: Seams) -> None:
         response.close = close_once  # type: ignore[method-assign]
         return response
 
-    httpx.Client.send = wrapped  # type: ignore[method-assign,assignment]
+    httpx.HTTPTransport.handle_request = wrapped  # type: ignore[method-assign,assignment]
 
 
 def seam_kafka(seams: Seams) -> None:

@@ -49,27 +49,27 @@ def _points(kind: str, seconds: float, file: str) -> Part:
     return Part(kind, seconds, (f"{FAULTS}/{file}",), {"CRASH_POINTS": "all", "CRASH_SECONDS": "{begin}"})
 
 
-def _kills(protocol: str) -> Part:
-    environment = {"PROTOCOL": protocol, "ENTRIES": "{entries}", "SECONDS": "{storm}"}
-    return Part(f"random kills, {protocol}", 200, (f"{FAULTS}/test_random_kills.py",), environment)
+def _kills(protocol: str, seconds: float, storm: str) -> Part:
+    environment = {"PROTOCOL": protocol, "ENTRIES": "{entries}", "SECONDS": storm}
+    return Part(f"random kills, {protocol}", seconds, (f"{FAULTS}/test_random_kills.py",), environment)
 
 
 PARTS = (
-    _points("kill -9, processor", 270, "test_crash_points.py"),
+    _points("kill -9, processor", 200, "test_crash_points.py"),
     _points("kill -9, producer", 80, "test_crash_points_producer.py"),
-    _points("SIGSTOP, processor", 80, "test_stop_points.py"),
+    _points("SIGSTOP, processor", 110, "test_stop_points.py"),
     _points("SIGSTOP, producer", 60, "test_stop_points_producer.py"),
-    _kills("cooperative"),
-    _kills("range"),
-    _kills("consumer"),
+    _kills("cooperative", 170, "{storm}"),
+    _kills("range", 170, "{storm}"),
+    _kills("consumer", 220, "{short_storm}"),  # a killed member's partitions wait for the broker's own session time-out
     Part(
-        "stops", 250, (f"{FAULTS}/test_stops.py",), {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"}
+        "stops", 420, (f"{FAULTS}/test_stops.py",), {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"}
     ),
     Part("API faults", 100, (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"), {"API_FAULTS": "all"}),
     Part("broker faults", 120, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     Part(
         "hostile, properties",
-        220,
+        170,
         ("tests/hostile", "tests/properties"),
         {"HYPOTHESIS_PROFILE": "soak", "SOAK_CASES": "{cases}"},
         2,
@@ -150,6 +150,7 @@ class Soak:
             "begin": f"{max(seconds - 30, seconds / 2):.0f}",  # the points begun last take so long
             "entries": f"{5000 / 3 * self._scale:.0f}",
             "storm": f"{seconds - min(90, seconds / 2):.0f}",  # the rest is for the start and for what is left over
+            "short_storm": f"{seconds - min(150, seconds * 2 / 3):.0f}",
             "stops": f"{max(8, 200 * self._scale):.0f}",
             "cases": f"{0.1 * self._scale:.4f}",
             "rounds": f"{max(1, 3 * self._scale):.0f}",

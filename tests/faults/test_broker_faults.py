@@ -251,8 +251,8 @@ def full(load: Load) -> None:
 
 
 def go_through(load: Load, short: list[Harm], more: list[Harm]) -> None:
-    """Do all of a short list, or several rounds of the whole one, in any order."""
-    for harms in [short + more] * ROUNDS or [short]:
+    """Do two of a short list, or several rounds of the whole one, in any order."""
+    for harms in [short + more] * ROUNDS or [load.chance.sample(short, min(2, len(short)))]:
         for harm in load.chance.sample(harms, len(harms)):
             load.hurt(harm)
 

@@ -48,15 +48,16 @@ def test_only_one_module_speaks_http_and_none_another_protocol() -> None:
                 assert top not in NETWORKS and module != "urllib.request", f"{path} imports {module}: no crash point"
 
 
-def test_the_http_module_uses_the_client_whose_requests_are_points() -> None:
+def test_the_http_module_uses_the_transport_whose_requests_are_points() -> None:
     tree = ast.parse(Path("clients/http.py").read_text())
     used = {
         node.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "httpx"
     }
-    assert "Client" in used
-    assert not used & {"AsyncClient", "get", "post", "request", "stream"}, "a way past Client.send"
+    assert "HTTPTransport" in used
+    others = {"AsyncClient", "AsyncHTTPTransport", "Client", "get", "post", "request", "stream"}
+    assert not used & others, "a way past HTTPTransport.handle_request"
 
 
 def test_kafka_is_written_to_only_by_classes_that_have_points() -> None:

@@ -110,7 +110,7 @@ def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
         told[place] = letter
         assert key == f"{letter.partition}/{letter.offset}".encode()
         was_key, was_value, was_headers = sent[place]
-        assert (letter.original_key, value) == (was_key, was_value)
+        assert (letter.original_key, value) == (was_key, was_value or b"")  # without a value it were a tombstone
         kept = [header for header in headers if not header[0].startswith("error.")]
         assert kept == [header for header in was_headers if not header[0].startswith("error.")]
         assert letter.reason in {"empty_value", "undecodable", "bad_key", "key_mismatch"}

@@ -17,7 +17,7 @@ from tests.programs import sandbox, settings, switch
 
 COMMANDS = (
     "init", "check", "status", "explain", "replay", "backfill", "audit", "alerts", "retract", "probe", "produce",
-    "process", "console", "topics", "kafka", "sandbox", "demo",
+    "process", "console", "topics", "kafka", "sandbox", "demo", "pause", "resume", "settings",
 )  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_the_shell_can_complete_commands() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "operations.cli"], capture_output=True, text=True, check=False, env=environment
     )
-    assert set(ran.stdout.split()) == {"replay", "retract"}
+    assert set(ran.stdout.split()) == {"replay", "resume", "retract"}
 
 
 def test_only_debug_shows_a_traceback(shop: dict[str, str]) -> None:
