@@ -116,6 +116,6 @@ def tab(context: BrowserContext, root: str) -> Tab:
     page.set_default_timeout(30_000)
     opened = Tab(page, root)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    page.on("dialog", opened.dismiss)
-    page.on("console", opened.hear)
+    page.on("dialog", lambda dialog: opened.dismiss(dialog))  # Playwright marks what it is given: no bound method
+    page.on("console", lambda said: opened.hear(said))
     return opened
