@@ -116,6 +116,7 @@ def tab(context: BrowserContext, root: str) -> Tab:
     page.set_default_timeout(30_000)
     opened = Tab(page, root)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: opened.dismiss(dialog))  # Playwright marks what it is given: no bound method
-    page.on("console", lambda said: opened.hear(said))
+    # Playwright sets a mark on what it is given, which a slotted object's method does not take
+    page.on("dialog", lambda dialog: opened.dismiss(dialog))  # noqa: PLW0108
+    page.on("console", lambda said: opened.hear(said))  # noqa: PLW0108
     return opened
