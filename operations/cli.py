@@ -23,6 +23,7 @@ COMMANDS = {
     "settings": "settings:app",
     "pause": "switch:pause",
     "resume": "switch:resume",
+    "console": "console:console",
     "dead-letters": "dead_letters:app",
     "probe": "probe:probe",
     "produce": "produce:produce",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients import BaseLinker
 from operations.apis import open_apis, tell_pace
 from operations.dead_letters import LetterView, view
 from operations.group_reads import Position
@@ -99,6 +100,11 @@ def read_story(reads: KafkaReads, order_id: int) -> Story:
     return Story(order_id, number, position.committed, shown, row, tuple(letters), summary, None)
 
 
+def read_order(base: BaseLinker, rules: RuleSettings, order_id: int) -> Enriched:
+    """Read an order, and its buyer where the rules need him; ApiError as BaseLinker fails."""
+    return Enricher(base, rules, boottime).enrich([order_id])[order_id]
+
+
 def fresh_read(
     enriched: Enriched, purchase: bool, row: Delivery | None, rules: RuleSettings, reveal: bool
 ) -> FreshRead:
@@ -150,7 +156,7 @@ def explain(
             story = replace(story, settings=tuple(effective(settings, current)))
             tell_pace(settings, USUAL_REQUESTS)
             with open_apis(settings) as apis:
-                enriched = Enricher(apis.base, rules, boottime).enrich([order])[order]
+                enriched = read_order(apis.base, rules, order)
             if enriched.order is None and not story.entries and story.row is None:
                 raise Refused(
                     f"nothing is known of order {order}: BaseLinker does not know it, and no journal entry or ledger"

@@ -88,19 +88,21 @@ def drip(
     publisher: Publisher,
     entries: Sequence[JournalEntry],
     done: Callable[[int], None] = lambda count: None,
+    breathe: Callable[[], None] = lambda: None,
 ) -> None:
-    """Publish page by page, each when the processors' lag is small; waits as long as it takes."""
+    """Publish page by page, each when the processors' lag is small; `breathe` may raise while it waits, to end it."""
     for start in range(0, len(entries), PAGE):
         page = entries[start : start + PAGE]
-        wait_for_room(reads)
+        wait_for_room(reads, breathe)
         publisher.entries(page)
         done(start + len(page))
 
 
-def wait_for_room(reads: KafkaReads) -> None:
+def wait_for_room(reads: KafkaReads, breathe: Callable[[], None] = lambda: None) -> None:
     """Wait until the processors have little to do."""
     told = False
     while True:
+        breathe()
         lag = sum(position.lag for position in reads.positions())
         if lag <= SMALL_LAG:
             return

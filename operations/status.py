@@ -63,6 +63,7 @@ class Status:
     journal_read_age_seconds: float | None
     last_hour: Mapping[str, int]
     last_day: Mapping[str, int]
+    hours: tuple[tuple[datetime, Mapping[str, int]], ...]
     sending: int
     dead_letters: int
     retrying: int | None
@@ -105,6 +106,7 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         journal_read_age_seconds=(now - cursor.read_at).total_seconds() if cursor else None,
         last_hour=_counts([row for row in rows if row.delivered_at > now - HOUR]),
         last_day=_counts([row for row in rows if row.delivered_at > now - DAY]),
+        hours=_hours(rows, now),
         sending=sum(row.outcome is Outcome.SENDING for row in rows),
         dead_letters=len(letters),
         retrying=_sum(one.retrying for one in programs),
@@ -177,6 +179,16 @@ def _share(settings: Settings) -> float:
 def _counts(rows: list[Delivery]) -> dict[str, int]:
     found = Counter(f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome) for row in rows)
     return dict(sorted(found.items()))
+
+
+def _hours(rows: list[Delivery], now: datetime) -> tuple[tuple[datetime, Mapping[str, int]], ...]:
+    """The last 24 hours, oldest first, each with its outcomes."""
+    this = now.replace(minute=0, second=0, microsecond=0)
+    by_hour: dict[datetime, list[Delivery]] = {this - HOUR * back: [] for back in range(23, -1, -1)}
+    for row in rows:
+        if (hour := row.delivered_at.replace(minute=0, second=0, microsecond=0)) in by_hour:
+            by_hour[hour].append(row)
+    return tuple((hour, Counter(str(row.outcome) for row in found)) for hour, found in by_hour.items())
 
 
 def _with_problems(found: Status) -> Status:

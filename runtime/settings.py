@@ -26,6 +26,7 @@ from runtime.properties import (
 Need = Literal["all", "producer", "processor", "kafka"]
 SECRETS = (
     "BASELINKER_TOKEN", "SALESMANAGO_API_SECRET", "SALESMANAGO_API_KEY", "SALESMANAGO_V3_API_KEY", "ALERT_WEBHOOK_URL",
+    "CONSOLE_PASSWORD",
 )  # fmt: skip
 REQUIRED: Mapping[Need, tuple[str, ...]] = {
     "kafka": (),
@@ -119,6 +120,12 @@ class Settings(BaseSettings):
     alert_webhook_url: SecretStr = Field(
         SecretStr(""), description="URL that `bl2sm alerts` posts alarms to, as JSON; empty = none"
     )
+    console_host: str = Field("127.0.0.1", description="Address the console listens on; 0.0.0.0 = all")
+    console_port: int = Field(8080, ge=0, le=65535, description="Port of the console")
+    console_password: SecretStr = Field(
+        SecretStr(""), description="Password of the console; required unless it listens on this machine alone"
+    )
+    console_names: str = Field("", description="Further names the console is reached by, comma-separated")
     kafka_properties: dict[str, str] = Field({}, exclude=True, repr=False)
     schema_registry: dict[str, str] | None = Field(None, exclude=True, repr=False)
 

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from sandbox.expected import Choice, Expectation, expect
 from sandbox.kafka import NoKafka, start_kafka
+from sandbox.open_shop import keep_open
 from sandbox.server import LOCATION
 from sandbox.verify import differences, fetch_state
 
@@ -30,13 +31,17 @@ TAG = "Sklep Łódź"
 
 @dataclass(slots=True)
 class Demo:
-    """One run; `kill` = the first processor is killed in the middle and another one takes over."""
+    """One run; `kill` = the first processor is killed in the middle and another one takes over.
+
+    `stays_open` = afterwards the console is there until Ctrl-C, and somebody goes on buying.
+    """
 
     orders: int
     seed: int
     kill: bool
     out: Console
     as_json: bool = False
+    stays_open: bool = False
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bl2sm-demo-")))
 
     def run(self) -> int:
@@ -60,6 +65,8 @@ class Demo:
                 )
                 self._programs(settings)
                 code = self._tell(settings)
+                if self.stays_open and code == 0:
+                    keep_open(settings, self.folder, self.out)
         except NoKafka as error:
             self.out.print(str(error))
             return 1
@@ -223,6 +230,11 @@ def _result(
     }
 
 
-def run_demo(orders: int = 300, seed: int = 1, kill: bool = False, as_json: bool = False) -> int:
-    """Run the demo and return its exit code; as JSON only the result goes to stdout."""
-    return Demo(orders, seed, kill, Console(stderr=as_json), as_json).run()
+def run_demo(
+    orders: int = 300, seed: int = 1, kill: bool = False, as_json: bool = False, stays_open: bool = False
+) -> int:
+    """Run the demo and return its exit code; as JSON only the result goes to stdout.
+
+    `stays_open` = with the console, until Ctrl-C.
+    """
+    return Demo(orders, seed, kill, Console(stderr=as_json), as_json, stays_open).run()
