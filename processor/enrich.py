@@ -92,17 +92,17 @@ class Enricher:
             self._sources_at = self._clock()
         except RetriableError:  # does it fail, or only to tell the sources?
             for order in self._api.orders(include_unconfirmed=True):
-                self._note(order)
+                self._note(order, False)
 
     def _prove(self) -> None:
         """None of them is there: does BaseLinker list any order at all?"""
         if self.shown_at is None or self._clock() - self.shown_at >= PROOF_SECONDS:
             for order in self._api.orders(include_unconfirmed=True):
-                self._note(order)
+                self._note(order, False)
 
-    def _note(self, order: Order) -> None:
+    def _note(self, order: Order, alone: bool) -> None:
         self.shown_at = self._clock()
-        self._buyers.note(order)
+        self._buyers.note(order, alone)
 
     def _named_sources(self, orders: Sequence[Order]) -> dict[str, dict[int, str]]:
         if self.rules.tag_order_source not in {"name", "both"}:

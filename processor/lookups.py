@@ -1,7 +1,9 @@
 """Who is the Allegro buyer: phone → e-mail of an earlier order elsewhere, remembered in memory only (design §6).
 
-What passed by in windows answers first. Else BaseLinker is asked for the phone's orders, and these are read newest
-first until one counts: same phone, confirmed, not Allegro's, a real e-mail, made before the order in question.
+The newest order that counts names the buyer: same phone, confirmed, not Allegro's, a real e-mail, made before the order
+in question. What passed by in windows a short while ago answers first, for its neighbours passed by too. An order that
+was read alone, or long ago, says nothing of newer ones: BaseLinker is asked for the phone's orders, and these are read,
+newest first, until one counts.
 """
 
 from collections import OrderedDict
@@ -17,7 +19,7 @@ from processor.windows import Windows
 
 MOST_PHONES, MOST_ORDERS, MOST_BOUGHT_BY_ONE, MOST_NEVER = 50_000, 60_000, 50, 50_000
 MOST_CANDIDATES, MOST_SUMMARIES = 10, 200
-REMEMBERED_SECONDS, ASKED_SECONDS = 6 * 3600.0, 300.0
+REMEMBERED_SECONDS, WINDOW_SECONDS, ASKED_SECONDS = 6 * 3600.0, 900.0, 300.0
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,6 +38,7 @@ class _Bought:
     email: str
     made_at: datetime
     noted_at: float
+    alone: bool
 
 
 @dataclass(slots=True, repr=False)
@@ -56,9 +59,10 @@ class Buyers:
         self._phones: OrderedDict[str, _Known] = OrderedDict()
         self._phone_of: dict[int, str] = {}
         self._never: OrderedDict[int, None] = OrderedDict()
+        self._looking_up = False
 
-    def note(self, order: Order) -> None:
-        """Remember an order that a later look-up may need; forget what it was before."""
+    def note(self, order: Order, alone: bool = False) -> None:
+        """Remember an order that a later look-up may need; forget what it was before. `alone` = in no window."""
         self._forget(order.order_id)
         if source_of(order) in {"allegro", "order_return"}:
             self._never[order.order_id] = None
@@ -68,7 +72,9 @@ class Buyers:
         if phone is None or order.date_add is None or not self._counts(order):
             return
         bought = self._known(phone).bought
-        bought[order.order_id] = _Bought(order.order_id, order.email.strip(), order.date_add, self._clock())
+        bought[order.order_id] = _Bought(
+            order.order_id, order.email.strip(), order.date_add, self._clock(), alone or self._looking_up
+        )
         self._phone_of[order.order_id] = phone
         if len(bought) > MOST_BOUGHT_BY_ONE:
             self._forget(min(bought.values(), key=lambda one: one.made_at).order_id)
@@ -94,7 +100,15 @@ class Buyers:
         while asking := [order for order in asking if answers[order.order_id] is None and candidates[order.order_id]]:
             # a round reads the next candidate of every order that has no answer yet, in shared windows
             turn = {order.order_id: candidates[order.order_id].pop(0) for order in asking}
-            self._windows.read(list(turn.values()), read, asked)
+            for order in asking:
+                answers[order.order_id] = self._read_lately(order, phones[order.order_id], turn[order.order_id])
+            asking = [order for order in asking if answers[order.order_id] is None]
+            turn = {order.order_id: turn[order.order_id] for order in asking}
+            self._looking_up = True
+            try:
+                self._windows.read(list(turn.values()), read, asked)
+            finally:
+                self._looking_up = False
             for order in asking:
                 candidate, phone = read.get(turn[order.order_id]), phones[order.order_id]
                 if candidate is None or not self._counts(candidate) or matchable(candidate) != phone:
@@ -117,19 +131,37 @@ class Buyers:
         self._phones.move_to_end(phone)
         oldest = self._clock() - REMEMBERED_SECONDS
         before = [one for one in known.bought.values() if one.made_at < order.date_add and one.noted_at >= oldest]
-        return max(before, key=lambda one: (one.made_at, one.order_id)).email if before else None
+        if not before:
+            return None
+        newest = max(before, key=lambda one: (one.made_at, one.order_id))
+        if not newest.alone and self._clock() - newest.noted_at <= WINDOW_SECONDS:
+            return newest.email
+        # nothing newer is left unread, as far as BaseLinker told lately
+        return newest.email if self._fresh(known) and self._first(order, known) == newest.order_id else None
+
+    def _read_lately(self, order: Order, phone: str, number: int) -> str | None:
+        bought = self._known(phone).bought.get(number)
+        if bought is None or order.date_add is None or bought.made_at >= order.date_add:
+            return None
+        return bought.email if self._clock() - bought.noted_at <= ASKED_SECONDS else None
+
+    def _first(self, order: Order, known: _Known) -> int | None:
+        return next(iter(self._may_count(order, known)), None)
+
+    def _may_count(self, order: Order, known: _Known) -> list[int]:
+        made_at = order.date_add
+        ids = [one.order_id for one in known.summaries if one.date_add is None or (made_at and one.date_add < made_at)]
+        newest = [number for number in ids if number not in self._never and number != order.order_id][:MOST_CANDIDATES]
+        return [number for number in newest if number not in known.refused]
 
     def _candidates(self, order: Order, phone: str) -> list[int]:
         """Return the ids of the newest orders under the phone that may count, newest first."""
-        made_at = order.date_add
-        if made_at is None:
+        if order.date_add is None:
             return []
         known = self._known(phone)
         if not self._fresh(known):
             known.summaries, known.asked_at, known.refused = self._ask(order, phone), self._clock(), set()
-        ids = [one.order_id for one in known.summaries if one.date_add is None or one.date_add < made_at]
-        may_count = [number for number in ids if number not in self._never and number != order.order_id]
-        return [number for number in may_count[:MOST_CANDIDATES] if number not in known.refused]
+        return self._may_count(order, known)
 
     def _fresh(self, known: _Known | None) -> bool:
         return known is not None and known.asked_at is not None and self._clock() - known.asked_at < ASKED_SECONDS

@@ -26,10 +26,13 @@ class Orders(Protocol):
 
 @dataclass(slots=True)
 class Windows:
-    """`seen` is told every order that passes by; `width` = ids the last full window covered, None = not known yet."""
+    """`seen` is told every order that passes by, and whether it was asked for alone.
+
+    `width` = ids that the last full window covered, None = not known yet.
+    """
 
     api: Orders
-    seen: Callable[[Order], None] = lambda order: None
+    seen: Callable[[Order, bool], None] = lambda order, alone: None
     width: int | None = None
     _alone_in_a_row: int = 0
 
@@ -72,7 +75,7 @@ class Windows:
         brought = self.api.orders(id_from=first, include_unconfirmed=True)
         self._alone_in_a_row = 0
         for order in brought:
-            self.seen(order)
+            self.seen(order, False)
             if order.order_id in wanted:
                 found[order.order_id] = order
                 asked.add(order.order_id)
@@ -85,6 +88,6 @@ class Windows:
         self._alone_in_a_row += 1
         for order in self.api.orders(order_id=order_id, include_unconfirmed=True):
             if order.order_id == order_id:
-                self.seen(order)
+                self.seen(order, True)
                 found[order_id] = order
         asked.add(order_id)

@@ -7,7 +7,7 @@ import pytest
 
 from clients import Order, OrderSummary
 from processor.enrich import Enricher
-from processor.lookups import ASKED_SECONDS, REMEMBERED_SECONDS, Buyers
+from processor.lookups import ASKED_SECONDS, REMEMBERED_SECONDS, WINDOW_SECONDS, Buyers
 from processor.rules import Enriched, RuleSettings
 from processor.windows import Windows
 from tests.processor.shop import MASK, Shop, allegro, an_order, at
@@ -73,6 +73,34 @@ def test_the_newest_earlier_order_wins() -> None:
     shop = Shop(*(an_order(number, email=f"jan{number}@example.com") for number in (1, 2, 3, 901)), asking)
     shop.stored[2] = an_order(2, email="jan2@example.com", date_add=at(500))
     assert find(shop, asking) == "jan2@example.com"
+
+
+def test_an_order_read_alone_does_not_hide_a_newer_one_with_another_email() -> None:
+    edited, newer = an_order(1, email="old@example.com"), an_order(500, email="new@example.com")
+    asking, again = allegro(900), allegro(901)
+    shop = Shop(edited, newer, asking, again)
+    clock = Clock()
+    found = buyers(shop, clock)
+    for order in (edited, asking, again):
+        found.note(order, alone=True)  # an entry of its own: nothing near it passed by
+    assert found.must_ask(asking)
+    assert found.find([asking]) == {900: "new@example.com"}
+    asked = len(shop.requests)
+    assert found.find([again]) == {901: "new@example.com"}
+    assert len(shop.requests) == asked, "known by now"
+    clock.now += ASKED_SECONDS + 1
+    assert found.must_ask(again)
+
+
+def test_what_a_window_brought_long_ago_says_nothing_of_newer_orders() -> None:
+    shop, clock = Shop(an_order(1, email="old@example.com")), Clock()
+    found = buyers(shop, clock)
+    found.note(shop.stored[1])
+    assert found.find([allegro(900)]) == {900: "old@example.com"}
+    assert shop.requests == []
+    shop.stored[500] = an_order(500, email="new@example.com")
+    clock.now += WINDOW_SECONDS + 1
+    assert found.find([allegro(900)]) == {900: "new@example.com"}
 
 
 @pytest.mark.parametrize("phone", ["", "brak", "000000000", "+48 111111111", "123456789", "+48 123 123 123", "12345"])

@@ -102,7 +102,7 @@ def test_an_error_keeps_what_was_read_and_the_next_try_goes_on_there() -> None:
 def test_every_order_that_passes_by_is_told() -> None:
     told: list[int] = []
     shop = shop_of(list(range(1, 51)))
-    Windows(shop, lambda order: told.append(order.order_id)).read([1, 2], {}, set())
+    Windows(shop, lambda order, alone: told.append(order.order_id)).read([1, 2], {}, set())
     assert told == list(range(1, 51))
 
 
