@@ -30,7 +30,7 @@ from processor.rules import RuleSettings
 from processor.session import Session
 from processor.topic_watch import TopicReplaced
 from processor.way import Limits
-from runtime.health import Health, HealthServer
+from runtime.health import Health, HealthServer, PortTaken
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
@@ -59,7 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+    try:
+        server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+    except PortTaken as error:
+        print(error, file=sys.stderr)
+        return 2
     try:
         return run(settings, options.until_caught_up, stop, health, metrics)
     except (TopicProblem, PartitionsChanged, WrongKey, PausedByOperator) as error:

@@ -57,8 +57,12 @@ class Health:
             return {"ready": fine, "checks": checks, "last_error": self._last_error}
 
 
+class PortTaken(Exception):
+    """Nobody can be served on the port; the text says what to do."""
+
+
 class HealthServer:
-    """Serves a Health and a registry on a port (0 = any) until closed."""
+    """Serves a Health and a registry on a port (0 = any) until closed; PortTaken where that can't be."""
 
     def __init__(self, port: int, health: Health, registry: CollectorRegistry) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -83,7 +87,12 @@ class HealthServer:
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing: probes come every few seconds."""
 
-        self._server = ThreadingHTTPServer(("", port), Handler)
+        try:
+            self._server = ThreadingHTTPServer(("", port), Handler)
+        except OSError as error:
+            raise PortTaken(
+                f"HTTP_PORT {port} can't be used ({error.strerror}): end what uses it, or choose another"
+            ) from None
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 

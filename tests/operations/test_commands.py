@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from operations.cli import COMMANDS, build
 
-PRINT_NO_DATA = {"produce"}
+PRINT_NO_DATA = {"produce", "console"}
 
 
 def every_command() -> list[tuple[str, ...]]:

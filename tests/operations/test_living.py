@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from runtime.settings import load_settings
 from sandbox.verify import fetch_state
 from schemas.topics import Topics
 from tests.operations.commands import bl2sm, receiver
-from tests.programs import Programs, ask_sandbox, read_whole, sandbox, settings, switch, wait_until
+from tests.programs import Programs, ask_sandbox, quiet_port, read_whole, sandbox, settings, switch, wait_until
 
 PERSONAL = re.compile(r"email|phone|user_login|fullname|company|address|postcode|city|nip|comments")
 
@@ -29,11 +28,6 @@ class Living:
     programs: Programs
     ports: dict[str, int]
     folder: Path
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def page(port: int, path: str) -> str:
@@ -52,7 +46,7 @@ def living(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
         orders = fetch_state(apis["BASELINKER_API_URL"])["orders"]
         refused = next(one for one in orders if one["order_source"] == "shop" and one["confirmed"] and one["email"])
         switch(apis["SALESMANAGO_API_URL"], reject_emails=[refused["email"]])
-        ports = {"producer": free_port(), "processor": free_port()}
+        ports = {"producer": quiet_port(), "processor": quiet_port()}
         with Programs(environment, folder) as programs:
             for module, port in ports.items():
                 programs.start(module, HTTP_PORT=str(port))
