@@ -27,9 +27,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the container tests to `make test-containers`."""
-    asked = any("containers" in str(argument) for argument in config.args)
-    return True if collection_path.name == "containers" and not asked else None
+    """Leave the container tests to `make test-containers`, those in a browser to `make test-browser`."""
+    elsewhere = {"containers": "containers", "test_console.py": "browser"}
+    room = elsewhere.get(collection_path.name)
+    return True if room is not None and not any(room in str(argument) for argument in config.args) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
