@@ -12,7 +12,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize("before_the_start", [timedelta(), 2 * HOUR, 30 * HOUR])
-def test_a_regular_sweep_moves_its_mark_also_where_that_lies_before_the_first_start(
+def test_a_regular_sweep_moves_a_mark_that_lies_before_the_first_start_too(
     before_the_start: timedelta,
 ) -> None:
     started_at = NOW - 4 * HOUR
