@@ -1,5 +1,6 @@
 """What makes no sense, or can't be done now: a clear sentence, the right exit code, nothing on stdout, no traceback."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,3 +120,11 @@ def test_missing_settings_are_exit_code_2(tmp_path: Path) -> None:
     ran = bl2sm({"PATH": "/usr/bin", "PYTHONPATH": str(Path.cwd()), "KAFKA_BOOTSTRAP_SERVERS": ""}, "status")
     assert ran.code == 2
     assert "KAFKA_BOOTSTRAP_SERVERS" in ran.err
+
+
+def test_a_port_that_is_taken_keeps_a_local_kafka_from_starting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = CliRunner(env={"KAFKA_BOOTSTRAP_SERVERS": ""}).invoke(build(), ["kafka", "--port", port])
+    assert ran.exit_code == 2
+    assert f"port {port} is taken" in ran.output
