@@ -180,6 +180,9 @@ def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Deliver
     delivered = ending.outcome is Outcome.DELIVERED
     sent = delivered and job.send is not None
     event_id = ending.event_id if ending.event_id is not None else job.event_id
+    contact_id = ending.contact_id or job.contact_id or (row.contact_id if row is not None else None)
+    if row is not None and row.event_id and row.event_id == event_id:
+        contact_id = row.contact_id or contact_id  # with whom the purchase lies, also when the buyer was edited since
     if delivered and job.purchase and job.send is not None and job.send.purchase is not None:
         due = False
     else:
@@ -191,7 +194,7 @@ def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Deliver
         journal_offset=max(before, job.offset),
         journal_topic_id=topic_id,
         log_id=max(job.log_id, row.log_id if row is not None else 0),
-        contact_id=ending.contact_id or job.contact_id or (row.contact_id if row is not None else None),
+        contact_id=contact_id,
         event_id=event_id,
         fingerprint=_fingerprint(job, sent),
         delivered_at=now,
