@@ -59,14 +59,14 @@ PARTS = (
     _points("kill -9, producer", 80, "test_crash_points_producer.py"),
     _points("SIGSTOP, processor", 110, "test_stop_points.py"),
     _points("SIGSTOP, producer", 60, "test_stop_points_producer.py"),
-    _kills("cooperative", 170, "{storm}"),
-    _kills("range", 170, "{storm}"),
-    _kills("consumer", 220, "{short_storm}"),  # a killed member's partitions wait for the broker's own session time-out
+    _kills("cooperative", 150, "{storm}"),
+    _kills("range", 150, "{storm}"),
+    _kills("consumer", 190, "{short_storm}"),  # a killed member's partitions wait for the broker's own session time-out
     Part(
-        "stops", 420, (f"{FAULTS}/test_stops.py",), {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"}
+        "stops", 380, (f"{FAULTS}/test_stops.py",), {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"}
     ),
-    Part("API faults", 100, (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"), {"API_FAULTS": "all"}),
-    Part("broker faults", 120, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
+    Part("API faults", 120, (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"), {"API_FAULTS": "all"}),
+    Part("broker faults", 190, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     Part(
         "hostile, properties",
         170,
