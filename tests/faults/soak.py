@@ -65,7 +65,13 @@ PARTS = (
     Part(
         "stops", 380, (f"{FAULTS}/test_stops.py",), {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"}
     ),
-    Part("API faults", 120, (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"), {"API_FAULTS": "all"}),
+    Part(
+        "API faults",
+        210,
+        (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"),
+        {"API_FAULTS": "{cells}"},
+        4,
+    ),
     Part("broker faults", 190, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     Part(
         "hostile, properties",
@@ -152,6 +158,7 @@ class Soak:
             "storm": f"{seconds - min(90, seconds / 2):.0f}",  # the rest is for the start and for what is left over
             "short_storm": f"{seconds - min(150, seconds * 2 / 3):.0f}",
             "stops": f"{max(8, 200 * self._scale):.0f}",
+            "cells": f"{max(4, 24 * self._scale):.0f}",
             "cases": f"{0.1 * self._scale:.4f}",
             "rounds": f"{max(1, 3 * self._scale):.0f}",
         }
