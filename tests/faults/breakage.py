@@ -66,8 +66,9 @@ BREAKS = (
             ),
             (
                 "processor/deliver.py",
+                "job.intended_contact = at, job.contact_id\n"
                 "                self._go(job, Next(Step.LOOK, job.settle_until))\n",
-                "                self._go(job, Next(Step.CREATE))\n",
+                "job.intended_contact = at, job.contact_id\n                self._go(job, Next(Step.CREATE))\n",
             ),
         ),
         (f"{EXACT}::test_a_create_that_works_after_its_senders_death_is_waited_for_and_adopted",),
@@ -116,8 +117,8 @@ BREAKS = (
         (
             (
                 "processor/record.py",
-                "            self._producer.send_offsets_to_transaction(\n",
-                "            if not batch.intents:\n              self._producer.send_offsets_to_transaction(\n",
+                "            self._send_offsets(offsets)\n",
+                "            if not batch.intents:\n                self._send_offsets(offsets)\n",
             ),
         ),
         (STOP,),
@@ -147,10 +148,10 @@ BREAKS = (
         (
             (
                 "producer/publish.py",
-                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))\n",
+                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, last)\n",
                 "            self._producer.commit_transaction(TRANSACTION_SECONDS)\n"
                 "            self._producer.begin_transaction()\n"
-                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, self._codec.encode(cursor))\n",
+                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, last)\n",
             ),
         ),
         (PRODUCER,),
