@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from clients import Order, OrderSummary, RetriableError
+from processor.coverage import Coverage
 from processor.lookups import Buyers
 from processor.rules import Enriched, RuleSettings, needs_buyer
 from processor.windows import Orders, Windows
@@ -33,7 +34,7 @@ class Enricher:
     def __init__(self, api: Api, rules: RuleSettings, clock: Callable[[], float]) -> None:
         self._api, self._clock = api, clock
         self.rules = rules  # may be exchanged at any time: what is read meanwhile is read again
-        self._windows = Windows(api, self._note)
+        self._windows = Windows(api, self._note, coverage=Coverage(clock))
         self._buyers = Buyers(api, self._windows, rules, clock)  # told of every order by the windows
         self._found: dict[int, Order] = {}
         self._asked: set[int] = set()
