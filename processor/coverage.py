@@ -87,8 +87,8 @@ class Coverage:
         So one with a smaller id than all that was seen might be dated after `made_at` if the earlier order came in
         late, and one with a greater id than all that was seen might be dated before `before`. Neither is believed as
         far as the delays go that were seen in these very ranges: so much older, and newer, must be what lies at the
-        borders. A delay of more than an hour beyond the borders (dated by hand) is not foreseen. Where the earlier order
-        has the later id, nothing is proved.
+        borders. A delay of more than an hour beyond the borders (dated by hand) is not foreseen. Where the earlier
+        order has the later id, nothing is proved.
         """
         found = self._walk(earlier, later)
         if found is None:

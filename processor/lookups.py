@@ -97,6 +97,8 @@ class Buyers:
         An ApiError ends it; what was learned until then is kept and not asked for again soon.
         """
         phones = {order.order_id: phone for order in orders if (phone := matchable(order)) is not None}
+        if phones:
+            self._windows.keep_unbroken()
         answers: dict[int, str | None] = {order.order_id: None for order in orders}
         asking = []
         for order in orders:

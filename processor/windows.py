@@ -2,8 +2,8 @@
 
 Ids are sorted and covered by greedy windows. What a window did not bring is asked for alone: a window proves presence,
 never absence. A window and a single question cost the same request, so a window is asked for as soon as it is likely
-to bring two wanted orders, by the width of the last full one. A window begins where the last one ended if that is only
-some ids below: so the ids that were seen have no gaps, and buyers are found in them without a question.
+to bring two wanted orders, by the width of the last full one. While buyers are looked for, a window begins where the
+last one ended if that is not far below: so the ids that were seen have no gaps, and buyers are found without a question.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from clients import Order
-from processor.coverage import Coverage
+from processor.coverage import COVERED_SECONDS, Coverage
 
 FULL_WINDOW = 100
 TRY_AGAIN_AFTER = 10
-SMALL_GAP = 0.05  # of a window's width
+SMALL_GAP = 0.2  # of a window's width
 
 
 class Orders(Protocol):
@@ -35,6 +35,7 @@ class Windows:
     seen: Callable[[Order], None] = lambda order: None
     width: int | None = None
     coverage: Coverage = field(default_factory=Coverage)
+    unbroken_until: float = float("-inf")  # by the coverage's clock
     _inclusive: bool = False  # whether `id_from` was seen to bring that id itself
     _alone_in_a_row: int = 0
 
@@ -93,8 +94,14 @@ class Windows:
             self.width = max(0, last - first)
         return max(left[0], last), len(brought) < FULL_WINDOW
 
+    def keep_unbroken(self) -> None:
+        """Leave no small gaps between windows for the time in which it matters."""
+        self.unbroken_until = self.coverage.clock() + COVERED_SECONDS
+
     def _begin(self, wanted: int) -> int:
         """Return the id to ask from: right behind what was seen, if that ends just below, else the wanted one."""
+        if self.coverage.clock() >= self.unbroken_until:
+            return wanted
         end = self.coverage.end_before(wanted)
         width = FULL_WINDOW if self.width is None else self.width
         if end is None or wanted - end - 1 > SMALL_GAP * width:

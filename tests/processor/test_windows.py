@@ -133,15 +133,24 @@ def test_whatever_is_wanted_is_found_if_it_is_there(
 def test_small_gaps_between_windows_are_closed_without_a_request_more(inclusive: bool) -> None:
     shop = shop_of(list(range(1, 3001)), inclusive=inclusive)
     windows = Windows(shop)
+    windows.keep_unbroken()
     wanted = [1, *range(3, 3001, 3)]
     assert sorted(read(windows, wanted)) == wanted
     assert len(shop.requests) <= 33
     assert windows.coverage.seen_since(2, 2990) is not None
 
 
+def test_windows_begin_where_they_bring_most_while_no_buyer_is_looked_for() -> None:
+    shop = shop_of(list(range(1, 1001)))
+    windows = Windows(shop)
+    read(windows, [1, 2, 103, 104])
+    assert windows.coverage.seen_since(1, 103) is None
+
+
 def test_a_wide_gap_is_not_bridged() -> None:
     shop = shop_of(list(range(1, 1001)))
     windows = Windows(shop)
+    windows.keep_unbroken()
     read(windows, [1, 2, 300, 301])
     assert windows.coverage.seen_since(1, 100) is not None
     assert windows.coverage.seen_since(300, 399) is not None
