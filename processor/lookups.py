@@ -172,7 +172,10 @@ class Buyers:
         return since is not None and self._lost_at < since
 
     def _told(self, order: Order, known: _Known | None) -> bool:
-        """Whether BaseLinker named the phone's orders lately, and none was added between that and this order."""
+        """Whether BaseLinker named the phone's orders lately, and none was added between that and this order.
+
+        One added later, but dated before it, is found once the answer is too old.
+        """
         if known is None or known.asked_at is None or self._clock() - known.asked_at >= ASKED_SECONDS:
             return False
         if order.order_id <= known.asked_up_to:

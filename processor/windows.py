@@ -3,7 +3,7 @@
 Ids are sorted and covered by greedy windows. What a window did not bring is asked for alone: a window proves presence,
 never absence. A window and a single question cost the same request, so a window is asked for as soon as it is likely
 to bring two wanted orders, by the width of the last full one. While buyers are looked for, a window begins where the
-last one ended if that is not far below: so the ids that were seen have no gaps, and buyers are found without a question.
+last one ended if that is not far below: so what was seen has no gaps, and buyers are found without a question.
 """
 
 from collections.abc import Callable, Sequence

@@ -95,7 +95,7 @@ def play(data: st.DataObject, stride: int, inclusive: bool) -> None:
             windows.read([data.draw(ids)], {}, set())
         elif step == "add":
             number = max(shop.stored) + stride * data.draw(st.integers(1, 3))
-            shop.stored[number] = data.draw(orders(number))
+            shop.stored[number] = replace(data.draw(orders(number)), date_add=at(number))  # else a short while wrong
         elif step == "wait":
             now[0] += data.draw(st.sampled_from((200.0, 400.0, 1000.0)))
         elif step == "find":
