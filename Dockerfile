@@ -1,23 +1,35 @@
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11-slim-bookworm AS wheel
 WORKDIR /src
-COPY requirements.lock ./
-RUN python -m venv /opt/bl2sm \
-    && /opt/bl2sm/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir hatchling==1.33.0
 COPY . .
-RUN python -m venv /opt/wheel && /opt/wheel/bin/pip install --no-cache-dir hatchling==1.33.0 \
-    && /opt/wheel/bin/python -m hatchling build -t wheel -d /dist \
-    && /opt/bl2sm/bin/pip install --no-cache-dir --no-deps /dist/*.whl \
+RUN /opt/build/bin/python -m hatchling build -t wheel -d /dist
+
+FROM python:3.11-slim-bookworm AS install
+COPY requirements.lock /
+RUN python -m venv /opt/bl2sm \
+    && /opt/bl2sm/bin/pip install --no-cache-dir --require-hashes -r /requirements.lock
+COPY --from=wheel /dist /dist
+RUN /opt/bl2sm/bin/pip install --no-cache-dir --no-deps /dist/*.whl \
     && /opt/bl2sm/bin/pip uninstall --yes pip setuptools
 
 FROM python:3.11-slim-bookworm
-LABEL org.opencontainers.image.title="baselinker-salesmanago" \
-      org.opencontainers.image.description="Orders from BaseLinker to SALESmanago, through Kafka" \
-      org.opencontainers.image.licenses="MIT"
-RUN pip uninstall --yes pip setuptools wheel || true; useradd --system --uid 10001 --no-create-home bl2sm
-COPY --from=build /opt/bl2sm /opt/bl2sm
+# tini as PID 1 passes SIGTERM on from the first instant; Debian keeps one version of it a release
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/* \
+    && (python -m pip uninstall --yes --quiet setuptools wheel pip || true) \
+    && useradd --system --uid 10001 --no-create-home bl2sm \
+    && install -d -o 10001 -m 0750 /run/demo
+COPY --from=install /opt/bl2sm /opt/bl2sm
 ENV PATH=/opt/bl2sm/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-USER bl2sm
+USER 10001
 WORKDIR /tmp
 EXPOSE 8080
-ENTRYPOINT ["bl2sm"]
+ENTRYPOINT ["tini", "--", "bl2sm"]
 CMD ["--help"]
+ARG VERSION=0.1.0 REVISION= CREATED=
+LABEL org.opencontainers.image.title="baselinker-salesmanago" \
+      org.opencontainers.image.description="Orders from BaseLinker to SALESmanago, through Kafka" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"

@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: install demo test soak breaks bench lint format lock clean
+.PHONY: install demo test test-containers test-browser screenshots soak breaks bench lint format lock clean
 install: .venv/installed
 
 .venv/installed: pyproject.toml requirements.lock requirements-dev.lock
@@ -13,10 +13,21 @@ install: .venv/installed
 	touch $@
 
 demo: install
-	$(BIN)/bl2sm demo $(ARGS)
+	$(BIN)/bl2sm demo $(if $(CONSOLE),--console) $(ARGS)
 
 test: install
 	$(BIN)/python -m pytest $(ARGS)
+
+# image, compose file, upgrade and schemas on a container engine; skipped with the reason where there is none
+test-containers: install
+	$(BIN)/python -m pytest --numprocesses=0 --timeout=500 --durations=8 tests/containers $(ARGS)
+
+# the console in a real browser: one scene, one worker
+test-browser: install
+	$(BIN)/python -m pytest --numprocesses=0 tests/browser $(ARGS)
+
+screenshots: install
+	$(BIN)/python -m tests.browser.screenshots
 
 soak: install
 	$(BIN)/python -m tests.faults.soak

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import backlog, codec, kafka, ledger, limit, producing, profile, trickle
+from bench import backlog, codec, kafka, ledger, limit, limit_real, producing, profile, trickle
 from bench.report import Section, machine, publish, say
 from bench.setting import Setting
 from bench.sizes import SMALL, WHOLE, Sizes
@@ -16,6 +16,7 @@ from sandbox.kafka import NoKafka, start_kafka
 BENCHMARKS: Mapping[str, Callable[[Setting], Section]] = {
     "backlog": backlog.measure,
     "limit": limit.measure,
+    "real": limit_real.measure,
     "trickle": trickle.measure,
     "producing": producing.measure,
     "codec": codec.measure,
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rivals-python", default=".venv-rivals/bin/python", help="the rivals' environment")
     parser.add_argument("--runs", type=int, help="how often each is measured")
     parser.add_argument("--orders", type=int, help="orders of the backlog without limit")
-    parser.add_argument("--real-minutes", type=float, help="minutes of the limit in real time; 0 = simulated only")
+    parser.add_argument("--real-minutes", type=float, help="minutes of the limit in real time")
     options = parser.parse_args(argv)
     sizes = _sizes(options)
     try:
@@ -56,8 +57,7 @@ def _sizes(options: argparse.Namespace) -> Sizes:
     if options.orders is not None:
         sizes = replace(sizes, backlog_orders=options.orders)
     if options.real_minutes is not None:
-        real = sizes.limit_real_processors if options.real_minutes else ()
-        sizes = replace(sizes, limit_real_minutes=options.real_minutes, limit_real_processors=real)
+        sizes = replace(sizes, limit_real_minutes=options.real_minutes)
     return sizes
 
 

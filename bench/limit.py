@@ -1,19 +1,18 @@
-"""The real limit: 100 requests a minute and a block above, a budget of 80; some minutes, real or simulated."""
+"""The real limit: 100 requests a minute and a block above, a budget of 80; minutes on a simulated clock."""
 
-import time
-from pathlib import Path
 from typing import Any
 
 from bench.charts import Bar, bars
-from bench.limit_figures import BUDGET, LIMIT, POLL_INTERVAL, SHARE, Kept
+from bench.limit_figures import BUDGET, LIMIT, SHARE, Kept
 from bench.limit_simulated import backlog, one_by_one, simulate
-from bench.processes import Programs, new_prefix, settings, standin, wait_for
 from bench.report import Section, Table, say
 from bench.setting import Setting
 from bench.shop import Choice, make
 from bench.standin import BaseLinkerSide
-from bench.topics import PARTITIONS, delete_topics, fill_journal, make_topics
 
+HEADS = (
+    "backlog", "processors", "orders a minute", "share used", "requests per 1,000 orders", "fullest 60 s", "blocks",
+)  # fmt: skip
 SHAPES: dict[str, dict[str, Any]] = {
     "dense ids": {},
     "sparse ids": {"sparse": True},
@@ -38,21 +37,13 @@ def measure(setting: Setting) -> Section:
                 f"{count}": simulate(side, entries, count, sizes.limit_minutes * 60) for count in sizes.limit_processors
             }
             cases["one by one"] = one_by_one(side, shop.logs, sizes.limit_minutes * 60)
-            rows += [_row(name, label, kept) for label, kept in cases.items()]
+            rows += [row(name, label, kept) for label, kept in cases.items()]
             if shape == "dense ids":
                 shown += [
                     Bar(f"{allegro:.0%} Allegro, {_called(label)}", kept.orders_a_minute, label != "one by one")
                     for label, kept in cases.items()
                 ]
             say(f"limit: {name}: { {label: round(kept.requests_per_1000, 1) for label, kept in cases.items()} }")
-    real = []
-    for count in sizes.limit_real_processors:
-        kept = measure_real(setting.kafka, setting.folder, Choice(sizes.limit_orders), count, sizes.limit_real_minutes)
-        real.append(_row("dense ids, 0% Allegro", str(count), kept))
-        say(f"limit: real: {kept}")
-    heads = (
-        "backlog", "processors", "orders a minute", "share used", "requests per 1,000 orders", "fullest 60 s", "blocks",
-    )  # fmt: skip
     parts: list[Table | str] = [
         f"The limit is {LIMIT} requests a minute; the budget {BUDGET}, of which {SHARE:.0f} are the processors'. *One"
         " by one* spends the same share as most integrations do: a request for each order, for each Allegro buyer's"
@@ -60,10 +51,8 @@ def measure(setting: Setting) -> Section:
         " in ten*: the journal names every tenth order of the shop, so that a window brings little that is wanted.",
         f"Simulated, {sizes.limit_minutes:g} minutes: the program's own intake, batches, windows, cache and pacer on a"
         " simulated clock.",
-        Table(heads, rows),
+        Table(HEADS, rows),
     ]
-    if real:
-        parts += [f"Real processors, real Kafka, real time, {sizes.limit_real_minutes:g} minutes:", Table(heads, real)]
     chart = bars("Under the limit, dense ids", "orders a minute", shown)
     return Section("limit", "A backlog under BaseLinker's limit", parts, {"limit": chart})
 
@@ -72,7 +61,8 @@ def _called(label: str) -> str:
     return label if label == "one by one" else f"{label} processor{'s' * (label != '1')}"
 
 
-def _row(name: str, label: str, kept: Kept) -> tuple[str, ...]:
+def row(name: str, label: str, kept: Kept) -> tuple[str, ...]:
+    """Return one line of the table."""
     return (
         name,
         label,
@@ -82,28 +72,3 @@ def _row(name: str, label: str, kept: Kept) -> tuple[str, ...]:
         f"{kept.most_a_minute}",
         f"{kept.blocks}",
     )
-
-
-def measure_real(kafka: str, folder: Path, choice: Choice, processors: int, minutes: float) -> Kept:
-    """Let real processors work on a backlog for so long, or until it is empty."""
-    prefix = new_prefix()
-    topics = make_topics(kafka, prefix)
-    flags = ["--orders", choice.orders, "--allegro", choice.allegro, "--scattered", choice.scattered]
-    flags += ["--limit", LIMIT, "--latency", 0.1] + (["--sparse"] if choice.sparse else [])
-    with standin(*flags) as apis, Programs(folder) as programs:
-        budget = {"BASELINKER_REQUESTS_PER_MINUTE": str(BUDGET), "POLL_INTERVAL_SECONDS": str(POLL_INTERVAL)}
-        environment = settings(apis.environment, kafka, prefix, **budget)
-        running = [programs.start("processor", environment) for _ in range(processors)]
-        wait_for(lambda: sum(program.said("partition ready") for program in running) >= PARTITIONS, 120, "members")
-        fill_journal(kafka, topics, make(choice, int(time.time())).logs)
-        before = sum(apis.state()["baselinker"].values())
-        began = time.time()
-        while time.time() < began + minutes * 60 and apis.purchases() < choice.orders:
-            programs.must_run()
-            time.sleep(0.2)
-        seconds, state = time.time() - began, apis.state(whole=True)
-    delete_topics(kafka, prefix)
-    requests = sum(state["baselinker"].values()) - before
-    orders = state["purchases"]
-    per_1000 = requests / max(1, orders) * 1000
-    return Kept(processors, orders, requests, seconds, state["most_a_minute"], state["blocks"], per_1000)

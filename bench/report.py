@@ -25,7 +25,7 @@ HEAD = """# Benchmarks
 that section. Figures are medians, the least and the largest stand in brackets. What stands side by side was measured in
 one run, in turns. CPU is what the kernel counted for the programs alone: not the broker, not the APIs' stand-ins.
 """
-ORDER = ("backlog", "limit", "trickle", "producing", "codec", "ledger", "kafka", "profile")
+ORDER = ("backlog", "limit", "real", "trickle", "producing", "codec", "ledger", "kafka", "profile")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,14 +76,16 @@ class BaseLinker:
         confirmed_from: datetime | None = None,
         date_from: datetime | None = None,
         include_unconfirmed: bool = False,
+        email: str | None = None,
     ) -> list[Order]:
-        """Return at most 100 orders of one id, or from an id or time on."""
+        """Return at most 100 orders of one id or buyer's e-mail (≤ 50 characters, api §2), or from an id or time on."""
         parameters = {
             "order_id": order_id,
             "id_from": id_from,
             "date_confirmed_from": int(confirmed_from.timestamp()) if confirmed_from else None,
             "date_from": int(date_from.timestamp()) if date_from else None,
             "get_unconfirmed_orders": True if include_unconfirmed else None,
+            "filter_email": email,
         }
         found = self._listed("getOrders", parameters, "orders")
         return [order for row in found if (order := parse_order(row)) is not None]

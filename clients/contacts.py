@@ -1,6 +1,7 @@
 """What is written to SALESmanago and read back. A repr shows nothing personal; empty fields are not sent."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -78,12 +79,13 @@ class PurchaseEvent:
 
 @dataclass(frozen=True, slots=True)
 class ExtEvent:
-    """An event of a card, as far as it is looked at; type "" = the card did not say."""
+    """An event of a card; type "" = the card did not say. `shown` is all it says, as it came."""
 
     event_id: str
     type: str
     external_id: str
     date: datetime | None
+    shown: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -61,6 +61,11 @@ class Pacer:
         until = self._blocked_until
         return until if until is not None and until > self._now() else None
 
+    @property
+    def rate(self) -> float:
+        """Requests a minute that are passed now: lower for an hour after a block."""
+        return self._rate * self._factor()
+
     def take(self) -> None:
         """Wait for the next place; PacerClosed when the program ends meanwhile."""
         while True:
@@ -110,5 +115,5 @@ class Pacer:
         return min(1.0, self._floor + (1.0 - self._floor) * healed)
 
     def _gap(self) -> float:
-        rate = self._rate * self._factor()
+        rate = self.rate
         return 60.0 / rate if rate > 0 else 3600.0

@@ -265,6 +265,7 @@ def _card(row: Mapping[str, Any]) -> ContactCard:
             as_text(first(event, "contactExtEventType", "type", "eventType")),
             as_text(first(event, "externalId")),
             as_millis(first(event, "date")),
+            event,
         )
         for event in as_rows(row.get("contactExtEvents"))
     )

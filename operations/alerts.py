@@ -3,20 +3,22 @@
 `bl2sm alerts` watches from outside, so that it also tells of programs that do not run any more.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 
 from clients import ApiError, Http
+from operations.endpoints import Told, ask, targets
 from operations.kafka_reads import KafkaReads
-from operations.output import Refused, command, json_ready, line, note
+from operations.output import Refused, command, json_ready, line, note, print_json, told_by
 from operations.status import OLD_ENTRY, Status, read_status
 from runtime.settings import Settings, load_settings
+from schemas.codec import DecodeError, RegistryUnavailable
 
 REPEAT_SECONDS = 6 * 3600.0
 PASSING = frozenset({"assignment", "leadership"})  # not ready for a moment at each rebalance
@@ -45,26 +47,27 @@ def alarms(found: Status) -> list[Alarm]:
         told.append(Alarm("oldest_unfinished", f"order {found.oldest_unfinished_order} waits for over half an hour"))
     if found.dead_letters:
         told.append(Alarm("dead_letters", f"{found.dead_letters} dead letters wait for a decision"))
+    return told + told_alarms(found.programs)
+
+
+def told_alarms(programs: Iterable[Told]) -> list[Alarm]:
+    """Return what the programs tell of themselves: only they know that they are paused, or the token blocked. Pure."""
+    told = []
+    for one in programs:
+        if one.not_asked is not None:
+            if one.named:
+                told.append(Alarm("endpoint_away", one.not_asked))
+            continue
+        for name, state in (one.checks or {}).items():
+            if name not in PASSING:
+                told.append(Alarm(_kind(name, one), f"{one.program} {one.member}: {name}: {state}"))
     return told
 
 
-def endpoint_alarms(endpoints: Iterable[str]) -> list[Alarm]:
-    """Ask programs' /readyz (they serve it at HTTP_PORT): only they know that they are paused, or the token blocked."""
-    http, told = Http("the program", 5.0, 1), []
-    try:
-        for endpoint in endpoints:
-            try:
-                checks = json.loads(http.get_json(f"{endpoint.rstrip('/')}/readyz", {}).content)
-            except (ApiError, ValueError):
-                told.append(Alarm("endpoint_away", f"{endpoint} does not answer"))
-                continue
-            for name, state in checks.items() if isinstance(checks, dict) else ():
-                if state != "ok" and name not in PASSING:
-                    kind = "token_blocked" if "blocked" in str(state) else "paused"
-                    told.append(Alarm(kind, f"{endpoint}: {name}: {state}"))
-    finally:
-        http.close()
-    return told
+def _kind(check: str, one: Told) -> str:
+    if check == "BaseLinker" and one.blocked:
+        return "token_blocked"
+    return {"broker": "broker_away", "journal": "journal_silent"}.get(check, "paused")
 
 
 class Teller:
@@ -75,7 +78,10 @@ class Teller:
 
     def due(self, now: float, found: Iterable[Alarm]) -> list[tuple[Alarm, bool]]:
         """Return alarms to be told, and whether each is over."""
-        current = {alarm.kind: alarm for alarm in found}
+        current: dict[str, Alarm] = {}
+        for alarm in found:
+            before = f"{current[alarm.kind].text}; " if alarm.kind in current else ""
+            current[alarm.kind] = Alarm(alarm.kind, f"{before}{alarm.text}")
         told = [
             (alarm, False)
             for kind, alarm in current.items()
@@ -117,9 +123,11 @@ def alerts(
     test: Annotated[bool, typer.Option("--test", help="Post one test alarm and end.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Look once, tell what is wrong, and end (for cron).")] = False,
     endpoint: Annotated[
-        list[str] | None, typer.Option(help="A program's HTTP_PORT, e.g. http://processor:8080; may be given often.")
+        list[str] | None,
+        typer.Option(help="Also ask this program's HTTP_PORT, e.g. http://processor:8080; may be given often."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="How often to look.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each alarm as a line of JSON.")] = False,
 ) -> None:
     """Post alarms to ALERT_WEBHOOK_URL, from outside the programs. Example: bl2sm alerts --test."""
     settings = load_settings(need="kafka")
@@ -127,25 +135,46 @@ def alerts(
         raise Refused("ALERT_WEBHOOK_URL is not set: give the URL that takes JSON posts")
     if test:
         post(settings, Alarm("test", "this is a test"), False, datetime.now(UTC))
-        line("the webhook took it")
+        if as_json:
+            print_json({"kind": "test", "taken": True})
+        else:
+            line("the webhook took it")
         return
     teller = Teller()
     while True:
-        try:
-            with KafkaReads(settings) as reads:
-                found = alarms(read_status(reads))
-        except Refused as error:
-            found = [Alarm("broker_away", str(error))]
-        found += endpoint_alarms(endpoint or ())
-        _tell(settings, teller, found)
+        found = _look(settings, endpoint or ())
+        _tell(settings, teller, found, as_json)
         if once:
             raise typer.Exit(1 if found else 0)
         time.sleep(seconds)
 
 
-def _tell(settings: Settings, teller: Teller, found: list[Alarm], clock: Callable[[], float] = time.monotonic) -> None:
+def _look(settings: Settings, endpoints: Sequence[str]) -> list[Alarm]:
+    """Look once; whatever keeps Kafka from being read is an alarm, not the end of the watch."""
+    try:
+        with KafkaReads(settings) as reads:
+            return alarms(read_status(reads, endpoints))
+    except KafkaException as error:
+        alarm = Alarm("broker_away", f"Kafka refuses or does not answer: {told_by(error)}")
+    except Refused as error:
+        alarm = Alarm("broker_away", str(error))
+    except (DecodeError, RegistryUnavailable) as error:
+        alarm = Alarm("unreadable", f"what lies in Kafka can't be read: {error}")
+    return [alarm, *told_alarms(ask(targets((), (), None, endpoints)))]
+
+
+def _tell(
+    settings: Settings,
+    teller: Teller,
+    found: list[Alarm],
+    as_json: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     for alarm, over in teller.due(clock(), found):
-        line(json.dumps(json_ready({"kind": alarm.kind, "over": over, "text": alarm.text})))
+        if as_json:
+            print_json({"kind": alarm.kind, "over": over, "text": alarm.text})
+        else:
+            line(f"{'over' if over else 'alarm'}\t{alarm.kind}\t{alarm.text}")
         try:
             post(settings, alarm, over, datetime.now(UTC))
         except ApiError as error:

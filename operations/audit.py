@@ -12,21 +12,23 @@ from typing import Annotated
 
 import typer
 
-from clients import ContactCard, Order, SalesManago
+from clients import ContactCard, ExtEvent, Order, SalesManago
 from operations.apis import open_apis, seconds_for
 from operations.backfill import pages
+from operations.differing import differences
 from operations.in_force import in_force
-from operations.kafka_reads import KafkaReads, RowAt
+from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
+from processor.fingerprint import fingerprint
 from processor.main import rule_settings
-from processor.mapping import date_of
+from processor.mapping import date_of, to_purchase
 from processor.rules import RuleSettings, before_email, first_stop, is_anonymous
 from runtime.settings import load_settings
 from schemas.records import Delivery, Outcome
 
 CARDS = 50
-SECONDS_APART = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,27 @@ class AuditReport:
 
 
 def audit_orders(
-    orders: Sequence[Order], rows: Mapping[int, RowAt], cards: Sequence[ContactCard], rules: RuleSettings
+    orders: Sequence[Order],
+    rows: Mapping[int, RowAt],
+    cards: Sequence[ContactCard],
+    rules: RuleSettings,
+    secret: bytes,
 ) -> tuple[int, Counter[str], list[AuditFinding]]:
-    """Compare; return how many are fine, skipped by reason, and what is wrong. Pure."""
-    events: dict[str, dict[str, datetime | None]] = {}
+    """Compare; return how many are fine, skipped by reason, and what is wrong. Pure.
+
+    `secret` is the fingerprints'.
+    """
+    events: dict[str, dict[str, ExtEvent]] = {}
     for card in cards:
         for event in card.events:
             if event.type.upper() in {"PURCHASE", ""} and event.external_id:
-                events.setdefault(event.external_id, {})[event.event_id] = event.date
+                events.setdefault(event.external_id, {})[event.event_id] = event
     shown = {card.contact_id for card in cards}
     sent, skipped, findings = 0, Counter[str](), []
     for order in orders:
         row = rows[order.order_id].row if order.order_id in rows else None
         found = events.get(str(order.order_id), {})
-        finding = _judge(order, row, found, shown, rules)
+        finding = _judge(order, row, found, shown, rules, secret)
         if finding is not None:
             findings.append(finding)
         elif found:
@@ -104,6 +113,7 @@ def audit(
     """
     settings = load_settings(need="processor")
     begin, end = read_span(since, until, datetime.now(UTC))
+    secret = settings.salesmanago_api_secret.get_secret_value().encode()
     with KafkaReads(settings) as reads, open_apis(settings) as apis:
         rules = rule_settings(in_force(reads))
         rows = reads.rows()
@@ -119,7 +129,7 @@ def audit(
                 orders += page
                 done(len(orders))
         cards = [card for found in read_cards(apis.sales, orders, rows) for card in found]
-        sent, skipped, findings = audit_orders(orders, rows, cards, rules)
+        sent, skipped, findings = audit_orders(orders, rows, cards, rules, secret)
         report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests())
     if as_json:
         print_json(report)
@@ -135,7 +145,12 @@ def audit(
 
 
 def _judge(
-    order: Order, row: Delivery | None, events: Mapping[str, datetime | None], shown: set[str], rules: RuleSettings
+    order: Order,
+    row: Delivery | None,
+    events: Mapping[str, ExtEvent],
+    shown: set[str],
+    rules: RuleSettings,
+    secret: bytes,
 ) -> AuditFinding | None:
     number = order.order_id
     if len(events) > 1:
@@ -144,7 +159,7 @@ def _judge(
             "is another integration writing, too? Delete the extra one in SALESmanago",
         )  # fmt: skip
     if events:
-        event_id, date = next(iter(events.items()))
+        event_id, event = next(iter(events.items()))
         if row is None or not row.event_id:
             if row is not None and row.outcome is Outcome.SENDING:
                 return None
@@ -157,13 +172,7 @@ def _judge(
                 number, "differing", f"SALESmanago shows {event_id}, the ledger names {row.event_id}",
                 f"bl2sm explain {number}",
             )  # fmt: skip
-        due = date_of(order)
-        if date is not None and due is not None and abs((date - due).total_seconds()) > SECONDS_APART:
-            return AuditFinding(
-                number, "differing", "its purchase has another date than the order",
-                f"bl2sm replay --order {number} --execute",
-            )  # fmt: skip
-        return None
+        return _compare(order, row, event, rules, secret)
     if row is not None and row.event_id:
         if row.contact_id not in shown:
             return AuditFinding(
@@ -171,10 +180,29 @@ def _judge(
                 "was the contact deleted or merged in SALESmanago? Look there",
             )  # fmt: skip
         return AuditFinding(
-            number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it",
-            f"deleted there? bl2sm retract --order {number}, then bl2sm replay --order {number}",
+            number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",
+            f"bl2sm retract --order {number} --execute, then bl2sm replay --order {number} --execute",
         )  # fmt: skip
     return _without(order, row, rules)
+
+
+def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, secret: bytes) -> AuditFinding | None:
+    """Whether the purchase is what would be sent now, and who changed something: we sent what the fingerprint says."""
+    if first_stop(before_email(order, rules)) is not None or date_of(order) is None:
+        return None  # today nothing would be sent
+    now = to_purchase(order, rules.location, rules.product_id_field)
+    if not (found := differences(now, event)):
+        return None
+    sent = (row.fingerprint or "").partition(".")[2]
+    if row.reason == "adopted":
+        why = "another program made it, it was left as it is"
+    elif sent and sent == fingerprint(now.to_json(), secret):
+        why = "it was changed in SALESmanago after it was sent"
+    else:
+        why = "the order or the settings changed after it was sent"
+    return AuditFinding(
+        order.order_id, "differing", f"{why}: {'; '.join(found)}", f"bl2sm replay --order {order.order_id} --execute"
+    )
 
 
 def _without(order: Order, row: Delivery | None, rules: RuleSettings) -> AuditFinding | None:

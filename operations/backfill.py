@@ -1,9 +1,10 @@
 """`bl2sm backfill`: confirmed orders of a time are published as BACKFILL; what is delivered already stays untouched."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -96,8 +97,17 @@ def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: d
     )
 
 
-def execute_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: datetime) -> BackfillResult:
-    """Publish page by page; an interruption leaves what was published, and says where to go on."""
+def execute_backfill(
+    reads: KafkaReads,
+    base: BaseLinker,
+    since: datetime,
+    until: datetime,
+    tell: Callable[[int, datetime], None] = lambda published, reached: None,
+) -> BackfillResult:
+    """Publish page by page; an interruption leaves what was published, and says where to go on.
+
+    `tell` hears how many were published and up to which time, again and again while it waits; it may raise to end it.
+    """
     publisher = Publisher(reads)
     published, reached = 0, since
     try:
@@ -109,10 +119,11 @@ def execute_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until
                     )
                     for one in page
                 ]
-                drip(reads, publisher, entries)
+                drip(reads, publisher, entries, breathe=partial(tell, published, reached))
                 published += len(entries)
                 reached = max([reached, *(one.date_confirmed for one in page if one.date_confirmed)])
                 done(published)
+                tell(published, reached)
     except (KeyboardInterrupt, ApiError):
         note(
             f"stopped after {published} orders, nothing is lost: go on with"

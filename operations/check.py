@@ -16,6 +16,7 @@ from operations.apis import Apis, open_apis, tell_pace
 from operations.in_force import findings, saved_over
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, age, command, line, print_json, told_by
+from operations.topic_reads import ANSWER_SECONDS
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Cursor
@@ -89,7 +90,7 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
     """Broker, registry, topics, cursor, clock, lag."""
     with KafkaReads(settings) as reads:
         try:
-            brokers = reads.admin.list_topics(timeout=10).brokers
+            brokers = reads.admin.list_topics(timeout=ANSWER_SECONDS).brokers
         except KafkaException as error:
             yield Finding(
                 "broker", "failed", f"{settings.kafka_bootstrap_servers} does not answer: {told_by(error)}",

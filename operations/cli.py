@@ -2,75 +2,72 @@
 
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from operations import (
-    alerts,
-    audit,
-    backfill,
-    check,
-    dead_letters,
-    demo,
-    explain,
-    init,
-    kafka,
-    probe,
-    process,
-    produce,
-    replay,
-    retract,
-    sandbox,
-    settings,
-    status,
-    switch,
-    topics,
-)
 from operations.output import DEBUG
 
-app = typer.Typer(
-    name="bl2sm", no_args_is_help=True, pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.command("status")(status.status)
-app.command("explain")(explain.explain)
-app.command("replay")(replay.replay)
-app.command("backfill")(backfill.backfill)
-app.command("audit")(audit.audit)
-app.command("alerts")(alerts.alerts)
-app.command("retract")(retract.retract)
-app.add_typer(settings.app, name="settings")
-app.command("pause")(switch.pause)
-app.command("resume")(switch.resume)
-app.add_typer(dead_letters.app, name="dead-letters")
-app.command("probe")(probe.probe)
-app.command("produce")(produce.produce)
-app.command("process")(process.process)
-app.command("topics")(topics.topics)
-app.command("kafka")(kafka.kafka)
-app.command("sandbox")(sandbox.sandbox)
-app.command("demo")(demo.demo)
+COMMANDS = {
+    "init": "init:init",
+    "check": "check:check",
+    "status": "status:status",
+    "explain": "explain:explain",
+    "replay": "replay:replay",
+    "backfill": "backfill:backfill",
+    "audit": "audit:audit",
+    "alerts": "alerts:alerts",
+    "retract": "retract:retract",
+    "settings": "settings:app",
+    "pause": "switch:pause",
+    "resume": "switch:resume",
+    "console": "console:console",
+    "dead-letters": "dead_letters:app",
+    "probe": "probe:probe",
+    "produce": "produce:produce",
+    "process": "process:process",
+    "topics": "topics:topics",
+    "kafka": "kafka:kafka",
+    "sandbox": "sandbox:sandbox",
+    "demo": "demo:demo",
+}
 
 
-@app.callback()
 def every_command(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
 ) -> None:
-    """Every order from BaseLinker to SALESmanago, through Kafka.
+    """Every order from BaseLinker to SALESmanago, through Kafka. Example: bl2sm check.
 
     Data go to stdout, all else to stderr. Exit codes: 0 fine, 1 a problem was found, 2 wrong usage or settings.
     """
 
 
+def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return the command line with these commands; only their modules are imported."""
+    app = typer.Typer(
+        name="bl2sm", no_args_is_help=True, pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
+    app.callback()(every_command)
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"operations.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
 def main() -> None:
     """Run the command line; `--debug` may stand anywhere."""
-    arguments = sys.argv[1:]
-    if "--debug" in arguments:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if len(arguments) < len(sys.argv) - 1:
         os.environ[DEBUG] = "1"
-    app(args=[argument for argument in arguments if argument != "--debug"], prog_name="bl2sm")
+    asked = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS  # importing all takes a second
+    build(asked)(args=arguments, prog_name="bl2sm")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from operations.kafka_reads import KafkaReads, Letter
+from operations.kafka_reads import KafkaReads
+from operations.letter_reads import Letter
 from operations.output import Refused, WrongUsage, command, line, note, print_json, table
 from operations.publish import PAGE, Message, Publisher, wait_for_room
 from operations.times import read_time

@@ -11,6 +11,8 @@ def demo(
     orders: Annotated[int, typer.Option(help="How many orders.")] = 300,
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
     kill: Annotated[bool, typer.Option(help="kill -9 a processor in the middle.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what arrived as JSON.")] = False,
+    console: Annotated[bool, typer.Option("--console", help="Leave the console open until Ctrl-C.")] = False,
 ) -> None:
     """Run everything here against stand-in APIs and check what arrived. Example: bl2sm demo --kill."""
-    raise typer.Exit(run_demo(orders, seed, kill))
+    raise typer.Exit(run_demo(orders, seed, kill, as_json, console))

@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from clients import BaseLinker
 from operations.apis import open_apis, tell_pace
 from operations.dead_letters import LetterView, view
+from operations.group_reads import Position
 from operations.in_force import origin, shown
-from operations.kafka_reads import EntryAt, KafkaReads, Position
+from operations.journal_reads import EntryAt
+from operations.kafka_reads import KafkaReads
 from operations.live_settings import Value, effective, read_from
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, table
 from processor.clock import boottime
@@ -97,6 +100,11 @@ def read_story(reads: KafkaReads, order_id: int) -> Story:
     return Story(order_id, number, position.committed, shown, row, tuple(letters), summary, None)
 
 
+def read_order(base: BaseLinker, rules: RuleSettings, order_id: int) -> Enriched:
+    """Read an order, and its buyer where the rules need him; ApiError as BaseLinker fails."""
+    return Enricher(base, rules, boottime).enrich([order_id])[order_id]
+
+
 def fresh_read(
     enriched: Enriched, purchase: bool, row: Delivery | None, rules: RuleSettings, reveal: bool
 ) -> FreshRead:
@@ -148,7 +156,7 @@ def explain(
             story = replace(story, settings=tuple(effective(settings, current)))
             tell_pace(settings, USUAL_REQUESTS)
             with open_apis(settings) as apis:
-                enriched = Enricher(apis.base, rules, boottime).enrich([order])[order]
+                enriched = read_order(apis.base, rules, order)
             if enriched.order is None and not story.entries and story.row is None:
                 raise Refused(
                     f"nothing is known of order {order}: BaseLinker does not know it, and no journal entry or ledger"
@@ -208,6 +216,8 @@ def _summary(entries: tuple[EntryView, ...], row: Delivery | None, letters: list
 
 
 def _would(verdict: Send, row: Delivery | None) -> str:
+    if row is not None and row.outcome is Outcome.RETRACTED:
+        return "its purchase was retracted: only backfill or replay sends it anew, other entries bring the contact"
     if verdict.purchase is None:
         return "the contact is written, no purchase is due"
     if row is not None and row.event_id:

@@ -83,7 +83,7 @@ def _given(given: Mapping[str, str]) -> dict[str, str]:
     tell_pace(settings, 1)
     try_token(settings)
     users = try_credentials(settings)
-    _check_owner(settings.salesmanago_owner, users)
+    check_owner(settings.salesmanago_owner, users)
     shops = list_shops(settings)
     if shops and settings.salesmanago_location not in {shop.location for shop in shops}:
         raise Refused(
@@ -105,7 +105,7 @@ def _ask(given: dict[str, str]) -> dict[str, str]:
     users = _until_right(
         values, ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET"), try_credentials
     )
-    _until_right(values, ("SALESMANAGO_OWNER",), lambda settings: _check_owner(settings.salesmanago_owner, users))
+    _until_right(values, ("SALESMANAGO_OWNER",), lambda settings: check_owner(settings.salesmanago_owner, users))
     shops = _until_right(values, ("SALESMANAGO_V3_API_KEY",), list_shops)
     if shops:
         table(["e-shop", "name", "currency"], [(shop.location, shop.name, shop.currency) for shop in shops])
@@ -152,6 +152,7 @@ def _settings(values: Mapping[str, str]) -> Settings:
     return load_settings(given, None, need="kafka")
 
 
-def _check_owner(owner: str, users: list[str]) -> None:
+def check_owner(owner: str, users: list[str]) -> None:
+    """Refused where the owner is none of the account's users."""
     if users and owner.lower() not in {user.lower() for user in users}:
         raise Refused("SALESMANAGO_OWNER is no user of the account: give the e-mail of one of its users")

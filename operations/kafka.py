@@ -1,19 +1,29 @@
 """`bl2sm kafka`: a local broker until Ctrl-C."""
 
+import os
 import signal
+import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from operations.output import Refused, command, line, note, print_json
 from sandbox.kafka import NoKafka, start_kafka
 
 
+@command
 def kafka(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 9092,
-    folder: Annotated[Path, typer.Option(help="Where its data stay.")] = Path(".kafka"),
+    folder: Annotated[Path, typer.Option(help="Where its data stay; a container's are gone with it.")] = Path(".kafka"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Run a local Kafka: by a container engine, or by Java and Maven. Example: bl2sm kafka --port 9092."""
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "").strip():
+        note("KAFKA_BOOTSTRAP_SERVERS is set: nothing is started, this is the broker that is used")
+    elif _taken(port):
+        raise Refused(f"port {port} is taken: end what listens there, or give another with --port")
     stop = False
 
     def end(*_: object) -> None:
@@ -24,9 +34,22 @@ def kafka(
         with start_kafka(folder, port) as running:
             for name in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(name, end)
-            typer.echo(running.bootstrap)
+            if as_json:
+                print_json({"KAFKA_BOOTSTRAP_SERVERS": running.bootstrap})
+            else:
+                line(running.bootstrap)
+            sys.stdout.flush()
             while not stop:
                 signal.sigtimedwait([], 0.5)
     except NoKafka as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        raise Refused(str(error)) from None
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return True
+    return False

@@ -17,9 +17,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from operations.kafka_reads import KafkaReads
-from operations.output import Refused, told_by
+from operations.output import Refused
 from operations.settings_rows import SECONDS, Change, Current, Difference, exists, read_rows
 from operations.settings_write import write
+from operations.topic_reads import away
 from runtime.kafka import admin_config
 from runtime.settings import Settings, SettingsError
 from runtime.shop_choice import FIELDS, NAMES, merged, validated
@@ -156,7 +157,7 @@ def _refusing(settings: Settings, work: Callable[[], T]) -> T:
     try:
         return work()
     except KafkaException as error:
-        raise Refused(f"Kafka does not answer at {settings.kafka_bootstrap_servers}: {told_by(error)}") from None
+        raise Refused(away(settings, error)) from None
     except RegistryUnavailable as error:
         raise Refused(f"the schema registry does not answer ({error}): check SCHEMA_REGISTRY_URL") from None
     except TopicProblem as error:

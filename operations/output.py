@@ -54,22 +54,27 @@ def command(function: F) -> F:
         except KeyboardInterrupt:
             _say("stopped")
             raise typer.Exit(INTERRUPTED) from None
-        except (SettingsError, WrongUsage) as error:
-            _fail(error, str(error), 2)
-        except (Refused, TopicProblem) as error:
-            _fail(error, str(error), 1)
-        except RegistryUnavailable as error:
-            _fail(error, f"the schema registry does not answer ({error}): check SCHEMA_REGISTRY_URL", 1)
-        except DecodeError as error:
-            _fail(error, f"a record in Kafka can't be read: {error}", 1)
-        except KafkaException as error:
-            _fail(error, f"Kafka refuses or does not answer: {told_by(error)}", 1)
-        except ApiError as error:
-            _fail(error, f"{error.api}: {error}", 1)
         except Exception as error:
-            _fail(error, f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1)
+            _fail(error, *sentence(error))
 
     return run  # type: ignore[return-value]
+
+
+def sentence(error: Exception) -> tuple[str, int]:
+    """Return what went wrong in a sentence, and the exit code it means."""
+    if isinstance(error, SettingsError | WrongUsage):
+        return str(error), 2
+    if isinstance(error, Refused | TopicProblem):
+        return str(error), 1
+    if isinstance(error, RegistryUnavailable):
+        return f"the schema registry does not answer ({error}): check SCHEMA_REGISTRY_URL", 1
+    if isinstance(error, DecodeError):
+        return f"a record in Kafka can't be read: {error}", 1
+    if isinstance(error, KafkaException):
+        return f"Kafka refuses or does not answer: {told_by(error)}", 1
+    if isinstance(error, ApiError):
+        return f"{error.api}: {error}", 1
+    return f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1
 
 
 def told_by(error: KafkaException) -> str:

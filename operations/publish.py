@@ -15,7 +15,7 @@ from operations.kafka_reads import KafkaReads
 from operations.output import Refused, note, told_by
 from runtime.kafka import transactional_producer_config
 from schemas.partitioner import partition_of
-from schemas.records import JournalEntry
+from schemas.records import ASKED_FOR, JournalEntry
 from schemas.topics import order_key
 
 TRANSACTION_SECONDS = 20.0
@@ -46,12 +46,13 @@ class Publisher:
         self._producer.init_transactions(TRANSACTION_SECONDS)
 
     def entries(self, entries: Sequence[JournalEntry]) -> None:
-        """Write journal entries."""
+        """Write journal entries, marked as what the operator asked for."""
         found = []
         for entry in entries:
             key = order_key(entry.order_id)
             partition = partition_of(key, self._count)
-            found.append(Message(self._reads.topics.journal, partition, key, self._reads.codec.encode(entry)))
+            value = self._reads.codec.encode(entry)
+            found.append(Message(self._reads.topics.journal, partition, key, value, ((ASKED_FOR, b"1"),)))
         self.messages(found)
 
     def messages(self, messages: Iterable[Message]) -> None:
@@ -87,19 +88,21 @@ def drip(
     publisher: Publisher,
     entries: Sequence[JournalEntry],
     done: Callable[[int], None] = lambda count: None,
+    breathe: Callable[[], None] = lambda: None,
 ) -> None:
-    """Publish page by page, each when the processors' lag is small; waits as long as it takes."""
+    """Publish page by page, each when the processors' lag is small; `breathe` may raise while it waits, to end it."""
     for start in range(0, len(entries), PAGE):
         page = entries[start : start + PAGE]
-        wait_for_room(reads)
+        wait_for_room(reads, breathe)
         publisher.entries(page)
         done(start + len(page))
 
 
-def wait_for_room(reads: KafkaReads) -> None:
+def wait_for_room(reads: KafkaReads, breathe: Callable[[], None] = lambda: None) -> None:
     """Wait until the processors have little to do."""
     told = False
     while True:
+        breathe()
         lag = sum(position.lag for position in reads.positions())
         if lag <= SMALL_LAG:
             return

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,13 +10,15 @@ from typing import Annotated
 import typer
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
-from clients import Order
+from clients import BaseLinker, Order
 from clients.pacing import processor_share
 from operations.apis import open_apis, tell_pace
-from operations.kafka_reads import SECONDS, KafkaReads, RowAt
+from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.output import Refused, WrongUsage, age, command, line, note, print_json, table, told_by
 from operations.publish import Publisher, drip
 from operations.times import read_time
+from operations.topic_reads import SECONDS
 from processor.windows import Windows
 from producer.sweep import CONFIRMED
 from runtime.offsets import group_offsets
@@ -159,28 +162,42 @@ def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
         )
 
 
-def plan_orders(reads: KafkaReads, order_ids: list[int]) -> list[OrderPlan]:
-    """Return what the ledger knows of orders; those it does not know are asked for at BaseLinker. Refused: unknown."""
+def plan_orders(reads: KafkaReads, order_ids: list[int], base: BaseLinker | None = None) -> list[OrderPlan]:
+    """Return what the ledger knows of orders; those it does not know are asked for at BaseLinker. Refused: unknown.
+
+    `base` None = a client of its own is opened for that.
+    """
     if wrong := [order_id for order_id in order_ids if not 0 < order_id < 2**63]:
         raise WrongUsage(f"{wrong[0]} is no order id")
     rows = reads.rows()
     missing = [order_id for order_id in order_ids if order_id not in rows]
     if missing:
-        settings = load_settings(need="producer")
         found: dict[int, Order] = {}
-        tell_pace(settings, len(missing))
-        with open_apis(settings) as apis:
-            Windows(apis.base).read(missing, found, set())
+        if base is not None:
+            Windows(base).read(missing, found, set())
+        else:
+            settings = load_settings(need="producer")
+            tell_pace(settings, len(missing))
+            with open_apis(settings) as apis:
+                Windows(apis.base).read(missing, found, set())
         if unknown := [order_id for order_id in missing if order_id not in found]:
             raise Refused(f"BaseLinker does not know order {', '.join(map(str, unknown))}: nothing was done")
     return [_order_plan(order_id, rows.get(order_id)) for order_id in dict.fromkeys(order_ids)]
 
 
-def replay_orders(reads: KafkaReads, plan: list[OrderPlan]) -> None:
-    """Publish REPLAY entries: always applied, a purchase that exists is updated and never created again."""
+def replay_orders(
+    reads: KafkaReads,
+    plan: list[OrderPlan],
+    done: Callable[[int], None] = lambda count: None,
+    breathe: Callable[[], None] = lambda: None,
+) -> None:
+    """Publish REPLAY entries: always applied, a purchase that exists is updated and never created again.
+
+    `done` hears how many are published; both may raise, to end it.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
     entries = [JournalEntry(0, CONFIRMED, one.order_id, None, now, Origin.REPLAY) for one in plan]
-    drip(reads, Publisher(reads), entries)
+    drip(reads, Publisher(reads), entries, done, breathe)
 
 
 def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:

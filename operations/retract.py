@@ -19,12 +19,15 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from clients import ApiError, BackpressureError, RetriableError, SalesManago
 from operations.apis import open_apis
-from operations.kafka_reads import SECONDS, KafkaReads, Position, RowAt
+from operations.group_reads import Position
+from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.output import Refused, WrongUsage, command, line, note, print_json, progress, table, told_by
 from operations.times import read_span
+from operations.topic_reads import SECONDS
 from runtime.kafka import consumer_config, cooperative, transactional_producer_config
 from runtime.settings import Settings, load_settings
-from schemas.records import Delivery, Outcome
+from schemas.records import RETRACTED, Delivery, Outcome
 from schemas.topics import order_key
 
 JOIN_SECONDS = 60.0
@@ -73,7 +76,7 @@ def retracted_row(row: Delivery, now: datetime) -> Delivery:
     return replace(
         row,
         outcome=Outcome.RETRACTED,
-        reason="retracted",
+        reason=RETRACTED,
         purchase_due=False,
         event_id=None,
         fingerprint=None,
@@ -201,8 +204,9 @@ def retract(
 ) -> None:
     """Delete PURCHASE events we created, e.g. sent with a wrong e-shop. Stop the processors first.
 
-    Contacts and tags stay. Orders confirmed within the last hours can come back by the hourly sweep, others only by
-    backfill or replay. Example: bl2sm retract --order 12345678 --execute
+    Contacts and tags stay; the sweep brings none back, only `backfill` and `replay` do.
+
+    Example: bl2sm retract --order 12345678 --execute
     """
     if bool(order) == bool(since):
         raise WrongUsage("give --order, or --since (and --until)")

@@ -13,6 +13,7 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     baselinker_port: Annotated[int, typer.Option(help="Port of the BaseLinker stand-in.")] = 7001,
     salesmanago_port: Annotated[int, typer.Option(help="Port of the SALESmanago stand-in.")] = 7002,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON, not as lines of .env.")] = False,
 ) -> None:
     """Serve stand-ins of both APIs; prints the settings that point at them. Example: bl2sm sandbox --orders 50."""
     given = {
@@ -22,4 +23,5 @@ def sandbox(
         "--baselinker-port": baselinker_port,
         "--salesmanago-port": salesmanago_port,
     }
-    raise typer.Exit(main([part for name, value in given.items() for part in (name, str(value))]))
+    options = [part for name, value in given.items() for part in (name, str(value))]
+    raise typer.Exit(main(options if as_json else [*options, "--lines"]))

@@ -1,8 +1,11 @@
-"""`bl2sm status`: is it running, what waits and for how long, what became of the orders of the last hour and day."""
+"""`bl2sm status`: is it running, what waits and for how long, what became of the orders of the last hour and day.
+
+From Kafka, and from each member's own /readyz and /metrics where these can be reached.
+"""
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -11,8 +14,11 @@ import typer
 from rich.console import Console
 
 from clients.pacing import processor_share
+from operations.endpoints import LastError, Told, ask, targets
+from operations.group_reads import Member, Position
 from operations.in_force import pauses
-from operations.kafka_reads import KafkaReads, Member, Position
+from operations.kafka_reads import KafkaReads
+from operations.letter_reads import Letter
 from operations.output import age, command, line, print_json, table
 from runtime.settings import Settings, load_settings
 from schemas.records import Cursor, Delivery, Outcome
@@ -37,13 +43,17 @@ class PartitionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All that Kafka tells about the deployment. `problems` are sentences; ages are seconds, None = not known."""
+    """All that is known of the deployment. `problems` are sentences; ages are seconds, None = not known.
+
+    `retrying` and `requests_last_minute` are summed over the `programs` that answered, None where none did.
+    """
 
     at: datetime
     group_id: str
     processors: tuple[Member, ...]
     producers: tuple[Member, ...]
     partitions: tuple[PartitionStatus, ...]
+    programs: tuple[Told, ...]
     waiting: int
     eta_seconds: float | None
     oldest_unfinished_order: int | None
@@ -53,10 +63,12 @@ class Status:
     journal_read_age_seconds: float | None
     last_hour: Mapping[str, int]
     last_day: Mapping[str, int]
+    hours: tuple[tuple[datetime, Mapping[str, int]], ...]
     sending: int
     dead_letters: int
-    last_error: str | None
-    last_error_at: datetime | None
+    retrying: int | None
+    last_error: LastError | None
+    requests_last_minute: int | None
     requests_per_minute: int
     processors_requests_per_minute: float
     replaying: int
@@ -64,11 +76,12 @@ class Status:
     problems: tuple[str, ...]
 
 
-def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
-    """Read everything; asks neither API."""
+def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | None = None) -> Status:
+    """Read everything; asks neither API. `named` are addresses of programs to be asked beside the members'."""
     settings, now = reads.settings, now or datetime.now(UTC)
     positions = reads.positions()
     processors, producers = reads.processors(), reads.producers()
+    programs = ask(targets(processors, producers, settings.http_port, named))
     cursor, last = reads.cursor(), reads.last_entry()
     oldest = reads.oldest_unfinished(positions)
     rows = [found.row for found in reads.rows(now - DAY).values()]
@@ -83,6 +96,7 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
         processors=tuple(processors),
         producers=tuple(producers),
         partitions=parts,
+        programs=tuple(programs),
         waiting=waiting,
         eta_seconds=60 * waiting * REQUESTS_PER_ORDER / share if waiting and share > 0 and processors else None,
         oldest_unfinished_order=oldest.entry.order_id if oldest and oldest.entry else None,
@@ -92,10 +106,12 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
         journal_read_age_seconds=(now - cursor.read_at).total_seconds() if cursor else None,
         last_hour=_counts([row for row in rows if row.delivered_at > now - HOUR]),
         last_day=_counts([row for row in rows if row.delivered_at > now - DAY]),
+        hours=_hours(rows, now),
         sending=sum(row.outcome is Outcome.SENDING for row in rows),
         dead_letters=len(letters),
-        last_error=f"{letters[-1].why.reason}: {letters[-1].why.message}" if letters else None,
-        last_error_at=letters[-1].why.time if letters else None,
+        retrying=_sum(one.retrying for one in programs),
+        last_error=_last_error(programs, letters),
+        requests_last_minute=_sum(one.requests_last_minute for one in programs),
         requests_per_minute=settings.baselinker_requests_per_minute,
         processors_requests_per_minute=share,
         replaying=replaying,
@@ -110,12 +126,15 @@ def read_status(reads: KafkaReads, now: datetime | None = None) -> Status:
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds, until Ctrl-C.")] = False,
     seconds: Annotated[float, typer.Option(min=0.5, help="How often, with --watch.")] = 3.0,
+    endpoint: Annotated[
+        list[str] | None, typer.Option(help="A program's address, e.g. http://processor:8080; may be given often.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch a line each time.")] = False,
 ) -> None:
     """Is it running, what waits, what was delivered? Exit 1 when something is wrong. Example: bl2sm status --watch."""
     with KafkaReads(load_settings(need="kafka")) as reads:
         while True:
-            found = read_status(reads)
+            found = read_status(reads, endpoint or ())
             if watch and not as_json:
                 Console().clear()
             if as_json:
@@ -141,6 +160,18 @@ def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
     return sum(gap.gap_id not in closed for gap in told)
 
 
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _last_error(programs: Sequence[Told], letters: Sequence[Letter]) -> LastError | None:
+    """The newest of what the programs tell and of the dead letters."""
+    told = [one.last_error for one in programs if one.last_error is not None]
+    told += [LastError(one.why.time, f"dead letter {one.key}: {one.why.reason}", one.why.message) for one in letters]
+    return max(told, key=lambda error: error.at, default=None)
+
+
 def _share(settings: Settings) -> float:
     return processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)
 
@@ -148,6 +179,16 @@ def _share(settings: Settings) -> float:
 def _counts(rows: list[Delivery]) -> dict[str, int]:
     found = Counter(f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome) for row in rows)
     return dict(sorted(found.items()))
+
+
+def _hours(rows: list[Delivery], now: datetime) -> tuple[tuple[datetime, Mapping[str, int]], ...]:
+    """The last 24 hours, oldest first, each with its outcomes."""
+    this = now.replace(minute=0, second=0, microsecond=0)
+    by_hour: dict[datetime, list[Delivery]] = {this - HOUR * back: [] for back in range(23, -1, -1)}
+    for row in rows:
+        if (hour := row.delivered_at.replace(minute=0, second=0, microsecond=0)) in by_hour:
+            by_hour[hour].append(row)
+    return tuple((hour, Counter(str(row.outcome) for row in found)) for hour, found in by_hour.items())
 
 
 def _with_problems(found: Status) -> Status:
@@ -161,6 +202,11 @@ def _with_problems(found: Status) -> Status:
     unowned = [part.partition for part in found.partitions if not part.owner]
     if found.processors and unowned:
         problems.append(f"nobody owns partitions {unowned}: a rebalance is under way, or a processor cannot join")
+    for one in found.programs:
+        passing = {} if one.ready else one.checks or {}
+        problems += [f"{one.program} {one.member}: {name}: {state}" for name, state in passing.items()]
+        if one.named and one.not_asked:
+            problems.append(one.not_asked)
     if found.journal_read_age_seconds is None:
         problems.append("BaseLinker's journal was never read: is a producer running, and the token right?")
     elif found.journal_read_age_seconds > JOURNAL_WARNING.total_seconds():
@@ -192,14 +238,20 @@ def _print(found: Status) -> None:
         f"journal: last log id {found.last_log_id}, logged {age(found.last_log_age_seconds)} ago,"
         f" read {age(found.journal_read_age_seconds)} ago"
     )
+    used = "not known" if found.requests_last_minute is None else f"{found.requests_last_minute} in the last minute"
     line(
-        f"BaseLinker: {found.requests_per_minute} requests a minute in all,"
+        f"BaseLinker requests: {used}, of {found.requests_per_minute} a minute in all,"
         f" {found.processors_requests_per_minute:.0f} for the processors"
     )
-    line(f"being sent now {found.sending}; dead letters {found.dead_letters}")
+    retrying = "not known" if found.retrying is None else found.retrying
+    line(f"being sent now {found.sending}, retrying {retrying}, dead letters {found.dead_letters}")
     if found.last_error:
-        line(f"last error ({found.last_error_at:%Y-%m-%d %H:%M:%S}): {found.last_error}")
+        error = found.last_error
+        line(f"last error, {error.at:%Y-%m-%d %H:%M:%S}: {error.what}{': ' if error.why else ''}{error.why}")
     line()
+    if found.programs:
+        table(["program", "member", "state", "retrying", "requests", "share"], map(_program, found.programs))
+        line()
     table(
         ["partition", "owner", "committed", "end", "lag", "replay until"],
         [(p.partition, p.owner or "-", p.committed, p.end, p.lag, p.replay_until or "-") for p in found.partitions],
@@ -212,3 +264,12 @@ def _print(found: Status) -> None:
     )
     for problem in found.problems:
         line(f"! {problem}", style="bold red")
+
+
+def _program(one: Told) -> tuple[object, ...]:
+    if one.not_asked:
+        return one.program, one.member, f"not asked: {one.not_asked}", "-", "-", "-"
+    wrong = "; ".join(f"{name}: {state}" for name, state in (one.checks or {}).items())
+    state = "blocked" if one.blocked else "paused" if one.paused else "ready" if one.ready else "not ready"
+    told = f"{state} ({wrong})" if wrong else state
+    return one.program, one.member, told, one.retrying, one.requests_last_minute, one.share

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from operations.output import command, print_json, table
+from operations.output import Refused, command, print_json, table
+from operations.topic_reads import ANSWER_SECONDS, away
 from runtime.kafka import admin_config
 from runtime.logging import configure_logging
 from runtime.settings import Settings, load_settings
@@ -22,9 +24,13 @@ class TopicState:
 
 
 def make_topics(settings: Settings) -> list[TopicState]:
-    """Create the missing, check the others; TopicProblem, KafkaException."""
+    """Create the missing, check the others; TopicProblem, Refused."""
     names = Topics(settings.topic_prefix)
-    count = ensure_topics(AdminClient(admin_config(settings)), names, settings.journal_partitions, seconds=10.0)
+    admin = AdminClient(admin_config(settings))
+    try:
+        count = ensure_topics(admin, names, settings.journal_partitions, seconds=ANSWER_SECONDS)
+    except KafkaException as error:
+        raise Refused(away(settings, error)) from None
     return [TopicState(name, 1 if name in (names.cursor, names.settings) else count) for name in names.all]
 
 

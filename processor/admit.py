@@ -12,7 +12,7 @@ from processor.record import unreadable_row
 from processor.topic_watch import TopicReplaced
 from runtime.logging import get_logger
 from schemas.codec import DecodeError, RegistryUnavailable, UnknownSchema
-from schemas.records import Delivery, Origin
+from schemas.records import Delivery, Origin, Outcome
 
 log = get_logger(__name__)
 
@@ -102,5 +102,7 @@ def _is_done(entry: Entry, row: Delivery | None, partition: Partition) -> bool:
         return False
     if row.journal_topic_id == partition.topic_id and entry.raw.offset <= row.journal_offset:
         return True
+    if row.outcome is Outcome.RETRACTED and not entry.asked_for:
+        return entry.record.origin is Origin.BACKFILL  # the sweep's: it shall not bring back what was taken back
     delivered = row.event_id is not None and not row.purchase_due
     return entry.record.origin is Origin.BACKFILL and delivered

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from processor.rules import Send
-from schemas.records import Delivery, JournalEntry, Origin, Outcome
+from schemas.records import ASKED_FOR, Delivery, JournalEntry, Origin, Outcome
 
 PURCHASE_TYPES = frozenset({1, 2})
 
@@ -36,6 +36,11 @@ class Entry:
     def forced(self) -> bool:
         """Applied even when the ledger says done."""
         return self.replayed or self.record.origin is Origin.REPLAY
+
+    @property
+    def asked_for(self) -> bool:
+        """Published because the operator wants this order sent: by a replay or by the backfill command."""
+        return self.forced or any(name == ASKED_FOR for name, _ in self.raw.headers)
 
     @property
     def late(self) -> bool:
@@ -97,9 +102,20 @@ class Job:
 
     @property
     def purchase(self) -> bool:
-        """Whether a purchase is due: any entry of type 1 or 2, or an earlier one that could not be sent."""
+        """Whether a purchase is due: any entry of type 1 or 2, or an earlier one that could not be sent.
+
+        A retracted one is due again only when the operator asks for it.
+        """
+        if self.stays_retracted:
+            return False
         due = self.row is not None and self.row.purchase_due
         return due or any(entry.record.log_type in PURCHASE_TYPES for entry in self.entries)
+
+    @property
+    def stays_retracted(self) -> bool:
+        """Whether its purchase was retracted and no entry says that it shall be sent all the same."""
+        retracted = self.row is not None and self.row.outcome is Outcome.RETRACTED
+        return retracted and not any(entry.asked_for for entry in self.entries)
 
     @property
     def forced(self) -> bool:

@@ -30,7 +30,7 @@ from processor.rules import RuleSettings
 from processor.session import Session
 from processor.topic_watch import TopicReplaced
 from processor.way import Limits
-from runtime.health import Health, HealthServer
+from runtime.health import Health, HealthServer, PortTaken
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
@@ -54,12 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    health, metrics = Health(), Metrics()
+    configure_logging(settings.log_level, settings.log_format, settings.secrets, health.note_error)
     stop = Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    health, metrics = Health(), Metrics()
-    server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+    try:
+        server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+    except PortTaken as error:
+        print(error, file=sys.stderr)
+        return 2
     try:
         return run(settings, options.until_caught_up, stop, health, metrics)
     except (TopicProblem, PartitionsChanged, WrongKey, PausedByOperator) as error:
@@ -75,6 +79,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
     topics = Topics(settings.topic_prefix)
     admin = AdminClient(admin_config(settings))
     pacer = Pacer(0.0)
+    metrics.watch_budget(lambda: pacer.rate, lambda: pacer.blocked_until)
     clients = _Clients(settings, pacer, metrics)
     try:
         if wait_for_topics(admin, topics, settings, stop, health) is not None:
@@ -151,7 +156,7 @@ class _Clients:
             settings.baselinker_api_url,
             settings.baselinker_token.get_secret_value(),
             pacer,
-            counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
+            counted=metrics.asked_baselinker,
         )
         self._settings = settings
         self.token_verified = Event()

@@ -20,7 +20,7 @@ from processor.rules import BY_SHOPS_CHOICE
 from processor.way import Ending
 from runtime.logging import get_logger
 from schemas.codec import Codec
-from schemas.records import DeadLetter, Delivery, Outcome
+from schemas.records import RETRACTED, DeadLetter, Delivery, Outcome
 from schemas.topics import Topics, order_key
 
 TRANSACTION_SECONDS, LATE_SECONDS = 9.0, 2.0
@@ -171,24 +171,30 @@ def fitting(raw: Raw, letter: DeadLetter) -> tuple[bytes | None, list[tuple[str,
 
 
 def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Delivery:
-    """The row a finished job leaves: its offset never goes down, event id and a purchase still due are carried on."""
+    """The row a finished job leaves: its offset never goes down, event id and a purchase still due are carried on.
+
+    A retracted order stays so whatever became of its contact, unless the operator asked for it.
+    """
     row = job.row
     before = row.journal_offset if row is not None and row.journal_topic_id == topic_id else -1
     delivered = ending.outcome is Outcome.DELIVERED
     sent = delivered and job.send is not None
     event_id = ending.event_id if ending.event_id is not None else job.event_id
+    contact_id = ending.contact_id or job.contact_id or (row.contact_id if row is not None else None)
+    if row is not None and row.event_id and row.event_id == event_id:
+        contact_id = row.contact_id or contact_id  # with whom the purchase lies, also when the buyer was edited since
     if delivered and job.purchase and job.send is not None and job.send.purchase is not None:
         due = False
     else:
         due = job.purchase and ending.reason not in BY_SHOPS_CHOICE
     return Delivery(
-        outcome=ending.outcome,
-        reason=ending.reason,
+        outcome=Outcome.RETRACTED if job.stays_retracted else ending.outcome,
+        reason=RETRACTED if job.stays_retracted else ending.reason,
         purchase_due=due,
         journal_offset=max(before, job.offset),
         journal_topic_id=topic_id,
         log_id=max(job.log_id, row.log_id if row is not None else 0),
-        contact_id=ending.contact_id or job.contact_id or (row.contact_id if row is not None else None),
+        contact_id=contact_id,
         event_id=event_id,
         fingerprint=_fingerprint(job, sent),
         delivered_at=now,

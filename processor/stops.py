@@ -174,12 +174,17 @@ class Stops:
 
     def _report(self, now: float) -> None:
         health, metrics, deaths = self._parts.health, self._parts.metrics, self._holdings.deaths
-        for gate in (self._deliver.gate, self._read.gate):
-            health.set_ready(gate.name, gate.stopped is None, gate.stopped or "")
+        sales, base = self._deliver.gate, self._read.gate
+        blocked = self._parts.pacer.blocked_until
+        waits = f"{base.why or 'asks to wait'}; waiting until {blocked:%H:%M:%S} UTC" if blocked else ""
+        health.set_ready(sales.name, sales.stopped is None, sales.stopped or "")
+        health.set_ready(base.name, base.stopped is None and not blocked, base.stopped or waits)
         health.set_ready("dead letters", not deaths.storm, "too many dead letters in a row")
-        stopped = self._deliver.gate.stopped or self._read.gate.stopped
+        stopped = sales.stopped or base.stopped
         metrics.paused.set(1 if stopped or deaths.storm else 0)
         metrics.parked.set(self._deliver.parked)
+        tried = (job.failures or job.attempts or job.unknown_since is not None for job in self._holdings.jobs)
+        metrics.retrying.set(sum(map(bool, tried)))
         wall = time.time()
         written = [entry.raw.written_at for job in self._holdings.jobs for entry in job.entries[:1]]
         age = max(0.0, wall - min(written)) if written else 0.0

@@ -66,7 +66,7 @@ def due(
 
 def swept(cursor: Cursor, wanted: Wanted, started: datetime, read_at: datetime) -> Cursor:
     """Return the cursor at a sweep's end; `read_at` = the last complete look at the journal."""
-    if cursor.swept_to is None or wanted.since <= cursor.swept_to:
+    if cursor.swept_to is None or wanted.regular or wanted.since <= cursor.swept_to:
         # a first look is over once swept_to is not the first start any more
         moved = started + timedelta(milliseconds=1) if wanted.first_look else started
         astray = in_future(cursor.swept_to, started)

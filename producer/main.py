@@ -11,7 +11,7 @@ from clients import Pacer
 from clients.pacing import producer_rate
 from producer.leader import Stopped
 from producer.program import Program, Wrong
-from runtime.health import Health, HealthServer
+from runtime.health import Health, HealthServer, PortTaken
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import SettingsError, load_settings
@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    health, metrics = Health(), Metrics()
+    configure_logging(settings.log_level, settings.log_format, settings.secrets, health.note_error)
     stop = Event()
     pacer = Pacer(producer_rate(settings.poll_interval_seconds))
 
@@ -40,8 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, end)
-    health, metrics = Health(), Metrics()
-    server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+    metrics.watch_budget(lambda: pacer.rate, lambda: pacer.blocked_until)
+    try:
+        server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+    except PortTaken as error:
+        print(error, file=sys.stderr)
+        return 2
     try:
         return Program(settings, stop, pacer, health, metrics, options.until_caught_up).run()
     except Stopped:

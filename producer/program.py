@@ -65,7 +65,7 @@ class Program:
             settings.baselinker_api_url,
             settings.baselinker_token.get_secret_value(),
             pacer,
-            counted=lambda method: metrics.baselinker_requests.labels(method=method).inc(),
+            counted=metrics.asked_baselinker,
         )
         self._clock = Clock(lambda: self._api.dated)
         sweep = timedelta(seconds=settings.sweep_interval_seconds)
@@ -230,6 +230,7 @@ class Program:
             return PROBE_SECONDS
         if isinstance(error, BackpressureError) and error.retry_at is not None:
             seconds = max(1.0, error.retry_at.timestamp() - time.time())
+            self._health.set_ready("BaseLinker", False, f"{error}; waiting until {error.retry_at:%H:%M:%S} UTC")
             log.warning("BaseLinker asks to wait", seconds=round(seconds), why=str(error))
             return seconds
         log.warning("BaseLinker did not answer; trying again", error=str(error))

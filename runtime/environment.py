@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 _LARGEST_SECRET = 64 * 1024
 
 
+DEMO = "DEMO_SETTINGS_FILE"
+_ACCOUNTS = ("BASELINKER_TOKEN", "SALESMANAGO_API_SECRET", "SALESMANAGO_CLIENT_ID")
+
+
 @dataclass(slots=True)
 class Variables:
-    """Non-blank variables by upper-case name; `errors` are sentences that start with the variable's name."""
+    """Non-blank variables by upper-case name; `errors` are sentences that start with the variable's name.
+
+    `demo` = no account was given, and a running sandbox's settings were taken instead.
+    """
 
     values: dict[str, str] = field(default_factory=dict, repr=False)
     errors: list[str] = field(default_factory=list)
+    demo: bool = False
 
 
 def read_variables(
@@ -28,10 +36,15 @@ def read_variables(
 ) -> Variables:
     """Merge `.env` under the process's own environment, then replace `<NAME>_FILE` by the file's content.
 
-    `may_be_file(NAME)` says which names may come from a file.
+    `may_be_file(NAME)` says which names may come from a file. Where nothing of any account is given, the file that
+    DEMO_SETTINGS_FILE names goes over all of it, if it is there: a sandbox's settings are taken whole or not at all.
     """
     found = Variables()
     merged = _read_env_file(env_file, found) | {name.upper(): value for name, value in environ.items()}
+    if not any(merged.get(name, "").strip() or merged.get(f"{name}_FILE", "").strip() for name in _ACCOUNTS):
+        demo = _read_env_file(merged.get(DEMO), found)
+        found.demo = bool(demo)
+        merged |= demo
     values = {name: value.strip() for name, value in merged.items() if value.strip()}
     for name in sorted(values):
         target = name.removesuffix("_FILE")

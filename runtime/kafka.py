@@ -9,13 +9,25 @@ CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queu
 PRODUCER_ONLY = ("linger.", "batch.", "compression.", "queue.buffering", "sticky.", "message.max")
 TRANSACTION_MS = 10_000
 ASSIGNOR = "cooperative-sticky"  # chosen by test results: docs/guarantees.md
+MEMBER = "bl2sm"
+
+
+def member_name(http_port: int | None) -> str:
+    """Return the clients' id: it tells the operator's tools at which port a member serves /readyz and /metrics."""
+    return f"{MEMBER}-{http_port}" if http_port else MEMBER
+
+
+def port_of(client_id: str) -> int | None:
+    """Return the port that a member's client id tells."""
+    name, _, port = client_id.rpartition("-")
+    return int(port) if name == MEMBER and port.isdecimal() else None
 
 
 def _common(settings: Settings, without: tuple[str, ...]) -> dict[str, Any]:
     own = {name: value for name, value in settings.kafka_properties.items() if not name.startswith(without)}
     return {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
-        "client.id": "bl2sm",
+        "client.id": member_name(settings.http_port),
         "socket.keepalive.enable": True,
         "reconnect.backoff.ms": 500,
         "reconnect.backoff.max.ms": 5000,

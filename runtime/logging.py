@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -44,8 +44,31 @@ class Mask:
         return _PHONE.sub("***", text) if "+" in text else text
 
 
-def configure_logging(level: str, log_format: Literal["json", "console"] | None, secrets: Iterable[str] = ()) -> None:
-    """Set up structlog and the libraries' loggers; no format = console on a terminal, JSON elsewhere."""
+class Troubles:
+    """Tells `note` of every line that names an error or a reason, after the mask, whatever the level that is shown."""
+
+    def __init__(self, note: Callable[[str, str], None]) -> None:
+        self._note = note
+
+    def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Pass the event on as it is."""
+        why = event.get("error") or event.get("why") or ""
+        if why or event.get("level") in {"error", "critical"}:
+            order = f" (order {event['order_id']})" if event.get("order_id") else ""
+            self._note(f"{event.get('event', '')}{order}", str(why))
+        return event
+
+
+def configure_logging(
+    level: str,
+    log_format: Literal["json", "console"] | None,
+    secrets: Iterable[str] = (),
+    note_error: Callable[[str, str], None] = lambda what, why: None,
+) -> None:
+    """Set up structlog and the libraries' loggers; no format = console on a terminal, JSON elsewhere.
+
+    `note_error` hears what went wrong and why, of every line that tells so.
+    """
     console = log_format == "console" or (log_format is None and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -54,6 +77,7 @@ def configure_logging(level: str, log_format: Literal["json", "console"] | None,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         Mask(secrets),
+        Troubles(note_error),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

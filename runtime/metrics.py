@@ -1,8 +1,11 @@
 """Every metric, declared once; each help text says what a high value means."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from runtime.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +17,21 @@ class Metrics:
     dead_letters: Counter = field(init=False)
     oldest_unfinished: Gauge = field(init=False)
     parked: Gauge = field(init=False)
+    retrying: Gauge = field(init=False)
     gaps: Counter = field(init=False)
     paused: Gauge = field(init=False)
     switched_off: Gauge = field(init=False)
     baselinker_requests: Counter = field(init=False)
+    baselinker_recent: Gauge = field(init=False)
+    baselinker_share: Gauge = field(init=False)
+    baselinker_blocked: Gauge = field(init=False)
     salesmanago_requests: Counter = field(init=False)
     entries: Counter = field(init=False)
     journal_lag: Gauge = field(init=False)
     journal_silent: Gauge = field(init=False)
     leader: Gauge = field(init=False)
     delivery: Histogram = field(init=False)
+    recent: Recent = field(default_factory=Recent)
 
     def __post_init__(self) -> None:
         def make(name: str, metric: object) -> None:
@@ -57,7 +65,16 @@ class Metrics:
             "parked",
             Gauge(
                 "bl2sm_parked_orders",
-                "Orders that wait for another try; many = SALESmanago fails or refuses",
+                "Orders that wait for a time: for another try, or until a create of before must show; many ="
+                " SALESmanago fails or refuses",
+                registry=where,
+            ),
+        )
+        make(
+            "retrying",
+            Gauge(
+                "bl2sm_retrying_orders",
+                "Unfinished orders with a failed try; many = an API fails or refuses, see the last error at /readyz",
                 registry=where,
             ),
         )
@@ -80,6 +97,31 @@ class Metrics:
                 "bl2sm_baselinker_requests",
                 "Requests to BaseLinker; near 100 a minute the token gets blocked",
                 ["method"],
+                registry=where,
+            ),
+        )
+        make(
+            "baselinker_recent",
+            Gauge(
+                "bl2sm_baselinker_requests_last_minute",
+                "Requests to BaseLinker in the last 60 s; near the share = the budget is what orders wait for",
+                registry=where,
+            ),
+        )
+        self.baselinker_recent.set_function(self.recent.count)
+        make(
+            "baselinker_share",
+            Gauge(
+                "bl2sm_baselinker_share_per_minute",
+                "Requests a minute that this process may make now; low = few partitions, or a block was not long ago",
+                registry=where,
+            ),
+        )
+        make(
+            "baselinker_blocked",
+            Gauge(
+                "bl2sm_baselinker_blocked",
+                "1 = BaseLinker asked to wait (a blocked token: 10 minutes); often = who else uses the account?",
                 registry=where,
             ),
         )
@@ -128,3 +170,13 @@ class Metrics:
                 registry=where,
             ),
         )
+
+    def asked_baselinker(self, method: str) -> None:
+        """Count a request."""
+        self.baselinker_requests.labels(method=method).inc()
+        self.recent.add()
+
+    def watch_budget(self, share: Callable[[], float], blocked: Callable[[], object]) -> None:
+        """Show the share (requests a minute) and whether BaseLinker asked to wait, at each look."""
+        self.baselinker_share.set_function(share)
+        self.baselinker_blocked.set_function(lambda: float(bool(blocked())))

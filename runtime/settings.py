@@ -26,6 +26,7 @@ from runtime.properties import (
 Need = Literal["all", "producer", "processor", "kafka"]
 SECRETS = (
     "BASELINKER_TOKEN", "SALESMANAGO_API_SECRET", "SALESMANAGO_API_KEY", "SALESMANAGO_V3_API_KEY", "ALERT_WEBHOOK_URL",
+    "CONSOLE_PASSWORD",
 )  # fmt: skip
 REQUIRED: Mapping[Need, tuple[str, ...]] = {
     "kafka": (),
@@ -119,6 +120,12 @@ class Settings(BaseSettings):
     alert_webhook_url: SecretStr = Field(
         SecretStr(""), description="URL that `bl2sm alerts` posts alarms to, as JSON; empty = none"
     )
+    console_host: str = Field("127.0.0.1", description="Address the console listens on; 0.0.0.0 = all")
+    console_port: int = Field(8080, ge=0, le=65535, description="Port of the console")
+    console_password: SecretStr = Field(
+        SecretStr(""), description="Password of the console; required unless it listens on this machine alone"
+    )
+    console_names: str = Field("", description="Further names the console is reached by, comma-separated")
     kafka_properties: dict[str, str] = Field({}, exclude=True, repr=False)
     schema_registry: dict[str, str] | None = Field(None, exclude=True, repr=False)
 
@@ -226,6 +233,9 @@ def load_settings(
     problems += [text for names, text in _contradictions(settings) if not wrong.intersection(names)]
     if problems:
         raise SettingsError("\n".join(problems))
+    if read.demo:
+        warnings.warn("DEMO: the settings name no account, so the sandbox takes the place of both APIs", stacklevel=2)
+        given = {name: value for name, value in given.items() if name != "BASELINKER_REQUESTS_PER_MINUTE"}
     for text in [*kafka.warnings, *registry.warnings, *_oddities(settings, given)]:
         warnings.warn(text, stacklevel=2)
     return settings
@@ -300,7 +310,7 @@ def _contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
 def _oddities(settings: Settings, given: Mapping[str, str]) -> list[str]:
     """Return what is accepted, but worth a warning."""
     found = []
-    if settings.baselinker_requests_per_minute > 100:
+    if settings.baselinker_requests_per_minute > 100 and "BASELINKER_REQUESTS_PER_MINUTE" in given:
         found.append("BASELINKER_REQUESTS_PER_MINUTE is above the API's 100: BaseLinker will block the token")
     known = setting_names()
     known += [f"{name}_FILE" for name in SECRETS]

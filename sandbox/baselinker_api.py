@@ -142,6 +142,9 @@ class BaseLinkerApi:
             found = [one] if one is not None else []
         if not given.get("get_unconfirmed_orders"):
             found = [order for order in found if order["confirmed"]]
+        if given.get("filter_email"):
+            asked = str(given["filter_email"]).lower()
+            found = [order for order in found if order["email"].lower() == asked]
         for name, key in (
             ("id_from", "order_id"),
             ("date_confirmed_from", "date_confirmed"),

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from sandbox.expected import Choice, Expectation, expect
 from sandbox.kafka import NoKafka, start_kafka
+from sandbox.open_shop import keep_open
 from sandbox.server import LOCATION
 from sandbox.verify import differences, fetch_state
 
@@ -30,12 +31,17 @@ TAG = "Sklep Łódź"
 
 @dataclass(slots=True)
 class Demo:
-    """One run; `kill` = the first processor is killed in the middle and another one takes over."""
+    """One run; `kill` = the first processor is killed in the middle and another one takes over.
+
+    `stays_open` = afterwards the console is there until Ctrl-C, and somebody goes on buying.
+    """
 
     orders: int
     seed: int
     kill: bool
     out: Console
+    as_json: bool = False
+    stays_open: bool = False
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bl2sm-demo-")))
 
     def run(self) -> int:
@@ -59,6 +65,8 @@ class Demo:
                 )
                 self._programs(settings)
                 code = self._tell(settings)
+                if self.stays_open and code == 0:
+                    keep_open(settings, self.folder, self.out)
         except NoKafka as error:
             self.out.print(str(error))
             return 1
@@ -149,9 +157,11 @@ class Demo:
         base, sales = fetch_state(settings["BASELINKER_API_URL"]), fetch_state(settings["SALESMANAGO_API_URL"])
         choice = Choice(LOCATION, TAG, "both")
         expected = expect(base, choice)
+        wrong = differences(base, sales, choice)
+        if self.as_json:
+            print(json.dumps(_result(base, sales, expected, wrong)))
         self._tables(base, sales, expected)
         self._stories(sales, expected)
-        wrong = differences(base, sales, choice)
         for line in wrong[:20]:
             self.out.print(f"WRONG {line}")
         if not wrong:
@@ -159,10 +169,7 @@ class Demo:
         return 1 if wrong else 0
 
     def _tables(self, base: Mapping[str, Any], sales: Mapping[str, Any], expected: Sequence[Expectation]) -> None:
-        reasons = Counter(
-            "sent: contact and purchase" if one.purchase else "sent: contact" if one.email else f"skipped: {one.reason}"
-            for one in expected
-        )
+        reasons = _outcomes(expected)
         table = Table("orders", "outcome")
         for reason, count in reasons.most_common():
             table.add_row(str(count), reason)
@@ -203,6 +210,31 @@ class Demo:
             self.out.print(f"--- {path.name}", *lines[-5:], sep="\n")
 
 
-def run_demo(orders: int = 300, seed: int = 1, kill: bool = False) -> int:
-    """Run the demo and return its exit code."""
-    return Demo(orders, seed, kill, Console()).run()
+def _outcomes(expected: Sequence[Expectation]) -> Counter[str]:
+    return Counter(
+        "sent: contact and purchase" if one.purchase else "sent: contact" if one.email else f"skipped: {one.reason}"
+        for one in expected
+    )
+
+
+def _result(
+    base: Mapping[str, Any], sales: Mapping[str, Any], expected: Sequence[Expectation], wrong: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "fine": not wrong,
+        "outcomes": _outcomes(expected),
+        "contacts": len(sales["contacts"]),
+        "purchases": len(sales["events"]),
+        "requests": {"BaseLinker": base["requests"], "SALESmanago": sales["requests"]},
+        "wrong": list(wrong),
+    }
+
+
+def run_demo(
+    orders: int = 300, seed: int = 1, kill: bool = False, as_json: bool = False, stays_open: bool = False
+) -> int:
+    """Run the demo and return its exit code; as JSON only the result goes to stdout.
+
+    `stays_open` = with the console, until Ctrl-C.
+    """
+    return Demo(orders, seed, kill, Console(stderr=as_json), as_json, stays_open).run()

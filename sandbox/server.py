@@ -7,11 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from aiohttp import web
 
 from sandbox.baselinker_api import BaseLinkerApi
 from sandbox.salesmanago_api import SalesManagoApi
+from sandbox.settings_file import settings_file
 from sandbox.shop import make_shop
 
 TOKEN, CLIENT_ID, SECRET = "1000-2000-SANDBOXTOKEN", "sandbox-client", "sandbox-secret"
@@ -78,6 +80,17 @@ class Listener:
         await self._open()
 
 
+async def tell(sales: SalesManagoApi) -> None:
+    """Say how much has arrived, whenever it is more."""
+    before = (0, 0)
+    while True:
+        await asyncio.sleep(2)
+        now = len(sales.contacts), len(sales.events)
+        if now != before:
+            print(f"SALESmanago has {now[0]} contacts and {now[1]} purchases", flush=True)
+        before = now
+
+
 async def serve(options: argparse.Namespace) -> None:
     """Serve until a signal comes."""
     shop = make_shop(options.orders, options.seed, int(time.time()), options.sparse, versions=options.versions)
@@ -93,13 +106,19 @@ async def serve(options: argparse.Namespace) -> None:
     for listener in listeners:
         await listener.start()
     ports = [listener.port for listener in listeners]
-    host = "127.0.0.1" if options.host in {"0.0.0.0", "::"} else options.host  # noqa: S104 - compared, not bound
+    host = options.name or ("127.0.0.1" if options.host in {"0.0.0.0", "::"} else options.host)  # noqa: S104 - compared
     urls = environment(f"http://{host}:{ports[0]}/connector.php", f"http://{host}:{ports[1]}/api")
-    print(json.dumps(urls), flush=True)
+    print(
+        "\n".join(f"{name}={value}" for name, value in urls.items()) if options.lines else json.dumps(urls), flush=True
+    )
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await stop.wait()
+    with settings_file(options.settings_file, urls, options.limit):
+        told = asyncio.create_task(tell(sales)) if options.settings_file else None
+        await stop.wait()
+        if told is not None:
+            told.cancel()
     for listener in listeners:
         await listener.stop()
 
@@ -108,6 +127,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the sandbox."""
     parser = argparse.ArgumentParser(prog="sandbox", description="Stand-ins of both APIs with a shop's orders.")
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--name", default="", help="host name the programs know it by")
+    parser.add_argument("--settings-file", type=Path, help="where to put settings that point programs at it")
     parser.add_argument("--baselinker-port", type=int, default=0)
     parser.add_argument("--salesmanago-port", type=int, default=0)
     parser.add_argument("--orders", type=int, default=300)
@@ -118,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--types", choices=["new", "old"], default="new")
     parser.add_argument("--limit", type=int, default=100, help="BaseLinker requests a minute before a block")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds SALESmanago takes to answer")
+    parser.add_argument("--lines", action="store_true", help="print the settings as lines of .env, not as JSON")
     asyncio.run(serve(parser.parse_args(argv)))
     return 0
 

@@ -14,6 +14,10 @@ class Origin(StrEnum):
     REPLAY = "REPLAY"
 
 
+RETRACTED = "retracted"  # the reason in a row whose purchase was taken back
+ASKED_FOR = "bl2sm.asked_for"  # header of an entry that the operator's backfill published: not the sweep's own
+
+
 class Outcome(StrEnum):
     """What became of an order; `sending` is an intent, not an outcome yet."""
 

@@ -3,6 +3,7 @@
 import os
 import uuid
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[GIVEN] = _broker.enter_context(start_kafka()).bootstrap
     except NoKafka as error:
         os.environ["BL2SM_NO_KAFKA"] = str(error)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the container tests to `make test-containers`, those in a browser to `make test-browser`."""
+    elsewhere = {"containers": "containers", "test_console.py": "browser"}
+    room = elsewhere.get(collection_path.name)
+    return True if room is not None and not any(room in str(argument) for argument in config.args) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +59,7 @@ def _only_pure(config: pytest.Config) -> bool:
     """Whether only rooms without a test on Kafka were asked for."""
     asked = [str(argument) for argument in config.args]
     return bool(asked) and all(
-        part.startswith(("tests/processor", "tests/clients", "tests/properties")) for part in asked
+        part.startswith(("tests/processor", "tests/clients", "tests/properties", "tests/containers")) for part in asked
     )
 
 

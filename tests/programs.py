@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -239,3 +241,15 @@ def hand_over(what: str, seed: int, started: float, **numbers: object) -> None:
         with Path(path).open("a") as results:
             seconds = round(time.monotonic() - started)
             results.write(json.dumps({"what": what, "seed": seed, "seconds": seconds, **numbers}) + "\n")
+
+
+def quiet_port() -> int:
+    """Return a free port that the system gives to nobody by itself: not even to a client that knocks in vain."""
+    while True:
+        port = random.SystemRandom().randint(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

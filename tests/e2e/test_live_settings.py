@@ -1,7 +1,6 @@
 """Saved settings and the switch, with processors that run: judged by what arrives, and by what does not."""
 
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +20,7 @@ from schemas.records import Delivery, Outcome, Switch
 from schemas.topics import Topics
 from tests.operations.commands import bl2sm
 from tests.operations.test_mending import purchases
-from tests.programs import Programs, ask_sandbox, read_whole, sandbox, settings, wait_until
+from tests.programs import Programs, ask_sandbox, quiet_port, read_whole, sandbox, settings, wait_until
 
 
 class Shop:
@@ -45,18 +44,12 @@ class Shop:
         return ids
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def readiness(port: int) -> dict[str, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return dict(json.loads(answer.read()))
+            return dict(json.loads(answer.read())["checks"])
     except urllib.error.HTTPError as error:
-        return dict(json.loads(error.read()))
+        return dict(json.loads(error.read())["checks"])
     except OSError:
         return {}
 
@@ -84,7 +77,7 @@ def written(apis: dict[str, str]) -> list[Any]:
 def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: str, prefix: str, tmp_path: Path) -> None:
     quick = {"SESSION_TIMEOUT_MS": "7000", "CREATE_TIMEOUT_SECONDS": "2", "SETTLE_SECONDS": "1"}
     with sandbox("--orders", "6") as apis, Programs(settings(apis, kafka, prefix) | quick, tmp_path) as programs:
-        shop, ports = Shop(apis), [free_port(), free_port(), free_port()]
+        shop, ports = Shop(apis), [quiet_port(), quiet_port(), quiet_port()]
         programs.start("producer")
         first = programs.start("processor", HTTP_PORT=str(ports[0]))
         programs.start("processor", HTTP_PORT=str(ports[1]))
@@ -156,7 +149,7 @@ def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
 ) -> None:
     with sandbox("--orders", "4", "--latency", "0.2") as apis:
         environment = settings(apis, kafka, prefix) | {"DELIVERY_THREADS": "3", "TAG_ORDER_SOURCE": "none"}
-        shop, port = Shop(apis), free_port()
+        shop, port = Shop(apis), quiet_port()
         ids = shop.sell(40)
         with Programs(environment, tmp_path) as programs:
             assert programs.start("producer", "--until-caught-up").wait(60) == 0

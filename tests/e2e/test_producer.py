@@ -3,7 +3,6 @@
 import io
 import json
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from schemas.codec import SINGLE_OBJECT_MAGIC, single_object_fingerprint
 from schemas.progress import Gap, Progress
 from tests.e2e.producing import confirmed_at, end, named, page, purchases, requests, swept, told, wait_until
 from tests.faults.scenario import Scenario, stand_ins, switch
+from tests.programs import quiet_port
 
 
 @pytest.fixture
@@ -102,9 +102,7 @@ def test_a_journal_that_is_switched_off_at_a_first_run_is_told_and_the_orders_co
 
 
 def test_a_journal_that_is_switched_off_in_mid_run_is_told_by_log_readiness_and_metric(scenario: Scenario) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = quiet_port()
     scenario.place(0)
     process = scenario.start("runs", "producer", SWEEP_INTERVAL_SECONDS="2", HTTP_PORT=str(port))
     try:

@@ -1,7 +1,6 @@
 """A shop, both stand-ins and the programs in their own topics: what a test of troubled APIs does with them."""
 
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -22,6 +21,7 @@ from tests.programs import (
     ask_sandbox,
     dead_letters,
     left_undone,
+    quiet_port,
     sandbox,
     settings,
     switch,
@@ -58,8 +58,7 @@ class Trouble:
 
     def start(self, module: str, *options: str, **more: str) -> subprocess.Popen[bytes]:
         """Start one that can be asked how it is."""
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            port = int(found.getsockname()[1])
+        port = quiet_port()
         process = self.programs.start(module, *options, HTTP_PORT=str(port), **more)
         self._ports[process.pid] = port
         return process

@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ import pytest
 
 from sandbox.kafka import maven
 from sandbox.kafka.start import say
+from tests.programs import quiet_port
 
 END_SECONDS = 60.0
 
@@ -135,15 +134,3 @@ def _impossible(why: str) -> None:
     if os.environ.get("CI") or os.environ.get("REQUIRE_KAFKA"):
         pytest.fail(why)
     pytest.skip(why)
-
-
-def quiet_port() -> int:
-    """Return a free port that the system gives to nobody by itself: not even to a client that knocks in vain."""
-    while True:
-        port = random.SystemRandom().randint(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

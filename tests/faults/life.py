@@ -10,7 +10,7 @@ from sandbox.verify import fetch_state
 from tests.programs import ask_sandbox
 
 TURN_SECONDS = 0.5
-MOST_CLONES = 3  # of one Allegro order: they share its phone
+MOST_CLONES = 3  # of the Allegro orders under one phone
 
 
 class Life(threading.Thread):
@@ -27,7 +27,7 @@ class Life(threading.Thread):
         self._count = 0
         self._over = threading.Event()
         self._rush = 0
-        self._clones: Counter[int] = Counter()
+        self._clones: Counter[str] = Counter()
         self.made = self.edited = 0
         self.error: BaseException | None = None
 
@@ -64,8 +64,9 @@ class Life(threading.Thread):
         if (
             like["order_source"] == "allegro"
         ):  # only a phone's newest ten orders are looked at: don't push the buyer's out
-            self._clones[like["order_id"]] += 1
-            if self._clones[like["order_id"]] > MOST_CLONES:
+            phone = "".join(letter for letter in like["phone"] if letter.isdigit())[-9:]
+            self._clones[phone] += 1
+            if self._clones[phone] > MOST_CLONES:
                 like = chance.choice([order for order in self._templates if order["order_source"] != "allegro"])
         order_id, self._next_id = self._next_id, self._next_id + 1
         order = {**like, "order_id": order_id, "date_add": now, "delivery_fullname": f"Nowy Kupujący {order_id} v0"}

@@ -24,11 +24,22 @@ from sandbox.verify import fetch_state, tally
 from schemas.codec import make_codec
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics
-from tests.faults.broker import Broker, own_broker, quiet_port
+from tests.faults.broker import Broker, own_broker
 from tests.faults.life import Life
 from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
-from tests.programs import CHOICE, Programs, hand_over, left_undone, read_whole, sandbox, settings, wait_until, wrong
+from tests.programs import (
+    CHOICE,
+    Programs,
+    hand_over,
+    left_undone,
+    quiet_port,
+    read_whole,
+    sandbox,
+    settings,
+    wait_until,
+    wrong,
+)
 
 SESSION_SECONDS = 10.0
 LONG_NAP = 13.0  # longer than a session and any transaction (10 s) may last
@@ -185,7 +196,7 @@ def readiness(port: int) -> dict[str, str]:
         content = error.read()
     except OSError:
         return {}
-    found: dict[str, str] = json.loads(content)
+    found: dict[str, str] = json.loads(content)["checks"]
     return found
 
 

@@ -15,11 +15,6 @@ from sandbox.verify import fetch_state
 from tests.operations.commands import bl2sm
 from tests.programs import sandbox, settings, switch
 
-COMMANDS = (
-    "init", "check", "status", "explain", "replay", "backfill", "audit", "alerts", "retract", "probe", "produce",
-    "process", "topics", "kafka", "sandbox", "demo", "pause", "resume", "settings",
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[dict[str, str]]:
@@ -62,12 +57,6 @@ def test_init_refuses_what_the_apis_refuse_and_changes_nothing(
     assert ran.code == 1
     assert named in ran.err
     assert file.read_text() == "LOG_LEVEL=DEBUG\n"
-
-
-def test_init_into_a_folder_that_is_not_there_is_a_sentence(shop: dict[str, str], tmp_path: Path) -> None:
-    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / "none" / ".env"))
-    assert ran.code == 1
-    assert "can't be written" in ran.err
 
 
 def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_path: Path) -> None:
@@ -140,16 +129,6 @@ def test_probe_cleans_up_the_events_it_made(shop: dict[str, str]) -> None:
     assert fetch_state(shop["SALESMANAGO_API_URL"])["events"] == []
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_a_help_with_an_example(name: str) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "operations.cli", name, "--help"], capture_output=True, text=True, check=True,
-        env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
-    assert f"bl2sm {name}" in ran.stdout.split("Usage", 1)[1].split("\n", 1)[1]
-    assert "\x1b[" not in ran.stdout
-
-
 def test_the_shell_can_complete_commands() -> None:
     environment = {**os.environ, "_BL2SM_COMPLETE": "complete_bash", "COMP_WORDS": "bl2sm re", "COMP_CWORD": "1"}
     ran = subprocess.run(
@@ -159,9 +138,9 @@ def test_the_shell_can_complete_commands() -> None:
 
 
 def test_only_debug_shows_a_traceback(shop: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "operations.cli", "status"]
+    command = [sys.executable, "-m", "operations.cli", "replay"]
     plain = subprocess.run(command, env=shop, capture_output=True, text=True, check=False, timeout=100)
     debug = subprocess.run([*command, "--debug"], env=shop, capture_output=True, text=True, check=False, timeout=100)
-    assert (plain.returncode, debug.returncode) == (1, 1)
+    assert (plain.returncode, debug.returncode) == (2, 1)
     assert "Traceback" not in plain.stderr
     assert "Traceback" in debug.stderr

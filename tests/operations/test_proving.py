@@ -1,22 +1,15 @@
 """`audit` and `alerts`: what is missing, doubled or stuck is found and told; what is fine is not."""
 
-import json
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from clients import Http, SalesManago
 from clients.contacts import PurchaseEvent
 from sandbox.verify import fetch_state
-from tests.operations.commands import bl2sm
+from tests.operations.commands import bl2sm, receiver
 from tests.operations.test_mending import purchases
-from tests.programs import Programs, sandbox, settings
+from tests.programs import Programs, ask_sandbox, sandbox, settings, wrong
 
 
 def sales_client(apis: dict[str, str]) -> SalesManago:
@@ -31,55 +24,57 @@ def sales_client(apis: dict[str, str]) -> SalesManago:
     )
 
 
-def test_audit_finds_a_missing_and_a_doubled_purchase_and_nothing_else(kafka: str, prefix: str, tmp_path: Path) -> None:
+def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mends_them(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
     with sandbox("--orders", "25") as apis:
         environment = settings(apis, kafka, prefix)
         with Programs(environment, tmp_path) as programs:
             programs.finish()
-        fine = bl2sm(environment, "audit", "--since", "30d", "--json")
-        assert fine.code == 0, fine.out
-        assert fine.data["sent"] == len(purchases(apis))
-        assert fine.data["findings"] == []
-        events = fetch_state(apis["SALESMANAGO_API_URL"])["events"]
-        gone, doubled = events[0], events[1]
-        sales = sales_client(apis)
-        sales.delete_event(gone["eventId"])
-        again = PurchaseEvent(str(doubled["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
-        sales.add_event(doubled["contactId"], again)
-        ran = bl2sm(environment, "audit", "--since", "30d", "--json")
-        assert ran.code == 1
-        found = {str(one["order_id"]): one["kind"] for one in ran.data["findings"]}
-        assert found == {str(gone["externalId"]): "missing", str(doubled["externalId"]): "doubled"}
-        assert all(one["mend"] for one in ran.data["findings"])
-        for order in fetch_state(apis["BASELINKER_API_URL"])["orders"]:
-            assert order["email"] == "" or order["email"] not in ran.out
+            fine = bl2sm(environment, "audit", "--since", "30d", "--json")
+            assert fine.code == 0, fine.out
+            assert fine.data["sent"] == len(purchases(apis))
+            assert fine.data["findings"] == []
+
+            gone, doubled, there, here = fetch_state(apis["SALESMANAGO_API_URL"])["events"][:4]
+            sales = sales_client(apis)
+            sales.delete_event(gone["eventId"])
+            again = PurchaseEvent(str(doubled["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
+            second = sales.add_event(doubled["contactId"], again)
+            as_it_was = datetime.fromtimestamp(there["date"] / 1000, UTC)
+            changed = PurchaseEvent(str(there["externalId"]), as_it_was, "another_shop", Decimal("1.00"))
+            sales.update_event(there["contactId"], there["eventId"], changed)
+            edited = {"order_id": int(here["externalId"]), "delivery_price": 99.5}
+            ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": edited})
+            ran = bl2sm(environment, "audit", "--since", "30d", "--json")
+            assert ran.code == 1
+            found = {str(one["order_id"]): one for one in ran.data["findings"]}
+            assert {order: one["kind"] for order, one in found.items()} == {
+                str(gone["externalId"]): "missing",
+                str(doubled["externalId"]): "doubled",
+                str(there["externalId"]): "differing",
+                str(here["externalId"]): "differing",
+            }
+            assert all(one["mend"] for one in found.values())
+            assert "changed in SALESmanago" in found[str(there["externalId"])]["why"]
+            assert "location another_shop, now sandbox_shop" in found[str(there["externalId"])]["why"]
+            assert "the order or the settings changed" in found[str(here["externalId"])]["why"]
+            for order in fetch_state(apis["BASELINKER_API_URL"])["orders"]:
+                assert order["email"] == "" or order["email"] not in ran.out
+
+            sales.delete_event(second)
+            mending = [one["mend"] for one in found.values() if one["kind"] != "doubled"]
+            for command in ", then ".join(mending).split(", then "):
+                words = command.split()
+                assert words[0] == "bl2sm"
+                assert bl2sm(environment, *words[1:], SETTLE_SECONDS="1").code == 0, command
+            programs.finish()
+        assert bl2sm(environment, "audit", "--since", "30d").code == 0
+        assert wrong(apis) == []
 
 
-@pytest.fixture
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A receiver of alarms, and what it got."""
-    got: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            return
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/hook", got
-    server.shutdown()
-
-
-def test_alerts_tell_a_webhook_that_nothing_runs(
-    kafka: str, prefix: str, tmp_path: Path, webhook: tuple[str, list[dict[str, Any]]]
-) -> None:
-    url, got = webhook
-    with sandbox("--orders", "3") as apis:
+def test_alerts_tell_a_webhook_that_nothing_runs(kafka: str, prefix: str) -> None:
+    with sandbox("--orders", "3") as apis, receiver() as (url, got):
         environment = settings(apis, kafka, prefix)
         assert bl2sm(environment, "alerts", "--test").code == 1
         environment["ALERT_WEBHOOK_URL"] = url

@@ -2,18 +2,34 @@
 
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 from sandbox.verify import fetch_state
+from schemas.codec import make_codec
+from schemas.records import JournalEntry
+from schemas.topics import Topics
 from tests.operations.commands import bl2sm
 from tests.operations.test_mending import kinds, purchases
-from tests.programs import Programs, committed_offsets, sandbox, settings, wait_until, wrong
+from tests.programs import Programs, ask_sandbox, committed_offsets, read_whole, sandbox, settings, wait_until, wrong
 
 
-def test_a_retracted_purchase_is_gone_and_a_backfill_sends_it_anew(kafka: str, prefix: str, tmp_path: Path) -> None:
+def entries_of(kafka: str, prefix: str, order_id: int) -> list[JournalEntry]:
+    """An order's journal entries, oldest first."""
+    codec, found = make_codec(Topics(prefix), None), []
+    for message in read_whole(kafka, Topics(prefix).journal):
+        value = message.value()
+        assert isinstance(value, bytes)
+        found.append(codec.decode(value, JournalEntry))
+    return [entry for entry in found if entry.order_id == order_id]
+
+
+def test_a_retracted_purchase_is_gone_the_sweep_leaves_it_so_and_a_backfill_sends_it_anew(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
     with sandbox("--orders", "15") as apis:
-        environment = settings(apis, kafka, prefix) | {"SETTLE_SECONDS": "1", "SWEEP_INTERVAL_SECONDS": "0"}
+        environment = settings(apis, kafka, prefix) | {"SETTLE_SECONDS": "1"}
         with Programs(environment, tmp_path) as programs:
             programs.finish()
             before, offsets = purchases(apis), committed_offsets(kafka, prefix)
@@ -38,8 +54,25 @@ def test_a_retracted_purchase_is_gone_and_a_backfill_sends_it_anew(kafka: str, p
             assert (row["outcome"], row["event_id"], row["purchase_due"]) == ("retracted", None, False)
             assert committed_offsets(kafka, prefix) == offsets
             assert bl2sm(environment, "retract", "--order", order).code == 1
+            contacts = len(kinds(apis, "contact"))
+            now = int(time.time())
+            edited = {"order_id": int(order), "date_confirmed": now, "delivery_fullname": "Ewa Nowa"}
+            ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": edited, "log_types": [2, 16]})
+            producer = programs.start("producer", "--until-caught-up", SWEEP_INTERVAL_SECONDS="1")
+            assert producer.wait(60) == 0, programs.log(producer)
             programs.finish()
+            assert [entry.origin for entry in entries_of(kafka, prefix, int(order))][-3:] == ["JOURNAL"] * 2 + [
+                "BACKFILL"
+            ]
             assert order not in purchases(apis)
+            assert len(kinds(apis, "contact")) == contacts + 1
+            row = bl2sm(environment, "explain", order, "--json").data
+            assert (row["row"]["outcome"], row["row"]["event_id"], row["row"]["purchase_due"]) == (
+                "retracted",
+                None,
+                False,
+            )
+            assert "was retracted" in row["now"]["would"]
             bl2sm(environment, "backfill", "--since", "30d", "--execute")
             programs.finish()
         assert wrong(apis) == []
@@ -67,7 +100,7 @@ def test_a_processor_that_starts_in_mid_retract_ends_it_and_doing_it_again_mends
             live.terminate()
             assert live.wait(60) == 0
             wait_until(lambda: not bl2sm(environment, "status", "--json").data["processors"], 90, "no member")
-            done = bl2sm(environment, "retract", "--since", "1d", "--execute", "--json")
+            done = bl2sm(environment, "retract", "--since", "1d", "--execute", "--json", SETTLE_SECONDS="1")
             assert done.code == 0, done.err
             assert done.data["result"]["rows"] == len(before)
             assert purchases(apis) == Counter()

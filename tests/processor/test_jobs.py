@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,7 @@ from processor.record import final_row, intent_row
 from processor.rules import Send
 from processor.way import Ending
 from schemas.progress import Progress, read_progress
-from schemas.records import Delivery, JournalEntry, Origin, Outcome
+from schemas.records import ASKED_FOR, Delivery, JournalEntry, Origin, Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -240,3 +241,33 @@ def test_an_intent_moves_no_offset() -> None:
 def test_offset_metadata_of_another_tool_is_seen_as_such() -> None:
     assert read_progress(Progress("T", 40, 2).encode()) == Progress("T", 40, 2)
     assert all(read_progress(text) is None for text in (None, "", "reset", "[]", '{"a": 1}'))
+
+
+RETRACTED = {"outcome": Outcome.RETRACTED, "reason": "retracted", "event_id": None, "fingerprint": None}
+
+
+def asked_for(offset: int) -> Entry:
+    plain = entry(offset, log_type=2, origin=Origin.BACKFILL)
+    return replace(plain, raw=replace(plain.raw, headers=((ASKED_FOR, b"1"),)))
+
+
+@pytest.mark.parametrize("origin", [Origin.JOURNAL, Origin.BACKFILL])
+@pytest.mark.parametrize(
+    "ending",
+    [Ending(Outcome.DELIVERED, "contact"), Ending(Outcome.SKIPPED, "no_email"), Ending(Outcome.DEAD, "rejected")],
+)
+def test_a_retracted_order_stays_so_whatever_becomes_of_its_later_entries(origin: Origin, ending: Ending) -> None:
+    job = Job(7, 0, row(**RETRACTED), [entry(10, log_type=2, origin=origin)])
+    assert not job.purchase
+    after = final_row(job, ending, "T", NOW)
+    assert (after.outcome, after.reason, after.purchase_due) == (Outcome.RETRACTED, "retracted", False)
+    assert after.journal_offset == 10
+
+
+@pytest.mark.parametrize("asking", [asked_for(11), entry(11, log_type=2, origin=Origin.REPLAY)])
+def test_a_retracted_order_is_due_again_once_the_operator_asks_for_it(asking: Entry) -> None:
+    job = Job(7, 0, row(**RETRACTED), [entry(10, log_type=2, origin=Origin.BACKFILL), asking])
+    assert job.purchase
+    assert intent_row(job, "T", NOW).outcome is Outcome.SENDING
+    after = final_row(job, Ending(Outcome.SKIPPED, "no_email"), "T", NOW)
+    assert (after.outcome, after.purchase_due) == (Outcome.SKIPPED, True)

@@ -1,6 +1,7 @@
 """A client that never comes back must not take the processor with it."""
 
 import threading
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -8,11 +9,15 @@ from confluent_kafka import KafkaError, KafkaException
 
 from processor import record
 from processor.assignment import Partition
-from processor.record import Batch, Fenced, NotCommitted, Record
+from processor.jobs import Job
+from processor.record import Batch, Fenced, NotCommitted, Record, final_row
 from processor.tracker import OffsetTracker
+from processor.way import Ending
 from schemas.codec import make_codec
 from schemas.progress import Progress
+from schemas.records import Outcome
 from schemas.topics import Topics
+from tests.processor.test_jobs import entry, row
 
 
 class Client:
@@ -59,3 +64,13 @@ def test_offsets_that_were_sent_are_committed() -> None:
     client = Client(lambda *_: None)
     commit(client)
     assert client.calls[-1] == "commit_transaction"
+
+
+def test_a_row_goes_on_naming_the_contact_that_has_the_purchase_when_the_buyer_is_edited() -> None:
+    job = Job(7, 0, row(event_id="e1", contact_id="c1"), [entry(12, log_type=16)])
+    job.contact_id = "c2"  # written under the new e-mail
+    after = final_row(job, Ending(Outcome.DELIVERED, "contact", "e1", "c2"), "id", datetime.now(UTC))
+    assert (after.event_id, after.contact_id) == ("e1", "c1")
+    created = Job(7, 0, row(event_id=None, contact_id="c1"), [entry(12)])
+    after = final_row(created, Ending(Outcome.DELIVERED, "created", "e2", "c2"), "id", datetime.now(UTC))
+    assert (after.event_id, after.contact_id) == ("e2", "c2")

@@ -43,6 +43,7 @@ class Place:
             clock=lambda: self.now,
             health=self.health,
             metrics=Metrics(),
+            pacer=SimpleNamespace(blocked_until=None),
             greet_baselinker=None,
             token_verified=SimpleNamespace(is_set=lambda: verified),
         )

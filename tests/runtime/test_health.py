@@ -7,7 +7,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from runtime.health import STUCK_SECONDS, Health, HealthServer
+from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
+from runtime.recent import Recent
 
 
 class Clock:
@@ -55,7 +57,8 @@ def test_it_is_ready_when_every_check_is_fine_and_says_what_is_wrong(served: Ser
     health.set_ready("kafka", True)
     health.set_ready("salesmanago", False, "wrong API secret")
     status, body = get(server, "/readyz")
-    assert (status, json.loads(body)) == (503, {"kafka": "ok", "salesmanago": "wrong API secret"})
+    checks = {"kafka": "ok", "salesmanago": "wrong API secret"}
+    assert (status, json.loads(body)) == (503, {"ready": False, "checks": checks, "last_error": None})
     health.set_ready("salesmanago", True)
     assert get(server, "/readyz")[0] == 200
 
@@ -81,3 +84,32 @@ def test_the_port_is_free_after_closing() -> None:
     first = HealthServer(0, Health(), Metrics().registry)
     first.close()
     HealthServer(first.port, Health(), Metrics().registry).close()
+
+
+def test_the_last_line_that_names_an_error_is_told_without_what_is_masked(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, health, _, _ = served
+    configure_logging("WARNING", "json", ["very-secret"], health.note_error)
+    log = get_logger("test_health")
+    log.warning("a call failed", error="jan@shop.example said very-secret", order_id=7)
+    log.info("all is well")
+    log.info("trying again", attempt=2)
+    last = json.loads(get(server, "/readyz")[1])["last_error"]
+    assert (last["what"], last["why"]) == ("a call failed (order 7)", "*** said ***")
+    log.error("stopped")
+    assert json.loads(get(server, "/readyz")[1])["last_error"]["what"] == "stopped"
+    capsys.readouterr()
+
+
+def test_requests_of_the_last_minute_are_counted_and_older_ones_are_not() -> None:
+    now = [0.0]
+    recent = Recent(lambda: now[0])
+    for at in (0.0, 30.0, 59.0):
+        now[0] = at
+        recent.add()
+    assert recent.count() == 3
+    now[0] = 60.0
+    assert recent.count() == 2
+    now[0] = 200.0
+    assert recent.count() == 0

@@ -260,3 +260,27 @@ def test_the_example_as_it_is_lacks_only_what_is_required(tmp_path: Path) -> Non
     with pytest.raises(SettingsError) as caught:
         load_settings({}, file)
     assert all(": is missing; " in line for line in str(caught.value).splitlines())
+
+
+@pytest.mark.parametrize("given", [{}, {"BASELINKER_TOKEN": " ", "TOPIC_PREFIX": "shop"}])
+def test_a_running_sandbox_takes_the_place_of_an_account_only_whole(given: dict[str, str], tmp_path: Path) -> None:
+    demo = tmp_path / "settings.env"
+    here = {"DEMO_SETTINGS_FILE": str(demo), "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", **given}
+    with pytest.raises(SettingsError, match="BASELINKER_TOKEN: is missing"):
+        load_settings(here, None)
+    sandbox = {**GOOD, "BASELINKER_TOKEN": "sandbox", "TOPIC_PREFIX": "demo-1", "BASELINKER_REQUESTS_PER_MINUTE": "600"}
+    demo.write_text("".join(f"{name}='{value}'\n" for name, value in sandbox.items()))
+    with pytest.warns(UserWarning, match="DEMO") as told:
+        settings = load_settings(here, None)
+    assert len(told) == 1, "its budget is no mistake of the person's"
+    assert (settings.baselinker_token.get_secret_value(), settings.topic_prefix) == ("sandbox", "demo-1")
+
+
+@pytest.mark.parametrize("name", ["BASELINKER_TOKEN", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET_FILE"])
+def test_who_has_given_anything_of_an_account_is_told_what_is_missing(name: str, tmp_path: Path) -> None:
+    demo = tmp_path / "settings.env"
+    demo.write_text("".join(f"{key}='{value}'\n" for key, value in GOOD.items()))
+    (tmp_path / "secret").write_text("given")
+    value = str(tmp_path / "secret") if name.endswith("_FILE") else "given"
+    with pytest.raises(SettingsError, match="SALESMANAGO_OWNER: is missing"):
+        load_settings({"DEMO_SETTINGS_FILE": str(demo), "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", name: value}, None)

@@ -1,0 +1,71 @@
+"""Every page and action of the console on one screen."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from console import again, choices, credentials, failed, live, login, orders, overview, pause, working
+from console.guard import Guard, names_of
+from console.program import Program
+from console.visit import View, endpoint
+
+STATIC = Path(__file__).parent / "static"
+
+
+def make_app(program: Program) -> Starlette:
+    """Return the application."""
+
+    def get(path: str, view: View, open_to_all: bool = False) -> Route:
+        return Route(path, endpoint(program, view, open_to_all), methods=["GET"])
+
+    def post(path: str, view: View, open_to_all: bool = False) -> Route:
+        return Route(path, endpoint(program, view, open_to_all), methods=["POST"])
+
+    routes: list[BaseRoute] = [
+        get("/login", login.form, open_to_all=True),
+        post("/login", login.log_in, open_to_all=True),
+        post("/logout", login.log_out),
+        post("/language", login.language, open_to_all=True),
+        get("/", overview.page),
+        Route("/live", live.stream(program), methods=["GET"]),
+        get("/orders", orders.page),
+        post("/orders", orders.search),
+        get("/orders/{order:int}", orders.story),
+        get("/orders/{order:int}/now", orders.now),
+        get("/failed", failed.page),
+        post("/failed/preview", failed.preview),
+        post("/failed/retry", failed.retry),
+        post("/failed/drop", failed.drop),
+        get("/again", again.page),
+        post("/again/replay/preview", again.preview_replay),
+        post("/again/replay", again.replay),
+        post("/again/orders/preview", again.preview_orders),
+        post("/again/orders", again.replay_orders),
+        post("/again/backfill/preview", again.preview_backfill),
+        post("/again/backfill", again.backfill),
+        get("/settings", choices.page),
+        get("/settings/sources", choices.sources),
+        post("/settings/preview", choices.preview),
+        post("/settings", choices.save),
+        get("/settings/credentials", credentials.page),
+        post("/settings/credentials", credentials.save),
+        post("/pause/preview", pause.preview),
+        post("/pause", pause.switch),
+        get("/work/{work}", working.page),
+        post("/work/{work}/stop", working.stop),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    missing = endpoint(program, lambda visit: visit.page("missing.html", 404, title="missing"), open_to_all=True)
+
+    async def not_found(request: Request, _: Exception) -> object:
+        return await missing(request)
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, names=names_of(program.settings))],
+        exception_handlers={404: not_found, 405: not_found},  # type: ignore[dict-item]
+    )

@@ -1,0 +1,141 @@
+"""The five settings: what holds and why, a look at what new ones would do with the last orders, saving, the history."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from clients import ApiError
+from console.visit import Visit
+from console.working import found
+from console.works import Work
+from operations.credentials import keys
+from operations.dry_run import Decision, count_orders, dry_run
+from operations.init import source_tags
+from operations.live_settings import Current, Difference, effective, save_rules
+from operations.output import sentence
+from processor.main import rule_settings
+from runtime.shop_choice import FIELDS, merged, validated
+from schemas.records import ShopSettings
+
+LAST, SINCE = 100, timedelta(days=30)
+SOURCES = ("none", "code", "name", "both")
+
+
+@dataclass(slots=True)
+class Tried:
+    """What new settings would do. `rules` is what is saved; `last` = the row of the topic that was looked at."""
+
+    rules: ShopSettings
+    last: int
+    differences: tuple[Difference, ...]
+    orders: int = 0
+    sent: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
+
+
+def page(visit: Visit) -> Response:
+    """Show what holds."""
+    return _page(visit)
+
+
+def sources(visit: Visit) -> Response:
+    """Show which tags the shop's sources would give under the values in the form."""
+    choice = visit.given("tag_order_source", "none")
+    choice = choice if choice in SOURCES else "none"
+    shown = source_tags(visit.program.sources(), visit.given("contact_tag"), choice)
+    return visit.page("sources.html", title="settings", sources=shown)
+
+
+def preview(visit: Visit) -> Response:
+    """Try new values on the last orders; they are saved only after that."""
+    current = visit.program.current()
+    wanted = validated(
+        ShopSettings(
+            contact_tag=visit.given("contact_tag"),
+            location=visit.given("location"),
+            tag_order_source=visit.given("tag_order_source", "none"),
+            skip_shop_orders=visit.given("skip_shop_orders") == "true",
+            changed_by=visit.signed,
+            changed_at=datetime.now(UTC),
+        )
+    )
+    tried = Tried(_kept(visit, wanted, current), current.last, _differences(visit, wanted, current))
+
+    def job(work: Work) -> Tried:
+        rules = rule_settings(merged(visit.program.settings, tried.rules))
+        since = datetime.now(UTC) - SINCE
+        with visit.program.reads() as reads:
+            work.total = tried.orders = min(LAST, count_orders(reads, since))
+            for decision in dry_run(reads, visit.program.apis().base, since, LAST, reveal=False, rules=rules):
+                _count(tried, decision)
+                work.step(work.done + 1)
+        return tried
+
+    return visit.go(f"/work/{visit.program.works.start('preview', visit.signed, tried, job).id}")
+
+
+def save(visit: Visit) -> Response:
+    """Save what was tried; refused where somebody saved meanwhile."""
+    work = found(visit, visit.given("work"), "preview")
+    tried: Tried = work.given
+    save_rules(visit.program.settings, tried.rules, expected=tried.last)
+    work.stopping = True
+    return visit.go("/settings", visit.words("settings.saved"))
+
+
+def _page(visit: Visit) -> Response:
+    current = visit.program.current()
+    values = {value.name: value for value in effective(visit.program.settings, current)}
+    shops, why = _shops(visit)
+    return visit.page(
+        "settings.html",
+        title="settings",
+        values=values,
+        shops=shops,
+        why=why,
+        keys=keys(visit.program.env_file),
+        choices=SOURCES,
+        history=[change for change in reversed(current.history) if change.differences or change.unreadable],
+    )
+
+
+def _shops(visit: Visit) -> tuple[list[Any], str]:
+    """The e-shops, or why they can't be listed."""
+    try:
+        return visit.program.shops(), ""
+    except Exception as error:
+        return [], sentence(error)[0] if isinstance(error, ApiError) else ""
+
+
+def _kept(visit: Visit, wanted: ShopSettings, current: Current) -> ShopSettings:
+    """Leave to the environment what comes from there and was not changed."""
+    held = {value.name: value for value in effective(visit.program.settings, current)}
+    unchanged = {
+        name: None
+        for name, setting in FIELDS.items()
+        if (value := held[setting.upper()]).source != "saved" and value.value == getattr(wanted, name)
+    }
+    given = {name: getattr(wanted, name) for name in FIELDS} | unchanged
+    return ShopSettings(**given, changed_by=wanted.changed_by, changed_at=wanted.changed_at)
+
+
+def _differences(visit: Visit, wanted: ShopSettings, current: Current) -> tuple[Difference, ...]:
+    pairs = [
+        (value.name, value.value, getattr(wanted, name))
+        for name, setting in FIELDS.items()
+        for value in effective(visit.program.settings, current)
+        if value.name == setting.upper()
+    ]
+    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def _count(tried: Tried, decision: Decision) -> None:
+    if decision.decision == "send":
+        tried.sent += 1
+        tried.tags.update(decision.tags)
+    else:
+        tried.skipped[str(decision.reason)] += 1

@@ -1,0 +1,48 @@
+"""Live numbers by server-sent events: what changed is sent, every few seconds, to whoever looks."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from console import filters, overview
+from console.program import Program
+from console.visit import LANGUAGE, SESSION, TEMPLATES, needs_password
+from console.words import Words, choose
+
+SECONDS = 3.0
+PARTS = {"numbers": "parts/numbers.html", "alarms": "parts/alarms.html", "recent": "parts/recent.html"}
+
+
+def stream(program: Program) -> Callable[[Request], Any]:
+    """Return the endpoint; it ends when the session does."""
+
+    async def answer(request: Request) -> Response:
+        session = program.sessions.find(request.cookies.get(SESSION), time.monotonic())
+        if session is None or (needs_password(program) and not session.logged_in):
+            return Response(status_code=204)  # tells EventSource to give up
+        words = Words(choose(request.cookies.get(LANGUAGE), request.headers.get("accept-language", "")))
+        events = _events(program, session.id, words, request)
+        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    return answer
+
+
+async def _events(program: Program, session_id: str, words: Words, request: Request) -> AsyncIterator[str]:
+    sent: dict[str, str] = {}
+    while not program.ending and program.sessions.alive(session_id, time.monotonic()):
+        seen = await run_in_threadpool(program.look)
+        if await request.is_disconnected():
+            return
+        values = overview.values(seen, words)
+        for event, template in PARTS.items():
+            html = TEMPLATES.get_template(template).render(t=words, f=filters, **values)
+            if sent.get(event) != html:
+                sent[event] = html
+                yield f"event: {event}\n" + "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"
+        await asyncio.sleep(SECONDS)
+    yield "event: end\ndata:\n\n"

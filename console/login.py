@@ -1,0 +1,57 @@
+"""Logging in and out, and the language."""
+
+import hmac
+import time
+
+from starlette.responses import RedirectResponse, Response
+
+from console.visit import LANGUAGE, SESSION, YEAR, Visit, keep, needs_password
+from console.words import LANGUAGES
+
+LONGEST_NAME = 40
+
+
+def form(visit: Visit) -> Response:
+    """Ask for the password."""
+    if visit.session.logged_in or not needs_password(visit.program):
+        return visit.go("/")
+    return visit.page("login.html", title="login", error="", name="")
+
+
+def log_in(visit: Visit) -> Response:
+    """Check it: a new session where it is right, a limit on tries."""
+    now = time.monotonic()
+    program = visit.program
+    if (seconds := program.tries.wait(visit.address, now)) > 0:
+        error = visit.words("login.wait", age=visit.words.age(seconds))
+        return visit.page("login.html", 429, title="login", error=error, name="")
+    given = (visit.form.get("password") or [""])[0]
+    wanted = program.settings.console_password.get_secret_value()
+    name = " ".join(visit.given("name").split())[:LONGEST_NAME]
+    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        program.tries.failed(visit.address, now)
+        return visit.page("login.html", 403, title="login", error=visit.words("login.wrong"), name=name)
+    if "@" in name:  # it will stand in Kafka
+        return visit.page("login.html", 400, title="login", error=visit.words("login.no_email"), name="")
+    program.sessions.end(visit.session)
+    session = program.sessions.begin(now, logged_in=True, name=name)
+    response = RedirectResponse("/", 303)
+    keep(response, SESSION, session.id)
+    return response
+
+
+def log_out(visit: Visit) -> Response:
+    """End the session."""
+    visit.program.sessions.end(visit.session)
+    return RedirectResponse("/login", 303)
+
+
+def language(visit: Visit) -> Response:
+    """Remember a language and go back to where one was."""
+    back, wanted = visit.given("back", "/"), visit.given("language")
+    if not back.startswith("/") or back.startswith(("//", "/\\")):
+        back = "/"
+    response = RedirectResponse(back, 303)
+    if wanted in LANGUAGES:
+        keep(response, LANGUAGE, wanted, seconds=YEAR)
+    return response

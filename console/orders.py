@@ -1,0 +1,70 @@
+"""Where is my order? Search by id or e-mail, and an order's story as `explain` tells it."""
+
+import re
+
+from starlette.responses import Response
+
+from console import timeline
+from console.visit import Visit
+from operations.explain import HIDDEN, fresh_read, purchase_due, read_story
+from operations.find import orders_of
+from processor.main import rule_settings
+
+
+def page(visit: Visit) -> Response:
+    """Show the search and the last orders."""
+    return _list(visit)
+
+
+def search(visit: Visit) -> Response:
+    """Go to an order; for an e-mail ask BaseLinker which orders are the buyer's. It is kept nowhere."""
+    asked = visit.given("asked")
+    if re.fullmatch(r"#?\d{1,18}", asked):
+        return visit.go(f"/orders/{asked.lstrip('#')}")
+    if "@" not in asked:
+        return _list(visit, status=400, error=visit.words("orders.neither"))
+    found = orders_of(visit.program.apis().base, asked)
+    if len(found) == 1:
+        return visit.go(f"/orders/{found[0].order_id}")
+    return visit.page("found.html", title="orders", found=found)
+
+
+def story(visit: Visit) -> Response:
+    """Show what Kafka knows of an order; what BaseLinker says comes after."""
+    order = int(visit.params["order"])
+    with visit.program.reads() as reads:
+        told = read_story(reads, order)
+    kind, text = timeline.summary(told, visit.words)
+    return visit.page(
+        "order.html", title="order", story=told, kind=kind, summary=text, steps=timeline.steps(told, visit.words)
+    )
+
+
+def now(visit: Visit) -> Response:
+    """Show the order as BaseLinker has it now, judged under today's rules; personal data hidden unless revealed."""
+    order, reveal = int(visit.params["order"]), visit.given("reveal") == "1"
+    program = visit.program
+    with program.reads() as reads:
+        told = read_story(reads, order)
+    rules = rule_settings(program.effective())
+    enriched = program.kept.read(program.apis().base, rules, order)
+    fresh = fresh_read(enriched, purchase_due(told), told.row, rules, reveal)
+    return visit.page(
+        "now.html",
+        title="order",
+        order=order,
+        known=enriched.order is not None,
+        fresh=fresh,
+        rules=[
+            (timeline.rule_name(one, visit.words), timeline.rule_verdict(one, visit.words), one.stops)
+            for one in fresh.rules
+        ],
+        would=timeline.would(fresh, told, visit.words),
+        hidden=HIDDEN in str(fresh.payload),
+        revealed=reveal,
+    )
+
+
+def _list(visit: Visit, status: int = 200, error: str = "") -> Response:
+    seen = visit.program.look()
+    return visit.page("orders.html", status, title="orders", seen=seen, error=error)

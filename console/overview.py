@@ -1,0 +1,88 @@
+"""Is it running, what went through, what waits, what is wrong and how to mend it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from console.program import Seen
+from console.visit import Visit
+from console.words import Words
+from operations.alerts import alarms
+from operations.status import Status
+
+DRAWN = ("delivered", "skipped", "dead")
+HEIGHT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong, and the way out."""
+
+    kind: str
+    text: str
+    way: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a bar, in the chart's units."""
+
+    outcome: str
+    y: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour; `x` in the chart's units."""
+
+    hour: datetime
+    x: int
+    total: int
+    pieces: tuple[Piece, ...]
+
+
+def page(visit: Visit) -> Response:
+    """Show it; the page keeps itself up to date."""
+    seen = visit.program.look()
+    return visit.page("overview.html", title="overview", **values(seen, visit.words))
+
+
+def values(seen: Seen, words: Words) -> dict[str, Any]:
+    """Return what the overview's templates need."""
+    status = seen.status
+    return {
+        "seen": seen,
+        "status": status,
+        "troubles": troubles(status, words) if status is not None else [],
+        "bars": bars(status) if status is not None else [],
+        "height": HEIGHT,
+    }
+
+
+def troubles(status: Status, words: Words) -> list[Trouble]:
+    """Return the alarms of `bl2sm alerts` in words, each with the way out; once a kind."""
+    found = {alarm.kind: alarm.text for alarm in alarms(status)}
+    values = {
+        "order": status.oldest_unfinished_order or "",
+        "age": words.age(status.oldest_unfinished_seconds),
+        "letters": words.count("letters", status.dead_letters),
+    }
+    return [Trouble(kind, words(f"alarm.{kind}", **values), words(f"alarm.{kind}_way", **values)) for kind in found]
+
+
+def bars(status: Status) -> list[Bar]:
+    """Return the last 24 hours as bars, the highest one as high as the chart."""
+    most = max([sum(counts.get(name, 0) for name in DRAWN) for _, counts in status.hours], default=0) or 1
+    found = []
+    for number, (hour, counts) in enumerate(status.hours):
+        pieces, y = [], HEIGHT
+        for name in DRAWN:
+            count = counts.get(name, 0)
+            height = max(2, round(count * HEIGHT / most)) if count else 0
+            y -= height
+            pieces.append(Piece(name, y, height))
+        found.append(Bar(hour, 2 + 20 * number, sum(counts.get(name, 0) for name in DRAWN), tuple(pieces)))
+    return found

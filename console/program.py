@@ -1,0 +1,133 @@
+"""What the pages share: the settings, the sessions, one connection to both APIs at the tools' pace, the last status."""
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from clients import Catalog
+from console.kept import Kept
+from console.sessions import Sessions
+from console.tries import Tries
+from console.works import Works
+from operations import live_settings
+from operations.apis import Apis, open_apis
+from operations.kafka_reads import KafkaReads
+from operations.output import sentence
+from operations.status import Status, read_status
+from runtime.settings import Settings, load_settings
+from runtime.shop_choice import merged
+from schemas.records import Delivery
+
+FRESH_SECONDS = 2.5
+SOURCES_SECONDS, SHOPS_SECONDS = 3600.0, 300.0
+RECENT, MOST_RECENT = timedelta(days=1), 100
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of the deployment last; `away` = why nothing can be seen, "" where it can."""
+
+    at: datetime
+    status: Status | None
+    current: live_settings.Current
+    recent: tuple["Recent", ...]
+    away: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """An order's last row."""
+
+    order_id: int
+    row: Delivery
+
+
+class Program:
+    """Thread-safe; to be closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.sessions, self.tries, self.works, self.kept = Sessions(), Tries(), Works(), Kept()
+        self._stack = ExitStack()
+        self._apis: Apis | None = None
+        self._lock, self._look = threading.Lock(), threading.Lock()
+        self._seen: Seen | None = None
+        self._seen_at = 0.0
+        self._sources: tuple[float, dict[str, dict[int, str]]] | None = None
+        self._shops: tuple[float, list[Catalog]] | None = None
+        self.env_file = Path(".env")
+        self.ending = False
+
+    def close(self) -> None:
+        """End what is under way."""
+        self.ending = True
+        self.works.end(3.0)
+        self._stack.close()
+
+    def current(self) -> live_settings.Current:
+        """Return what was saved; Refused where Kafka is away."""
+        return live_settings.read(self.settings)
+
+    def effective(self, current: live_settings.Current | None = None) -> Settings:
+        """Return the settings as the processors have them now."""
+        return merged(self.settings, (current or self.current()).rules)
+
+    def reads(self, settings: Settings | None = None) -> KafkaReads:
+        """Return readers of one's own, to be closed."""
+        return KafkaReads(settings or self.settings)
+
+    def apis(self) -> Apis:
+        """Return both APIs, asked at one pace for all pages; SettingsError names what is missing."""
+        with self._lock:
+            if self._apis is None:
+                settings = load_settings(need="processor")
+                self._apis = self._stack.enter_context(open_apis(settings))
+            return self._apis
+
+    def sources(self) -> dict[str, dict[int, str]]:
+        """Return the shop's order sources, asked at most once an hour; ApiError as BaseLinker fails."""
+        if self._sources is None or time.monotonic() - self._sources[0] > SOURCES_SECONDS:
+            self._sources = (time.monotonic(), self.apis().base.order_sources())
+        return self._sources[1]
+
+    def shops(self) -> list[Catalog]:
+        """Return the account's e-shops; [] without a v3 key. ApiError where it is refused."""
+        if not self.settings.salesmanago_v3_api_key.get_secret_value():
+            return []
+        if self._shops is None or time.monotonic() - self._shops[0] > SHOPS_SECONDS:
+            self._shops = (time.monotonic(), self.apis().sales.catalogs())
+        return self._shops[1]
+
+    def renew(self) -> None:
+        """Take what `.env` says now: credentials were saved."""
+        with self._lock:
+            self.settings = load_settings(need="kafka")
+            if self._apis is not None:
+                self._stack.close()
+                self._stack, self._apis = ExitStack(), None
+            self._sources = self._shops = None
+
+    def look(self, fresh: bool = False) -> Seen:
+        """Return the state of things, read at most every few seconds however many ask; never raises."""
+        with self._look:
+            if not fresh and self._seen is not None and time.monotonic() - self._seen_at < FRESH_SECONDS:
+                return self._seen
+            self._seen = self._read()
+            self._seen_at = time.monotonic()
+            return self._seen
+
+    def _read(self) -> Seen:
+        now = datetime.now(UTC)
+        try:
+            with self.reads() as reads:
+                status = read_status(reads, now=now)
+                current = live_settings.read_from(reads)
+                rows = reads.rows(now - RECENT)
+        except Exception as error:
+            return Seen(now, None, live_settings.Current(), (), sentence(error)[0])
+        newest = sorted(rows.values(), key=lambda one: one.row.delivered_at, reverse=True)[:MOST_RECENT]
+        recent = tuple(Recent(one.order_id, one.row) for one in newest)
+        return Seen(now, status, current, recent)

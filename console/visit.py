@@ -1,0 +1,183 @@
+"""One request and its answer: who asks, in which language, what was given; forms are trusted only with their token."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from console import filters
+from console.guard import is_loopback
+from console.program import Program
+from console.sessions import Session
+from console.words import LANGUAGES, Words, choose
+from operations.output import debugging, sentence
+from runtime.logging import get_logger
+
+SESSION, LANGUAGE = "bl2sm_session", "bl2sm_language"
+LARGEST_FORM = 256 * 1024
+YEAR = 365 * 86_400
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a page needs to know. `form` and `query` hold every value by name."""
+
+    program: Program
+    session: Session
+    words: Words
+    path: str
+    method: str
+    address: str
+    params: Mapping[str, Any]
+    query: Mapping[str, list[str]]
+    form: Mapping[str, list[str]]
+    partial: bool
+
+    def given(self, name: str, default: str = "") -> str:
+        """Return a form's first value, else the query's, without blanks around it."""
+        values = self.form.get(name) or self.query.get(name) or [default]
+        return values[0].strip()
+
+    @property
+    def signed(self) -> str:
+        """Who signs a change."""
+        return self.session.name or "console"
+
+    def page(self, template: str, code: int = 200, /, **values: Any) -> Response:
+        """Return a page, or the part of one that htmx asked for."""
+        return HTMLResponse(self.render(template, **values), code)
+
+    def render(self, template: str, /, **values: Any) -> str:
+        """Return a template's HTML."""
+        return TEMPLATES.get_template(template).render(
+            t=self.words,
+            f=filters,
+            csrf=self.session.csrf,
+            session=self.session,
+            path=self.path,
+            languages=LANGUAGES,
+            partial=self.partial,
+            csrf_field=Markup('<input type="hidden" name="csrf" value="{}">').format(self.session.csrf),
+            **values,
+        )
+
+    def go(self, path: str, notice: str = "") -> Response:
+        """Return a redirect; the notice is said on the next page."""
+        if notice:
+            self.session.notice = notice
+        return RedirectResponse(path, 303)
+
+    def trouble(self, error: Exception) -> Response:
+        """Return a page that says what went wrong, in a sentence without secrets."""
+        text, code = sentence(error)
+        return self.page("trouble.html", 400 if code == 2 else 503, title="trouble", text=text)
+
+
+View = Callable[[Visit], Response]
+Endpoint = Callable[[Request], Any]
+
+
+def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoint:
+    """Make a view answer requests: a session, the password, the form's token, and a sentence for what fails."""
+
+    async def answer(request: Request) -> Response:
+        now = time.monotonic()
+        session = program.sessions.find(request.cookies.get(SESSION), now)
+        new = session is None
+        if session is None:
+            session = program.sessions.begin(now)
+        words = Words(choose(request.cookies.get(LANGUAGE), request.headers.get("accept-language", "")))
+        form = await _form(request) if request.method == "POST" else {}
+        visit = Visit(
+            program,
+            session,
+            words,
+            request.url.path,
+            request.method,
+            request.client.host if request.client is not None else "",
+            request.path_params,
+            _grouped(request.url.query),
+            form or {},
+            "hx-request" in request.headers,
+        )
+        if form is None:
+            response = visit.page("trouble.html", 413, title="trouble", text=words("trouble.too_large"))
+        elif not open_to_all and needs_password(program) and not session.logged_in:
+            response = _to_login(visit)
+        elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
+            response = visit.page("trouble.html", 403, title="trouble", text=words("trouble.csrf"))
+        else:
+            response = await run_in_threadpool(_safely, view, visit)
+        if new and SESSION not in str(response.headers.getlist("set-cookie")):
+            keep(response, SESSION, session.id, request)
+        return response
+
+    return answer
+
+
+def needs_password(program: Program) -> bool:
+    """Whether one must log in: always with a password, which is optional on this machine alone."""
+    return bool(program.settings.console_password.get_secret_value()) or not is_loopback(program.settings)
+
+
+def keep(response: Response, name: str, value: str, request: Request | None = None, seconds: int | None = None) -> None:
+    """Set a cookie that scripts can't read and other sites can't send."""
+    secure = request is not None and request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="strict", secure=secure)
+
+
+def _safely(view: View, visit: Visit) -> Response:
+    try:
+        return view(visit)
+    except Exception as error:
+        get_logger(__name__).error("a page failed", path=visit.path, error=type(error).__name__, exc_info=debugging())
+        return visit.trouble(error)
+
+
+def _to_login(visit: Visit) -> Response:
+    if visit.partial:
+        return Response(status_code=401, headers={"HX-Redirect": "/login"})
+    return RedirectResponse("/login", 303)
+
+
+def _foreign(request: Request) -> bool:
+    """Whether another site sent the form; browsers that say nothing are judged by the token."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")
+
+
+async def _form(request: Request) -> dict[str, list[str]] | None:
+    """Return a form's values; None where it is too large."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            return None
+    return _grouped(bytes(body).decode(errors="replace"))
+
+
+def _grouped(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    try:
+        for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=5000):
+            found.setdefault(name, []).append(value)
+    except ValueError:
+        return {}
+    return found

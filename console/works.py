@@ -1,0 +1,106 @@
+"""Work that takes longer than a page: done by a thread, seen and stopped from the pages, gone with the process."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from operations.output import Refused, sentence
+from runtime.logging import get_logger
+
+KEPT = 50
+
+
+class Stopped(Exception):
+    """Somebody pressed stop."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One piece of work. `done` counts up to `total` (None = not known); `result` is there once it is done."""
+
+    kind: str
+    by: str
+    given: Any
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    state: Literal["running", "done", "stopped", "failed"] = "running"
+    done: int = 0
+    total: int | None = None
+    result: Any = None
+    error: str = ""
+    stopping: bool = False
+
+    def step(self, done: int) -> None:
+        """Say how far it is; Stopped where it shall end."""
+        self.done = done
+        self.breathe()
+
+    def breathe(self) -> None:
+        """Raise Stopped where it shall end."""
+        if self.stopping:
+            raise Stopped
+
+
+class Works:
+    """Thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Work] = {}
+        self._lock = threading.Lock()
+
+    def start(self, kind: str, by: str, given: Any, job: Callable[[Work], Any], alone: bool = False) -> Work:
+        """Begin; `alone` = Refused while one of this kind is running, else that one is stopped where it was `by`."""
+        work = Work(kind, by, given)
+        with self._lock:
+            running = [one for one in self._known.values() if one.kind == kind and one.state == "running"]
+            if running and alone:
+                raise Refused(f"{kind} is running already: wait for its end, or stop it")
+            for one in running:
+                one.stopping = True
+            for old in [one for one in self._known.values() if one.state != "running"][: -KEPT or None]:
+                del self._known[old.id]
+            self._known[work.id] = work
+        threading.Thread(target=self._run, args=(work, job), name=f"work-{kind}", daemon=True).start()
+        return work
+
+    def find(self, work_id: str) -> Work | None:
+        """Return it, None where it is gone."""
+        return self._known.get(work_id)
+
+    def running(self, kind: str) -> Work | None:
+        """Return the one that is running."""
+        with self._lock:
+            found = (one for one in self._known.values() if one.kind == kind and one.state == "running")
+            return next(found, None)
+
+    def latest(self, kind: str) -> Work | None:
+        """Return the newest of a kind, running or not."""
+        with self._lock:
+            return max((one for one in self._known.values() if one.kind == kind), key=_began, default=None)
+
+    def end(self, seconds: float) -> None:
+        """Stop all and wait a little."""
+        until = time.monotonic() + seconds
+        for work in list(self._known.values()):
+            work.stopping = True
+        while time.monotonic() < until and any(one.state == "running" for one in self._known.values()):
+            time.sleep(0.05)
+
+    def _run(self, work: Work, job: Callable[[Work], Any]) -> None:
+        try:
+            work.result = job(work)
+            work.state = "done"
+        except Stopped:
+            work.state = "stopped"
+        except Exception as error:
+            work.error, _ = sentence(error)
+            work.state = "failed"
+            get_logger(__name__).error("work failed", kind=work.kind, error=type(error).__name__)
+
+
+def _began(work: Work) -> datetime:
+    return work.began_at

@@ -1,0 +1,86 @@
+"""The keys: where each comes from, and new ones tried before they are written into `.env`. They go nowhere else."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from operations import env_file
+from operations.init import check_owner, list_shops, try_credentials, try_token
+from operations.output import Refused
+from runtime.environment import read_variables
+from runtime.settings import SECRETS, SettingsError, load_settings
+
+KEYS = (
+    "BASELINKER_TOKEN", "SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET", "SALESMANAGO_OWNER",
+    "SALESMANAGO_V3_API_KEY",
+)  # fmt: skip
+OF_SALES = frozenset(KEYS[1:5])
+Origin = Literal["environment", "file", "env_file", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One of them. `value` "" for secrets: they are never told."""
+
+    name: str
+    origin: Origin
+    secret: bool
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """`written` into the file; `unwritable` = there is none to write; `held` = set elsewhere, change it there."""
+
+    written: tuple[str, ...]
+    unwritable: tuple[str, ...]
+    held: tuple[str, ...]
+
+
+def keys(file: Path) -> list[Key]:
+    """Return where each comes from."""
+    values = read_variables(os.environ, file, lambda name: name in SECRETS).values
+    return [
+        Key(name, _origin(name, values), name in SECRETS, "" if name in SECRETS else values.get(name, ""))
+        for name in KEYS
+    ]
+
+
+def change(file: Path, new: Mapping[str, str]) -> Changed:
+    """Try new values and write them; ApiError, Refused or SettingsError where one is not accepted: nothing is written.
+
+    Costs one request to BaseLinker where its token is new.
+    """
+    read = read_variables(os.environ, file, lambda name: name in SECRETS)
+    if read.errors:
+        raise SettingsError("\n".join(read.errors))
+    # the values as they would be from the file: what the environment holds is told, and tried all the same
+    settings = load_settings({**read.values, **new}, None, need="kafka")
+    if "BASELINKER_TOKEN" in new:
+        try_token(settings)
+    if OF_SALES & set(new):
+        check_owner(settings.salesmanago_owner, try_credentials(settings))
+    if "SALESMANAGO_V3_API_KEY" in new:
+        list_shops(settings)
+    held = tuple(name for name in new if _origin(name, read.values) in {"environment", "file"})
+    values = {name: value for name, value in new.items() if name not in held}
+    if not values:
+        return Changed((), (), held)
+    try:
+        if not file.is_file():  # in a container: what is written here would be lost
+            return Changed((), tuple(values), held)
+        env_file.write(file, values)
+    except Refused:
+        return Changed((), tuple(values), held)
+    return Changed(tuple(values), (), held)
+
+
+def _origin(name: str, values: Mapping[str, str]) -> Origin:
+    process = {key.upper() for key, value in os.environ.items() if value.strip()}
+    if name in process:
+        return "environment"
+    if f"{name}_FILE" in process:
+        return "file"
+    return "env_file" if name in values else "missing"

@@ -1,0 +1,73 @@
+"""In which fields a purchase, as SALESmanago shows it, differs from what would be sent now. Pure.
+
+The references do not say which fields a card's events have, nor how they are written (api/salesmanago.md §3, §9). So
+only what is shown is compared, and these are the same: ids with or without spaces between, a value as number or text,
+a text that was cut at its limit. A field that is empty there says nothing, but for details where others are shown.
+"""
+
+import math
+import unicodedata
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from clients import ExtEvent, PurchaseEvent
+from clients.parsing import as_text
+from processor.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
+
+SECONDS_APART = 1.0
+LONGEST_LOCATION = 36
+CUT_BYTES = 3  # a cut at bytes may leave out a whole character
+
+
+def differences(ours: PurchaseEvent, theirs: ExtEvent) -> list[str]:
+    """Return the fields, with both values where these are not personal: value, location, date."""
+    return list(_differences(ours, theirs, theirs.shown))
+
+
+def _differences(ours: PurchaseEvent, theirs: ExtEvent, shown: Mapping[str, Any]) -> Iterator[str]:
+    if theirs.date is not None and abs((theirs.date - ours.date).total_seconds()) > SECONDS_APART:
+        yield f"date {theirs.date:%Y-%m-%d %H:%M:%S}, now {ours.date:%Y-%m-%d %H:%M:%S}"
+    value = _number(shown.get("value"))
+    if value is not None and not math.isclose(value, ours.value, rel_tol=1e-7, abs_tol=0.005):
+        yield f"value {value}, now {ours.value}"
+    location = _text(shown.get("location"))
+    if location and not _same(ours.location, location, LONGEST_LOCATION):
+        yield f"location {location}, now {ours.location}"
+    products = _products(shown.get("products"))
+    if products and not _same(_products(ours.products), products, LONGEST_PRODUCTS):
+        yield "products"
+    description = _text(shown.get("description"))
+    if description and not _same(_plain(ours.description), description, LONGEST_DESCRIPTION):
+        yield "description"
+    details = {f"detail{number}": _plain(text) for number, text in enumerate(ours.details, 1)}
+    if any(_text(shown.get(name)) for name in details):
+        for name, text in details.items():
+            if not _same(text, _text(shown.get(name)), LONGEST_DETAIL):
+                yield name
+
+
+def _same(ours: str, theirs: str, limit: int) -> bool:
+    cut = len(theirs.encode()) >= limit - CUT_BYTES and ours.startswith(theirs)
+    return ours == theirs or cut
+
+
+def _number(value: Any) -> Decimal | None:
+    try:
+        found = Decimal(as_text(value).replace(",", "."))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def _products(value: Any) -> str:
+    items = value if isinstance(value, list) else as_text(value).split(",")
+    return ",".join(filter(None, (_text(item) for item in items)))
+
+
+def _text(value: Any) -> str:
+    return _plain(as_text(value))
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())

@@ -1,0 +1,92 @@
+"""The processors' and producers' groups: who is alive, who owns what, how far the journal is done."""
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from operations.output import Refused
+from operations.topic_reads import SECONDS, TopicReads
+from runtime.offsets import group_offsets
+from schemas.progress import Progress, read_progress
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One processor (or producer) of a group and what it owns."""
+
+    client_id: str
+    host: str
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A partition's log and how far the group is; committed -1 = nowhere yet, `progress` None = not told by us."""
+
+    partition: int
+    first: int
+    end: int
+    committed: int
+    progress: Progress | None
+
+    @property
+    def next(self) -> int:
+        """The offset the group reads next."""
+        return max(self.committed, self.first)
+
+    @property
+    def lag(self) -> int:
+        """Offsets still to be read; transaction markers count, so a few may stay."""
+        return max(0, self.end - self.next)
+
+
+class GroupReads(TopicReads):
+    """Readers of both groups."""
+
+    def positions(self) -> list[Position]:
+        """Return how far the processors' group is in the journal."""
+        ends = self.log_ends(self.topics.journal)
+        asked = [TopicPartition(self.topics.journal, number) for number in ends]
+        committed = group_offsets(self.settings, self.settings.group_id, asked, SECONDS)
+        return [
+            Position(
+                part.partition,
+                *ends[part.partition],
+                part.offset if part.offset >= 0 else -1,
+                read_progress(part.metadata) if part.offset >= 0 else None,
+            )
+            for part in sorted(committed, key=lambda part: part.partition)
+        ]
+
+    def members(self, group_id: str) -> list[Member]:
+        """Return a group's live members; [] for a group that does not exist."""
+        try:
+            described = self.admin.describe_consumer_groups([group_id], request_timeout=SECONDS)[group_id].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return []
+            raise
+        return [
+            Member(
+                member.client_id,
+                member.host.lstrip("/"),
+                tuple(sorted(part.partition for part in member.assignment.topic_partitions)),
+            )
+            for member in described.members
+        ]
+
+    def processors(self) -> list[Member]:
+        """Return the live processors."""
+        return self.members(self.settings.group_id)
+
+    def refuse_beside_processors(self) -> None:
+        """Raise Refused while the processors' group has members."""
+        if members := self.processors():
+            raise Refused(
+                f"{len(members)} processors of {self.settings.group_id} are running: stop them, run this again, start"
+                f" them (a killed one counts for {self.settings.session_timeout_ms / 1000:.0f} s)"
+            )
+
+    def producers(self) -> list[Member]:
+        """Return the live producers; the one with a partition leads."""
+        return self.members(f"{self.settings.topic_prefix}-producer")

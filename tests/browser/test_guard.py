@@ -1,0 +1,186 @@
+"""What the console refuses, over plain HTTP: no browser is needed to attack it."""
+
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from sandbox.server import environment as apis
+from tests.browser.browsing import console
+
+PASSWORD, SECRET, TOKEN = "a long password 1", "sales-secret-in-here", "token-in-here-1000"
+PAGES = ("/", "/orders", "/failed", "/again", "/settings", "/settings/credentials", "/login", "/nowhere")
+ACTIONS = (
+    "/failed/preview", "/failed/retry", "/failed/drop", "/again/replay/preview", "/again/replay",
+    "/again/orders/preview", "/again/orders", "/again/backfill/preview", "/again/backfill", "/settings/preview",
+    "/pause/preview", "/pause", "/logout", "/language", "/work/x/stop",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A console before topics that are there and empty, and APIs that are not."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
+    given = {
+        **own,
+        **apis("http://127.0.0.1:1/connector.php", "http://127.0.0.1:1/api"),
+        "BASELINKER_TOKEN": TOKEN,
+        "SALESMANAGO_API_SECRET": SECRET,
+        "BASELINKER_REQUESTS_PER_MINUTE": "20000",
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
+        "CONSOLE_PASSWORD": PASSWORD,
+    }
+    subprocess.run([sys.executable, "-m", "operations.cli", "topics"], env=given, check=True, capture_output=True)
+    folder = tmp_path_factory.mktemp("guard")
+    with console(given, folder) as address:
+        yield address
+    log = (folder / "console.log").read_text()
+    assert not any(secret in log for secret in (PASSWORD, SECRET, TOKEN)), log
+    assert "Traceback" not in log, log
+
+
+def anonymous(root: str) -> httpx2.Client:
+    return httpx2.Client(base_url=root, headers={"Accept-Language": "en"}, timeout=60)
+
+
+def token_in(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def log_in(client: httpx2.Client, password: str = PASSWORD) -> httpx2.Response:
+    token = token_in(client.get("/login").text)
+    return client.post("/login", data={"csrf": token, "password": password, "name": "AK"})
+
+
+@pytest.fixture(scope="module")
+def inside(root: str) -> Iterator[httpx2.Client]:
+    """Somebody who is logged in."""
+    with anonymous(root) as client:
+        assert log_in(client).headers["location"] == "/"
+        yield client
+
+
+def test_without_the_password_there_is_only_the_login(root: str) -> None:
+    with anonymous(root) as client:
+        for path in (*PAGES[:6], "/orders/5", "/orders/5/now", "/work/x", "/settings/sources"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/login"), path
+        assert client.get("/live").status_code == 204
+        token = token_in(client.get("/login").text)
+        for path in ACTIONS:
+            if path != "/language":
+                answer = client.post(path, data={"csrf": token})
+                assert (answer.status_code, answer.headers["location"]) == (303, "/login"), path
+
+
+def test_the_session_is_new_after_login_hidden_from_scripts_and_ends_at_logout(root: str) -> None:
+    with anonymous(root) as client:
+        client.get("/login")
+        before = client.cookies["bl2sm_session"]
+        cookie = log_in(client).headers["set-cookie"].lower()
+        assert "httponly" in cookie and "samesite=strict" in cookie
+        assert client.cookies["bl2sm_session"] != before
+        page = client.get("/orders")
+        assert page.status_code == 200
+        kept = client.cookies["bl2sm_session"]
+        client.post("/logout", data={"csrf": token_in(page.text)})
+        assert client.get("/orders", headers={"Cookie": f"bl2sm_session={kept}"}).status_code == 303
+
+
+@pytest.mark.parametrize("path", [*ACTIONS, "/settings", "/orders", "/settings/credentials", "/login"])
+def test_a_form_without_its_token_or_from_another_site_does_nothing(inside: httpx2.Client, path: str) -> None:
+    token = token_in(inside.get("/again").text)
+    values = {"paused": "yes", "password": PASSWORD}
+    assert inside.post(path, data=values).status_code == 403
+    assert inside.post(path, data={**values, "csrf": "x" * 43}).status_code == 403
+    elsewhere = {"Origin": "https://evil.example"}
+    assert inside.post(path, data={**values, "csrf": token}, headers=elsewhere).status_code == 403
+    across = {"Sec-Fetch-Site": "cross-site"}
+    assert inside.post(path, data={**values, "csrf": token}, headers=across).status_code == 403
+    assert "Pause sending" in inside.get("/").text  # not paused
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+def test_nothing_is_changed_by_following_a_link(inside: httpx2.Client, path: str) -> None:
+    assert inside.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+def test_a_foreign_host_name_is_refused(inside: httpx2.Client, host: str) -> None:
+    answer = inside.get("/orders", headers={"Host": host})
+    assert answer.status_code == 400
+    assert "CONSOLE_NAMES" in answer.text
+
+
+def test_every_page_forbids_foreign_content_and_inline_scripts_and_tells_no_secret(inside: httpx2.Client) -> None:
+    for path in (*PAGES, "/orders/747000001", "/orders/99999999999999999999", "/orders/5/now", "/static/console.js"):
+        answer = inside.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not any(secret in answer.text for secret in (PASSWORD, SECRET, TOKEN)), path
+        assert not re.search(
+            r"<script(?! src=\"/static/)|<style|\sstyle=|\son\w+=|(?:src|href|action)=.https?:", answer.text
+        ), path
+        assert "Traceback" not in answer.text
+        if not path.startswith("/static"):
+            assert answer.headers["cache-control"] == "no-store"
+
+
+def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
+    token = token_in(inside.get("/again").text)
+    bad: list[tuple[str, dict[str, str], int, str]] = [
+        ("/again/replay/preview", {"from_offset": "seven"}, 400, "takes N"),
+        ("/again/replay/preview", {"from_offset": "999999"}, 400, "there is no offset"),
+        ("/again/replay/preview", {"from_time": "2999-01-01T00:00"}, 400, "lies in the future"),
+        ("/again/replay/preview", {"from_time": "soon", "zone": "../etc"}, 400, "Give a date"),
+        ("/again/backfill/preview", {"since": ""}, 400, "Give a date"),
+        ("/again/orders/preview", {"orders": "5, six"}, 400, "Give order ids"),
+        ("/again/backfill", {"work": "x"}, 503, "restarted meanwhile"),
+        ("/settings", {"work": "x"}, 503, "restarted meanwhile"),
+        ("/settings/preview", {"location": "", "tag_order_source": "all"}, 400, "TAG_ORDER_SOURCE"),
+        ("/settings/credentials", {}, 400, "at least one"),
+        ("/orders", {"asked": "a@b" * 30}, 400, "at most 50"),
+        ("/failed/retry", {"key": "9/9"}, 303, ""),
+    ]
+    for path, values, code, said in bad:
+        answer = inside.post(path, data={**values, "csrf": token})
+        assert (answer.status_code, said in answer.text) == (code, True), (path, answer.text)
+    large = inside.post("/orders", data={"csrf": token, "asked": "1" * 300_000})
+    assert large.status_code == 413
+    for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
+        answer = inside.post("/language", data={"csrf": token, "language": "en", "back": back})
+        assert answer.headers["location"] == "/"
+
+
+def test_passwords_can_be_tried_five_times(root: str) -> None:
+    with anonymous(root) as client:
+        assert [log_in(client, "wrong").status_code for _ in range(6)] == [403] * 5 + [429]
+        assert "Too many" in log_in(client, PASSWORD).text
+        assert client.get("/orders").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"CONSOLE_HOST": "0.0.0.0"}, "CONSOLE_PASSWORD: is missing"),
+        ({"CONSOLE_PASSWORD": "short"}, "shorter than 8"),
+        ({"CONSOLE_PORT": "99999"}, "CONSOLE_PORT"),
+    ],
+)
+def test_a_console_that_others_reach_needs_a_password(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    environment = {"PATH": os.environ["PATH"], "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-m", "operations.cli", "console"]
+    ran = subprocess.run(
+        command, env={**environment, **given}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, said in ran.stderr) == (2, True), ran.stderr

@@ -1,0 +1,80 @@
+"""Both languages say the same things, and everything a page or a command's code needs."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from console.tries import MOST_ALL, MOST_EACH, WINDOW_SECONDS, Tries
+from console.words import Words, catalog, choose, plural
+from processor.rules import SkipReason
+from schemas.records import Outcome
+
+CONSOLE = Path(__file__).parents[2] / "console"
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
+    few = {name for name in catalog("pl") if name.endswith(".few")}
+    assert set(catalog("pl")) - few == set(catalog("en"))
+    assert {name.removesuffix("few") + "one" for name in few} <= set(catalog("en"))
+    for name, text in catalog("en").items():
+        assert places(text) == places(catalog("pl")[name]), name
+
+
+def test_every_reason_and_outcome_has_words() -> None:
+    assert all(Words("pl").has(f"reason.{reason}") for reason in SkipReason)
+    assert all(Words("pl").has(f"outcome.{one}") and Words("pl").has(f"outcome.{one}_long") for one in Outcome)
+
+
+def test_every_text_that_pages_name_is_there() -> None:
+    written = "\n".join(path.read_text() for path in [*CONSOLE.rglob("*.html"), *CONSOLE.glob("*.py")])
+    named = set(re.findall(r"\"([a-z_]+\.[a-z0-9_]+)\"", written))
+    sections = {name.partition(".")[0] for name in catalog("en")}
+    known = set(catalog("en")) | {name.rpartition(".")[0] for name in catalog("en")}
+    assert {name for name in named if name.partition(".")[0] in sections and not name.endswith(("_", ".html"))} <= known
+
+
+@pytest.mark.parametrize(
+    ("number", "form"), [(0, "many"), (1, "one"), (2, "few"), (4, "few"), (5, "many"), (12, "many"), (22, "few")]
+)
+def test_polish_nouns_take_the_form_their_number_asks_for(number: int, form: str) -> None:
+    assert plural("pl", number) == form
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accepted", "language"),
+    [
+        (None, "pl-PL,pl;q=0.9,en;q=0.8", "pl"),
+        (None, "de,en;q=0.5,pl;q=0.7", "pl"),
+        (None, "de-DE", "en"),
+        (None, "", "en"),
+        ("en", "pl", "en"),
+        ("xx", "pl;q=nonsense, en", "en"),
+    ],
+)
+def test_the_language_is_the_chosen_one_else_the_browsers(cookie: str | None, accepted: str, language: str) -> None:
+    assert choose(cookie, accepted) == language
+
+
+def test_ages_and_numbers_are_written_as_people_do() -> None:
+    assert Words("pl").age(5400) == "90\u00a0min"
+    assert Words("pl").age(9000) == "2,5\u00a0godz."
+    assert Words("en").number(1234567) == "1,234,567"
+
+
+def test_wrong_passwords_lock_an_address_and_a_crowd_for_five_minutes() -> None:
+    tries = Tries()
+    for second in range(MOST_EACH):
+        assert tries.wait("a", second) == 0
+        tries.failed("a", second)
+    assert tries.wait("a", 10) == WINDOW_SECONDS - 10
+    assert tries.wait("b", 10) == 0
+    assert tries.wait("a", WINDOW_SECONDS) == 0
+    for number in range(MOST_ALL):
+        tries.failed(f"c{number}", 20)
+    assert tries.wait("new", 21) > 0

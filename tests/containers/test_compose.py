@@ -1,0 +1,194 @@
+"""The compose file as it is used: first the demo, then, in the same project, a filled `.env`.
+
+Secrets by file, scaling under load, stops, replay, data that outlive `down`. The tests build on each other, in order.
+"""
+
+import json
+import os
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from sandbox.verify import fetch_state
+from tests.containers.compose import Compose, clean_copy, exit_code
+from tests.containers.engine import docker
+from tests.containers.running import HURRIED, PASSED_ON
+from tests.faults.life import Life
+from tests.programs import ask_sandbox, sandbox, settings, switch, wait_until, wrong
+
+FILES = "docker-compose.yml:deploy/compose.secrets.yml:here.yml"
+HERE = """
+x-here: &here {extra_hosts: ["host.docker.internal:host-gateway"]}
+services: {producer: *here, processor: *here, bl2sm: *here}
+"""
+SECRETS = {"BASELINKER_TOKEN": "baselinker_token", "SALESMANAGO_API_SECRET": "salesmanago_api_secret"}
+
+
+VERIFY = (
+    "python -m sandbox.verify --baselinker-url http://127.0.0.1:7001/connector.php"
+    " --salesmanago-url http://127.0.0.1:7002/api --tag-order-source both --contact-tag"
+)
+
+
+@dataclass(slots=True)
+class Shop:
+    """The running project, and the stand-ins on this machine, which outlive its containers."""
+
+    compose: Compose
+    apis: dict[str, str]
+
+    def events(self) -> int:
+        return len(fetch_state(self.apis["SALESMANAGO_API_URL"])["events"])
+
+    def done(self) -> None:
+        wait_until(lambda: wrong(self.apis) == [], 150, "every order is as it should be")
+
+    def tool(self, *command: str) -> str:
+        return self.compose("run", "--rm", "-T", "bl2sm", *command)
+
+
+@pytest.fixture(scope="module")
+def project(image: str, registry_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    compose = Compose(clean_copy(tmp_path_factory.mktemp("shop") / "clone"), f"bl2sm-{uuid.uuid4().hex[:8]}")
+    try:
+        yield compose
+    finally:
+        compose.down()
+
+
+@pytest.fixture(scope="module")
+def shop(project: Compose) -> Iterator[Shop]:
+    folder = project.folder
+    with sandbox("--orders", "150", "--latency", "0.1", "--versions", "--host", "0.0.0.0") as apis:
+        reached = {name: value.replace("127.0.0.1", "host.docker.internal") for name, value in apis.items()}
+        wanted = {**settings(reached, "", "shop"), **HURRIED, "COMPOSE_FILE": FILES}
+        (folder / "secrets").mkdir()
+        for name, file in SECRETS.items():
+            (folder / "secrets" / file).write_text(wanted.pop(name))
+            os.chown(folder / "secrets" / file, 10001, -1)
+            (folder / "secrets" / file).chmod(0o400)
+        kept = {
+            name: value
+            for name, value in wanted.items()
+            if name.startswith((*PASSED_ON, "COMPOSE_")) or name in HURRIED
+        }
+        (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in kept.items()))
+        (folder / "here.yml").write_text(HERE)
+        project("up", "--detach", "--wait", "--no-build")
+        yield Shop(project, apis)
+
+
+def test_a_newcomer_without_any_account_sees_orders_arrive(project: Compose) -> None:
+    assert not (project.folder / ".env").exists()
+    project("--profile", "demo", "up", "--detach", "--wait", "--no-build")
+    services = ["kafka", "schema-registry", "producer", "processor", "sandbox"]
+    assert project.states() == {f"{service}-1": "healthy" for service in services}
+
+    def verified() -> bool:
+        verify = ["exec", "-T", "sandbox", *VERIFY.split(), "Sklep Łódź"]
+        return project.try_("--profile", "demo", *verify).stdout.strip() == "all orders are as they should be"
+
+    wait_until(verified, 120, "every order in the sandbox's SALESmanago")
+    assert "contacts and" in project("--profile", "demo", "logs", "sandbox")
+    assert "DEMO: the settings name no account" in project("logs", "processor")
+    assert "delivered: created" in project("run", "--rm", "-T", "bl2sm", "status")
+    project("--profile", "demo", "stop", "sandbox")
+    told = project.try_("run", "--rm", "-T", "--no-deps", "processor")
+    assert told.returncode == 2, "without a sandbox nothing takes the place of an account"
+    assert "BASELINKER_TOKEN: is missing" in told.stderr + told.stdout
+
+
+def test_all_are_healthy_and_the_secrets_are_in_no_environment(shop: Shop) -> None:
+    services = ["kafka", "schema-registry", "producer", "processor"]
+    states = shop.compose.states()
+    assert {service: states[f"{service}-1"] for service in services} == dict.fromkeys(services, "healthy")
+    for service in ("producer", "processor"):
+        environment = docker("inspect", "--format", "{{.Config.Env}}", *shop.compose.containers(service))
+        assert "_FILE=/run/secrets/" in environment
+        assert shop.apis["BASELINKER_TOKEN"] not in environment
+        assert shop.apis["SALESMANAGO_API_SECRET"] not in environment
+
+
+def test_scaled_to_3_and_back_with_kills_nothing_is_lost_or_doubled(shop: Shop) -> None:
+    life = Life(shop.apis["BASELINKER_API_URL"], random.Random(7), 4.0, 2.0)
+    life.start()
+    scale = ("up", "--detach", "--no-build", "--no-recreate", "--scale")
+    shop.compose(*scale, "processor=3")
+    before = shop.events()
+    wait_until(lambda: shop.events() >= before + 15, 90, "three processors work")
+    docker("kill", shop.compose.containers("processor")[0])
+    docker("kill", *shop.compose.containers("producer"))
+    shop.compose(*scale, "processor=3")
+    assert len(shop.compose.containers("processor")) == 3
+    wait_until(lambda: shop.events() >= before + 30, 90, "they work again")
+    docker("kill", shop.compose.containers("processor")[1])
+    shop.compose(*scale, "processor=1")
+    life.end()
+    shop.done()
+    told = shop.compose.try_("run", "--rm", "-T", "bl2sm", "audit", "--since", "4d", "--json").stdout
+    findings = {str(one["order_id"]) for one in json.loads(told)["findings"]}
+    # a purchase stays with the buyer it was created for: audit asks for the one whose e-mail was edited in
+    assert findings <= fetch_state(shop.apis["BASELINKER_API_URL"])["earlier"].keys()
+
+
+def test_a_stop_ends_producer_and_processor_in_order(shop: Shop) -> None:
+    switch(shop.apis["SALESMANAGO_API_URL"], latency=1.0)
+    _new_orders(shop, 12)
+    running = [*shop.compose.containers("producer"), *shop.compose.containers("processor")]
+    before = shop.events()
+    wait_until(lambda: shop.events() > before, 60, "it is in the middle of them")
+    shop.compose("stop", "producer", "processor")
+    assert [exit_code(container) for container in running] == [0, 0], shop.compose.logs()
+    switch(shop.apis["SALESMANAGO_API_URL"], latency=0.1)
+    shop.compose("start", "producer", "processor")
+    shop.done()
+
+
+def test_a_replay_by_the_tools_container_updates_and_creates_nothing(shop: Shop) -> None:
+    shop.compose("stop", "processor")
+    command = ("replay", "--from-offset", "0", "--json")
+    assert json.loads(shop.tool(*command))["executed"] is False
+    assert json.loads(shop.tool(*command, "--execute"))["executed"] is True
+    shop.compose("start", "processor")
+
+    def updated() -> bool:
+        state = fetch_state(shop.apis["SALESMANAGO_API_URL"])
+        updates = {write["external_id"] for write in state["writes"] if write["kind"] == "update"}
+        return updates == {event["externalId"] for event in state["events"]}
+
+    wait_until(updated, 150, "every purchase is updated")
+    shop.done()
+
+
+def test_what_lies_in_kafka_outlives_down_and_up(shop: Shop) -> None:
+    shop.compose.down(volumes=False)
+    before = fetch_state(shop.apis["SALESMANAGO_API_URL"])["writes"]
+    shop.compose("up", "--detach", "--wait", "--no-build")
+    new = _new_orders(shop, 1)
+    wait_until(lambda: str(new) in _purchases(shop, len(before)), 120, "the new order arrives")
+    assert _purchases(shop, len(before)) == {str(new)}, "the ledger was lost: orders were sent again"
+    shop.done()
+
+
+def _purchases(shop: Shop, start: int) -> set[str]:
+    writes = fetch_state(shop.apis["SALESMANAGO_API_URL"])["writes"][start:]
+    return {write.get("external_id") or write["email"] for write in writes if write["kind"] != "contact"}
+
+
+def _new_orders(shop: Shop, count: int) -> int:
+    """Add orders of the own store, each with a buyer of its own; return the last one's id."""
+    base = shop.apis["BASELINKER_API_URL"]
+    known = fetch_state(base)["orders"]
+    like = next(one for one in known if one["order_source"] == "shop" and one["email"] and one["confirmed"])
+    order_id = max(int(one["order_id"]) for one in known)
+    edits = []
+    for _ in range(count):
+        order_id += 1
+        own = {"order_id": order_id, "email": f"nowy{order_id}@example.com", "phone": f"+48 5{order_id % 10**8:08d}"}
+        own["delivery_fullname"] = f"Nowy Kupujący {order_id} v0"
+        edits.append({"order": {**like, **own}, "log_types": [1]})
+    ask_sandbox(base, "orders", edits)
+    return order_id
