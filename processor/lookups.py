@@ -14,7 +14,7 @@ from typing import Protocol
 
 from clients import Order, OrderSummary
 from processor.phones import has_country_code, is_filler, phone_of, spellings
-from processor.rules import RuleSettings, is_allegro, is_masked, is_usable, source_of
+from processor.rules import RuleSettings, is_allegro, is_anonymous, is_masked, is_usable, source_of
 from processor.windows import Windows
 
 MOST_PHONES, MOST_ORDERS, MOST_BOUGHT_BY_ONE, MOST_NEVER = 50_000, 60_000, 50, 50_000
@@ -73,6 +73,8 @@ class Buyers:
         """Remember an order that a later look-up may need; forget what it was before."""
         self._forget(order.order_id)
         self._highest = max(self._highest, order.order_id)
+        if is_anonymous(order, self._rules):
+            self._windows.keep_unbroken()
         if source_of(order) in {"allegro", "order_return"}:
             self._never[order.order_id] = None
             while len(self._never) > MOST_NEVER:
@@ -97,8 +99,6 @@ class Buyers:
         An ApiError ends it; what was learned until then is kept and not asked for again soon.
         """
         phones = {order.order_id: phone for order in orders if (phone := matchable(order)) is not None}
-        if phones:
-            self._windows.keep_unbroken()
         answers: dict[int, str | None] = {order.order_id: None for order in orders}
         asking = []
         for order in orders:

@@ -2,7 +2,7 @@
 
 Ids are sorted and covered by greedy windows. What a window did not bring is asked for alone: a window proves presence,
 never absence. A window and a single question cost the same request, so a window is asked for as soon as it is likely
-to bring two wanted orders, by the width of the last full one. While buyers are looked for, a window begins where the
+to bring two wanted orders, by the width of the last full one. While Allegro orders pass by, a window begins where the
 last one ended if that is not far below: so what was seen has no gaps, and buyers are found without a question.
 """
 
@@ -95,7 +95,7 @@ class Windows:
         return max(left[0], last), len(brought) < FULL_WINDOW
 
     def keep_unbroken(self) -> None:
-        """Leave no small gaps between windows for the time in which it matters."""
+        """Leave no small gaps between windows for the time in which it matters: buyers are looked for in them."""
         self.unbroken_until = self.coverage.clock() + COVERED_SECONDS
 
     def _begin(self, wanted: int) -> int:

@@ -374,3 +374,11 @@ def test_what_a_window_hid_makes_its_ids_uncertain() -> None:
     windows, known = reading(shop)
     windows.read([1, 20, 90], {}, set())
     assert known.find([shop.stored[90]]) == {90: "jan@example.com"}
+
+
+def test_windows_over_ids_shared_with_other_shops_leave_no_gap_in_which_a_buyer_could_hide() -> None:
+    others = [number for number in range(9, 3600, 9) if number not in {45, 3555}]
+    shop = Shop(*rare(*others), an_order(45), allegro(90, phone=""), allegro(3555))
+    found = Enricher(shop, RULES, Clock()).enrich(sorted(shop.stored))
+    assert found[3555].buyer_email == "jan@example.com"
+    assert shop.requests == ["window"] * 4
