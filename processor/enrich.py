@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from clients import Order, OrderSummary, RetriableError
+from processor.coverage import Coverage
 from processor.lookups import Buyers
 from processor.rules import Enriched, RuleSettings, needs_buyer
 from processor.windows import Orders, Windows
@@ -33,7 +34,7 @@ class Enricher:
     def __init__(self, api: Api, rules: RuleSettings, clock: Callable[[], float]) -> None:
         self._api, self._clock = api, clock
         self.rules = rules  # may be exchanged at any time: what is read meanwhile is read again
-        self._windows = Windows(api, self._note)
+        self._windows = Windows(api, self._note, coverage=Coverage(clock))
         self._buyers = Buyers(api, self._windows, rules, clock)  # told of every order by the windows
         self._found: dict[int, Order] = {}
         self._asked: set[int] = set()
@@ -92,17 +93,17 @@ class Enricher:
             self._sources_at = self._clock()
         except RetriableError:  # does it fail, or only to tell the sources?
             for order in self._api.orders(include_unconfirmed=True):
-                self._note(order, False)
+                self._note(order)
 
     def _prove(self) -> None:
         """None of them is there: does BaseLinker list any order at all?"""
         if self.shown_at is None or self._clock() - self.shown_at >= PROOF_SECONDS:
             for order in self._api.orders(include_unconfirmed=True):
-                self._note(order, False)
+                self._note(order)
 
-    def _note(self, order: Order, alone: bool) -> None:
+    def _note(self, order: Order) -> None:
         self.shown_at = self._clock()
-        self._buyers.note(order, alone)
+        self._buyers.note(order)
 
     def _named_sources(self, orders: Sequence[Order]) -> dict[str, dict[int, str]]:
         if self.rules.tag_order_source not in {"name", "both"}:

@@ -1,9 +1,9 @@
 """Who is the Allegro buyer: phone → e-mail of an earlier order elsewhere, remembered in memory only (design §6).
 
-The newest order that counts names the buyer: same phone, confirmed, not Allegro's, a real e-mail, made before the order
-in question. What passed by in windows a short while ago answers first, for its neighbours passed by too. An order that
-was read alone, or long ago, says nothing of newer ones: BaseLinker is asked for the phone's orders, and these are read,
-newest first, until one counts.
+What passed by in windows answers first, if it is certain that no newer order that counts hides: every order between was
+seen lately (`coverage`), or BaseLinker was asked for the phone and all that is newer was read. Else BaseLinker is asked
+for the phone's orders, and these are read newest first until one counts: same phone, confirmed, not Allegro's, a real
+e-mail, made before the order in question.
 """
 
 from collections import OrderedDict
@@ -14,12 +14,12 @@ from typing import Protocol
 
 from clients import Order, OrderSummary
 from processor.phones import has_country_code, is_filler, phone_of, spellings
-from processor.rules import RuleSettings, is_allegro, is_masked, is_usable, source_of
+from processor.rules import RuleSettings, is_allegro, is_anonymous, is_masked, is_usable, source_of
 from processor.windows import Windows
 
 MOST_PHONES, MOST_ORDERS, MOST_BOUGHT_BY_ONE, MOST_NEVER = 50_000, 60_000, 50, 50_000
 MOST_CANDIDATES, MOST_SUMMARIES = 10, 200
-REMEMBERED_SECONDS, WINDOW_SECONDS, ASKED_SECONDS = 6 * 3600.0, 900.0, 300.0
+REMEMBERED_SECONDS, ASKED_SECONDS = 6 * 3600.0, 300.0
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,17 +38,23 @@ class _Bought:
     email: str
     made_at: datetime
     noted_at: float
-    alone: bool
 
 
 @dataclass(slots=True, repr=False)
 class _Known:
-    """What is known of a phone: `summaries`, newest first, as told at `asked_at`; `refused` = read since in vain."""
+    """What is known of a phone: `summaries`, newest first, as told at `asked_at`; `refused` = read since in vain.
+
+    `asked_up_to` = the highest id in the shop when it was asked, as far as seen: later orders are not among the
+    summaries. `cut` = the newest date that was forgotten of its orders; `used_at` = when it was noted or asked for.
+    """
 
     bought: dict[int, _Bought] = field(default_factory=dict)
     summaries: tuple[OrderSummary, ...] = ()
     asked_at: float | None = None
+    asked_up_to: int = 0
     refused: set[int] = field(default_factory=set)
+    cut: datetime | None = None
+    used_at: float = 0.0
 
 
 class Buyers:
@@ -59,11 +65,16 @@ class Buyers:
         self._phones: OrderedDict[str, _Known] = OrderedDict()
         self._phone_of: dict[int, str] = {}
         self._never: OrderedDict[int, None] = OrderedDict()
-        self._looking_up = False
+        self._coverage = windows.coverage
+        self._highest = 0
+        self._lost_at = float("-inf")  # what was noted until then may be forgotten
 
-    def note(self, order: Order, alone: bool = False) -> None:
-        """Remember an order that a later look-up may need; forget what it was before. `alone` = in no window."""
+    def note(self, order: Order) -> None:
+        """Remember an order that a later look-up may need; forget what it was before."""
         self._forget(order.order_id)
+        self._highest = max(self._highest, order.order_id)
+        if is_anonymous(order, self._rules):
+            self._windows.keep_unbroken()
         if source_of(order) in {"allegro", "order_return"}:
             self._never[order.order_id] = None
             while len(self._never) > MOST_NEVER:
@@ -71,13 +82,14 @@ class Buyers:
         phone = matchable(order)
         if phone is None or order.date_add is None or not self._counts(order):
             return
-        bought = self._known(phone).bought
-        bought[order.order_id] = _Bought(
-            order.order_id, order.email.strip(), order.date_add, self._clock(), alone or self._looking_up
-        )
+        known = self._known(phone)
+        bought = known.bought
+        bought[order.order_id] = _Bought(order.order_id, order.email.strip(), order.date_add, self._clock())
         self._phone_of[order.order_id] = phone
         if len(bought) > MOST_BOUGHT_BY_ONE:
-            self._forget(min(bought.values(), key=lambda one: one.made_at).order_id)
+            oldest = min(bought.values(), key=lambda one: one.made_at)
+            known.cut = oldest.made_at if known.cut is None else max(known.cut, oldest.made_at)
+            self._forget(oldest.order_id)
         while len(self._phone_of) > MOST_ORDERS:
             self._forget_oldest()
 
@@ -97,24 +109,20 @@ class Buyers:
         candidates = {order.order_id: self._candidates(order, phones[order.order_id]) for order in asking}
         read: dict[int, Order] = {}
         asked: set[int] = set()
-        while asking := [order for order in asking if answers[order.order_id] is None and candidates[order.order_id]]:
+        while asking:
             # a round reads the next candidate of every order that has no answer yet, in shared windows
+            answers |= {order.order_id: self._remembered(order, phones[order.order_id]) for order in asking}
+            asking = [order for order in asking if answers[order.order_id] is None and candidates[order.order_id]]
             turn = {order.order_id: candidates[order.order_id].pop(0) for order in asking}
-            for order in asking:
-                answers[order.order_id] = self._read_lately(order, phones[order.order_id], turn[order.order_id])
-            asking = [order for order in asking if answers[order.order_id] is None]
-            turn = {order.order_id: turn[order.order_id] for order in asking}
-            self._looking_up = True
-            try:
-                self._windows.read(list(turn.values()), read, asked)
-            finally:
-                self._looking_up = False
+            self._windows.read(list(turn.values()), read, asked)
             for order in asking:
                 candidate, phone = read.get(turn[order.order_id]), phones[order.order_id]
                 if candidate is None or not self._counts(candidate) or matchable(candidate) != phone:
                     self._known(phone).refused.add(turn[order.order_id])
                 elif _earlier(candidate, order):
-                    answers[order.order_id] = candidate.email.strip()
+                    newest = self._newest_before(order, self._known(phone))
+                    answers[order.order_id] = newest.email if newest is not None else candidate.email.strip()
+            asking = [order for order in asking if answers[order.order_id] is None]
         return answers
 
     def must_ask(self, order: Order) -> bool:
@@ -122,49 +130,82 @@ class Buyers:
         phone = matchable(order)
         if phone is None or order.date_add is None or self._remembered(order, phone) is not None:
             return False
-        return not self._fresh(self._phones.get(phone))
+        return not self._told(order, self._phones.get(phone))
 
     def _remembered(self, order: Order, phone: str) -> str | None:
+        """Return the e-mail, if it is certain to be the newest order's."""
         known = self._phones.get(phone)
-        if known is None or order.date_add is None:
+        if known is None:
             return None
-        self._phones.move_to_end(phone)
+        self._use(phone, known)
+        newest = self._newest_before(order, known)
+        if newest is None or not (self._all_read(order, known, newest) or self._all_passed_by(order, known, newest)):
+            return None
+        return newest.email
+
+    def _newest_before(self, order: Order, known: _Known) -> _Bought | None:
+        if order.date_add is None:
+            return None
+        before = [one for one in self._lately(known) if one.made_at < order.date_add and one.order_id != order.order_id]
+        return max(before, key=lambda one: (one.made_at, one.order_id), default=None)
+
+    def _lately(self, known: _Known) -> list[_Bought]:
         oldest = self._clock() - REMEMBERED_SECONDS
-        before = [one for one in known.bought.values() if one.made_at < order.date_add and one.noted_at >= oldest]
-        if not before:
-            return None
-        newest = max(before, key=lambda one: (one.made_at, one.order_id))
-        if not newest.alone and self._clock() - newest.noted_at <= WINDOW_SECONDS:
-            return newest.email
-        # nothing newer is left unread, as far as BaseLinker told lately
-        return newest.email if self._fresh(known) and self._first(order, known) == newest.order_id else None
+        return [one for one in known.bought.values() if one.noted_at >= oldest]
 
-    def _read_lately(self, order: Order, phone: str, number: int) -> str | None:
-        bought = self._known(phone).bought.get(number)
-        if bought is None or order.date_add is None or bought.made_at >= order.date_add:
-            return None
-        return bought.email if self._clock() - bought.noted_at <= ASKED_SECONDS else None
+    def _all_read(self, order: Order, known: _Known, newest: _Bought) -> bool:
+        """Whether BaseLinker named the phone's orders lately, and each that may be newer was read."""
+        if not self._told(order, known):
+            return False
+        read = {one.order_id for one in self._lately(known)} | known.refused
+        at_least = (newest.made_at, newest.order_id)
+        return all(
+            one.order_id in read or (one.date_add is not None and (one.date_add, one.order_id) < at_least)
+            for one in self._may_count(order, known)
+        )
 
-    def _first(self, order: Order, known: _Known) -> int | None:
-        return next(iter(self._may_count(order, known)), None)
+    def _all_passed_by(self, order: Order, known: _Known, newest: _Bought) -> bool:
+        """Whether every order between was seen lately, and what was seen is still remembered."""
+        if order.date_add is None or (known.cut is not None and newest.made_at <= known.cut):
+            return False
+        since = self._coverage.proves(newest.order_id, newest.made_at, order.order_id, order.date_add)
+        return since is not None and self._lost_at < since
 
-    def _may_count(self, order: Order, known: _Known) -> list[int]:
-        made_at = order.date_add
-        ids = [one.order_id for one in known.summaries if one.date_add is None or (made_at and one.date_add < made_at)]
-        newest = [number for number in ids if number not in self._never and number != order.order_id][:MOST_CANDIDATES]
-        return [number for number in newest if number not in known.refused]
+    def _told(self, order: Order, known: _Known | None) -> bool:
+        """Whether BaseLinker named the phone's orders lately, and none was added between that and this order.
+
+        One added later, but dated before it, is found once the answer is too old.
+        """
+        if known is None or known.asked_at is None or self._clock() - known.asked_at >= ASKED_SECONDS:
+            return False
+        if order.order_id <= known.asked_up_to:
+            return True
+        since = self._coverage.seen_since(known.asked_up_to + 1, order.order_id)
+        return since is not None and self._lost_at < since and known.cut is None
 
     def _candidates(self, order: Order, phone: str) -> list[int]:
         """Return the ids of the newest orders under the phone that may count, newest first."""
-        if order.date_add is None:
+        made_at = order.date_add
+        if made_at is None:
             return []
         known = self._known(phone)
-        if not self._fresh(known):
-            known.summaries, known.asked_at, known.refused = self._ask(order, phone), self._clock(), set()
-        return self._may_count(order, known)
+        if not self._told(order, known):
+            at, highest = self._clock(), max(self._highest, order.order_id)
+            known.summaries, known.refused = self._ask(order, phone), set()
+            known.asked_at, known.asked_up_to = at, max([highest, *(one.order_id for one in known.summaries)])
+        ids = [one.order_id for one in self._may_count(order, known)]
+        return [number for number in ids[:MOST_CANDIDATES] if number not in known.refused]
 
-    def _fresh(self, known: _Known | None) -> bool:
-        return known is not None and known.asked_at is not None and self._clock() - known.asked_at < ASKED_SECONDS
+    def _may_count(self, order: Order, known: _Known) -> list[OrderSummary]:
+        """Return what was told under the phone and is not known to be of no use, newest first."""
+        made_at = order.date_add
+        return [
+            one
+            for one in known.summaries
+            if (one.date_add is None or (made_at is not None and one.date_add < made_at))
+            and one.order_id not in self._never
+            and one.order_id != order.order_id
+        ]
 
     def _ask(self, order: Order, phone: str) -> tuple[OrderSummary, ...]:
         """Ask for the phone's spellings; one is enough where BaseLinker shows that it looks through spellings.
@@ -190,14 +231,20 @@ class Buyers:
 
     def _known(self, phone: str) -> _Known:
         known = self._phones.setdefault(phone, _Known())
-        self._phones.move_to_end(phone)
+        self._use(phone, known)
         while len(self._phones) > MOST_PHONES:
             self._forget_oldest()
         return known
 
+    def _use(self, phone: str, known: _Known) -> None:
+        self._phones.move_to_end(phone)
+        known.used_at = self._clock()
+
     def _forget_oldest(self) -> None:
         """Forget the phone that nobody asked for or bought under for longest."""
         _, gone = self._phones.popitem(last=False)
+        if gone.bought:
+            self._lost_at = max(self._lost_at, gone.used_at)
         for order_id in gone.bought:
             del self._phone_of[order_id]
 

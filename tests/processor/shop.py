@@ -44,10 +44,16 @@ class Shop:
     """BaseLinker's reading side as its reference says; what the reference leaves open is an argument."""
 
     def __init__(
-        self, *orders: Order, phone: str = "last9", inclusive: bool = True, newest_first: bool = False
+        self,
+        *orders: Order,
+        phone: str = "last9",
+        inclusive: bool = True,
+        newest_first: bool = False,
+        page: int = 100,
     ) -> None:
         self.stored = {order.order_id: order for order in orders}
         self.phone, self.inclusive, self.newest_first = phone, inclusive, newest_first
+        self.page = page
         self.requests: list[str] = []
         self.answers = 0
         self.fail_after: int | None = None
@@ -64,7 +70,7 @@ class Shop:
         assert id_from is not None
         first = id_from if self.inclusive else id_from + 1
         ids = sorted(number for number in self.stored if number >= first and number not in self.hidden_from_windows)
-        return [self.stored[number] for number in sorted(ids[:100], reverse=self.newest_first)]
+        return [self.stored[number] for number in sorted(ids[: self.page], reverse=self.newest_first)]
 
     def orders_by_phone(self, phone: str) -> list[OrderSummary]:
         self._count("phone")

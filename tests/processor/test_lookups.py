@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from clients import Order, OrderSummary
+from processor.coverage import COVERED_SECONDS, Coverage
 from processor.enrich import Enricher
-from processor.lookups import ASKED_SECONDS, REMEMBERED_SECONDS, WINDOW_SECONDS, Buyers
+from processor.lookups import ASKED_SECONDS, REMEMBERED_SECONDS, Buyers
 from processor.rules import Enriched, RuleSettings
 from processor.windows import Windows
 from tests.processor.shop import MASK, Shop, allegro, an_order, at
@@ -23,11 +24,16 @@ class Clock:
         return self.now
 
 
-def buyers(shop: Shop, clock: Clock | None = None) -> Buyers:
-    windows = Windows(shop)
-    found = Buyers(shop, windows, RULES, clock or Clock())
+def reading(shop: Shop, clock: Clock | None = None) -> tuple[Windows, Buyers]:
+    clock = clock or Clock()
+    windows = Windows(shop, coverage=Coverage(clock))
+    found = Buyers(shop, windows, RULES, clock)
     windows.seen = found.note
-    return found
+    return windows, found
+
+
+def buyers(shop: Shop, clock: Clock | None = None) -> Buyers:
+    return reading(shop, clock)[1]
 
 
 def find(shop: Shop, order: Order) -> str | None:
@@ -73,34 +79,6 @@ def test_the_newest_earlier_order_wins() -> None:
     shop = Shop(*(an_order(number, email=f"jan{number}@example.com") for number in (1, 2, 3, 901)), asking)
     shop.stored[2] = an_order(2, email="jan2@example.com", date_add=at(500))
     assert find(shop, asking) == "jan2@example.com"
-
-
-def test_an_order_read_alone_does_not_hide_a_newer_one_with_another_email() -> None:
-    edited, newer = an_order(1, email="old@example.com"), an_order(500, email="new@example.com")
-    asking, again = allegro(900), allegro(901)
-    shop = Shop(edited, newer, asking, again)
-    clock = Clock()
-    found = buyers(shop, clock)
-    for order in (edited, asking, again):
-        found.note(order, alone=True)  # an entry of its own: nothing near it passed by
-    assert found.must_ask(asking)
-    assert found.find([asking]) == {900: "new@example.com"}
-    asked = len(shop.requests)
-    assert found.find([again]) == {901: "new@example.com"}
-    assert len(shop.requests) == asked, "known by now"
-    clock.now += ASKED_SECONDS + 1
-    assert found.must_ask(again)
-
-
-def test_what_a_window_brought_long_ago_says_nothing_of_newer_orders() -> None:
-    shop, clock = Shop(an_order(1, email="old@example.com")), Clock()
-    found = buyers(shop, clock)
-    found.note(shop.stored[1])
-    assert found.find([allegro(900)]) == {900: "old@example.com"}
-    assert shop.requests == []
-    shop.stored[500] = an_order(500, email="new@example.com")
-    clock.now += WINDOW_SECONDS + 1
-    assert found.find([allegro(900)]) == {900: "new@example.com"}
 
 
 @pytest.mark.parametrize("phone", ["", "brak", "000000000", "+48 111111111", "123456789", "+48 123 123 123", "12345"])
@@ -156,9 +134,11 @@ def test_allegro_orders_that_passed_by_are_not_read_as_candidates() -> None:
 
 
 def test_an_order_that_passed_by_answers_without_a_request_but_only_later_ones() -> None:
-    shop = Shop()
-    known = buyers(shop)
-    known.note(an_order(100))
+    others = [an_order(number, phone="") for number in (98, 99)]
+    shop = Shop(*others, an_order(100), allegro(101))
+    windows, known = reading(shop)
+    windows.read([98, 101], {}, set())
+    shop.requests.clear()
     assert known.find([allegro(101)]) == {101: "jan@example.com"}
     assert shop.requests == []
     assert known.find([allegro(99)]) == {99: None}
@@ -181,7 +161,7 @@ def test_an_unknown_buyer_is_not_asked_for_again_soon() -> None:
     known.find([shop.stored[900]])
     asked = len(shop.requests)
     clock.now += ASKED_SECONDS - 1
-    assert known.find([shop.stored[900], allegro(901)]) == {900: None, 901: None}
+    assert known.find([shop.stored[900], allegro(899)]) == {900: None, 899: None}
     assert len(shop.requests) == asked
     shop.stored[1] = an_order(1)
     clock.now += 2
@@ -303,3 +283,102 @@ def test_a_summary_without_a_date_is_read_to_see() -> None:
     asking = allegro(900)
     later = an_order(901, date_add=at(0) + timedelta(days=3), email="later@example.com")
     assert find(Undated(an_order(1), later, asking), asking) == "jan@example.com"
+
+
+def rare(*ids: int) -> list[Order]:
+    """Orders of other people."""
+    return [an_order(number, phone=f"+48 69{number:07d}", email=f"x{number}@example.com") for number in ids]
+
+
+def test_a_newer_order_that_never_passed_by_is_not_missed_for_an_older_one_that_did() -> None:
+    shop = Shop(an_order(1, email="old@example.com"), an_order(500, email="new@example.com"), allegro(900))
+    windows, known = reading(shop)
+    windows.read([1], {}, set())  # alone, after an edit
+    assert known.must_ask(shop.stored[900])
+    assert known.find([shop.stored[900]]) == {900: "new@example.com"}
+
+
+def test_what_lies_between_two_windows_is_not_taken_for_seen() -> None:
+    shop = Shop(*rare(*range(1, 1000)))
+    shop.stored |= {5: an_order(5, email="old@example.com"), 450: an_order(450), 900: allegro(900)}
+    windows, known = reading(shop)
+    windows.read([1, 2], {}, set())
+    windows.read([850, 851], {}, set())
+    assert known.find([shop.stored[900]]) == {900: "jan@example.com"}
+
+
+def test_every_order_between_was_seen_so_nothing_is_asked_for_but_not_after_a_while() -> None:
+    clock = Clock()
+    shop = Shop(*rare(*range(1, 1000)))
+    shop.stored |= {5: an_order(5), 900: allegro(900)}
+    windows, known = reading(shop, clock)
+    windows.read(range(1, 1000), {}, set())
+    shop.requests.clear()
+    assert known.find([shop.stored[900]]) == {900: "jan@example.com"}
+    assert not known.must_ask(shop.stored[900])
+    assert shop.requests == []
+    clock.now += COVERED_SECONDS
+    assert known.must_ask(shop.stored[900])
+    assert known.find([shop.stored[900]]) == {900: "jan@example.com"}
+    assert shop.requests == ["phone"]
+
+
+def test_a_question_says_nothing_of_an_order_added_after_it() -> None:
+    shop = Shop(an_order(1, email="old@example.com"), allegro(300))
+    known = buyers(shop)
+    assert known.find([shop.stored[300]]) == {300: "old@example.com"}
+    shop.stored |= {600: an_order(600, email="new@example.com"), 900: allegro(900)}
+    assert known.must_ask(shop.stored[900])
+    assert known.find([shop.stored[900]]) == {900: "new@example.com"}
+    shop.requests.clear()
+    assert known.find([shop.stored[300], shop.stored[900]]) == {300: "old@example.com", 900: "new@example.com"}
+    assert shop.requests == []
+
+
+def test_an_order_brought_in_late_is_no_proof_that_none_is_newer() -> None:
+    shop = Shop(*rare(*range(1, 1000)))
+    shop.stored |= {50: an_order(50), 350: an_order(350, date_add=at(20), email="late@example.com"), 380: allegro(380)}
+    windows, known = reading(shop)
+    windows.read(range(300, 400), {}, set())
+    assert known.find([shop.stored[380]]) == {380: "jan@example.com"}
+
+
+def test_what_was_forgotten_for_want_of_room_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processor.lookups.MOST_PHONES", 60)
+    clock = Clock()
+    shop = Shop(*rare(*range(1, 200)))
+    shop.stored |= {5: an_order(5, email="old@example.com"), 10: an_order(10), 199: allegro(199)}
+    windows, known = reading(shop, clock)
+    windows.read(range(1, 200), {}, set())
+    clock.now += 1
+    windows.read([5], {}, set())
+    assert known.find([shop.stored[199]]) == {199: "jan@example.com"}
+
+
+def test_orders_of_one_phone_forgotten_for_want_of_room_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processor.lookups.MOST_BOUGHT_BY_ONE", 2)
+    shop = Shop(*rare(*range(1, 200)), *(an_order(number, email=f"jan{number}@example.com") for number in (5, 6, 7)))
+    shop.stored |= {199: allegro(199)}
+    windows, known = reading(shop)
+    windows.read(range(1, 200), {}, set())
+    for number in (6, 7):  # the newer ones are not this buyer's any more, and nobody tells
+        known.note(an_order(number, phone=""))
+    known.note(an_order(4, email="jan4@example.com"))
+    assert known.find([shop.stored[199]]) == {199: "jan7@example.com"}
+
+
+def test_what_a_window_hid_makes_its_ids_uncertain() -> None:
+    shop = Shop(*rare(*range(1, 100)))
+    shop.stored |= {5: an_order(5, email="old@example.com"), 50: an_order(50), 90: allegro(90)}
+    shop.hidden_from_windows = {20, 50}
+    windows, known = reading(shop)
+    windows.read([1, 20, 90], {}, set())
+    assert known.find([shop.stored[90]]) == {90: "jan@example.com"}
+
+
+def test_windows_over_ids_shared_with_other_shops_leave_no_gap_in_which_a_buyer_could_hide() -> None:
+    others = [number for number in range(9, 3600, 9) if number not in {45, 3555}]
+    shop = Shop(*rare(*others), an_order(45), allegro(90, phone=""), allegro(3555))
+    found = Enricher(shop, RULES, Clock()).enrich(sorted(shop.stored))
+    assert found[3555].buyer_email == "jan@example.com"
+    assert shop.requests == ["window"] * 4

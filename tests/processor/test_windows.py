@@ -102,7 +102,7 @@ def test_an_error_keeps_what_was_read_and_the_next_try_goes_on_there() -> None:
 def test_every_order_that_passes_by_is_told() -> None:
     told: list[int] = []
     shop = shop_of(list(range(1, 51)))
-    Windows(shop, lambda order, alone: told.append(order.order_id)).read([1, 2], {}, set())
+    Windows(shop, lambda order: told.append(order.order_id)).read([1, 2], {}, set())
     assert told == list(range(1, 51))
 
 
@@ -127,3 +127,31 @@ def test_whatever_is_wanted_is_found_if_it_is_there(
         assert set(found) == wanted & there
         assert asked == wanted
         assert len(shop.requests) <= 2 * len(wanted)
+
+
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_small_gaps_between_windows_are_closed_without_a_request_more(inclusive: bool) -> None:
+    shop = shop_of(list(range(1, 3001)), inclusive=inclusive)
+    windows = Windows(shop)
+    windows.keep_unbroken()
+    wanted = [1, *range(3, 3001, 3)]
+    assert sorted(read(windows, wanted)) == wanted
+    assert len(shop.requests) <= 33
+    assert windows.coverage.seen_since(2, 2990) is not None
+
+
+def test_windows_begin_where_they_bring_most_while_no_buyer_is_looked_for() -> None:
+    shop = shop_of(list(range(1, 1001)))
+    windows = Windows(shop)
+    read(windows, [1, 2, 103, 104])
+    assert windows.coverage.seen_since(1, 103) is None
+
+
+def test_a_wide_gap_is_not_bridged() -> None:
+    shop = shop_of(list(range(1, 1001)))
+    windows = Windows(shop)
+    windows.keep_unbroken()
+    read(windows, [1, 2, 300, 301])
+    assert windows.coverage.seen_since(1, 100) is not None
+    assert windows.coverage.seen_since(300, 399) is not None
+    assert windows.coverage.seen_since(100, 300) is None
