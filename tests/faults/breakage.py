@@ -51,7 +51,7 @@ BREAKS = (
     ),
     Break(
         "look-before-the-wait",
-        "An order that somebody may still be creating is looked at first, waited for, and then created.",
+        "An order that somebody may still be creating is looked at first, waited for, and created; looks do not age.",
         (
             (
                 "processor/way.py",
@@ -69,6 +69,11 @@ BREAKS = (
                 "job.intended_contact = at, job.contact_id\n"
                 "                self._go(job, Next(Step.LOOK, job.settle_until))\n",
                 "job.intended_contact = at, job.contact_id\n                self._go(job, Next(Step.CREATE))\n",
+            ),
+            (
+                "processor/deliver.py",
+                "if now - looked_at > LOOK_AGE_SECONDS or now - intended_at",
+                "if now - intended_at",
             ),
         ),
         (f"{EXACT}::test_a_create_that_works_after_its_senders_death_is_waited_for_and_adopted",),
