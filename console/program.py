@@ -2,13 +2,14 @@
 
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clients import Catalog
 from console.kept import Kept
+from console.readers import Readers
 from console.sessions import Sessions
 from console.tries import Tries
 from console.works import Works
@@ -52,6 +53,7 @@ class Program:
         self.settings = settings
         self.sessions, self.tries, self.works, self.kept = Sessions(), Tries(), Works(), Kept()
         self._stack = ExitStack()
+        self._readers = self._open_readers()
         self._apis: Apis | None = None
         self._lock, self._look = threading.Lock(), threading.Lock()
         self._seen: Seen | None = None
@@ -65,19 +67,21 @@ class Program:
         """End what is under way."""
         self.ending = True
         self.works.end(3.0)
+        self._readers.close()
         self._stack.close()
 
     def current(self) -> live_settings.Current:
         """Return what was saved; Refused where Kafka is away."""
-        return live_settings.read(self.settings)
+        with self.reads() as reads:
+            return live_settings.read_from(reads)
 
     def effective(self, current: live_settings.Current | None = None) -> Settings:
         """Return the settings as the processors have them now."""
         return merged(self.settings, (current or self.current()).rules)
 
-    def reads(self, settings: Settings | None = None) -> KafkaReads:
-        """Return readers of one's own, to be closed."""
-        return KafkaReads(settings or self.settings)
+    def reads(self) -> AbstractContextManager[KafkaReads]:
+        """Lend readers to the caller alone, until the end of its block."""
+        return self._readers.lend()
 
     def apis(self) -> Apis:
         """Return both APIs, asked at one pace for all pages; SettingsError names what is missing."""
@@ -105,6 +109,8 @@ class Program:
         """Take what `.env` says now: credentials were saved."""
         with self._lock:
             self.settings = load_settings(need="kafka")
+            self._readers.close()
+            self._readers = self._open_readers()
             if self._apis is not None:
                 self._stack.close()
                 self._stack, self._apis = ExitStack(), None
@@ -118,6 +124,10 @@ class Program:
             self._seen = self._read()
             self._seen_at = time.monotonic()
             return self._seen
+
+    def _open_readers(self) -> Readers:
+        settings = self.settings
+        return Readers(lambda: KafkaReads(settings))
 
     def _read(self) -> Seen:
         now = datetime.now(UTC)

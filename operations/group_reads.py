@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from operations.output import Refused
 from operations.topic_reads import SECONDS, TopicReads
-from runtime.offsets import group_offsets
+from runtime.offsets import GroupOffsets
 from schemas.progress import Progress, read_progress
 
 
@@ -43,11 +43,20 @@ class Position:
 class GroupReads(TopicReads):
     """Readers of both groups."""
 
+    _offsets: GroupOffsets | None = None
+
+    def close(self) -> None:
+        """End the connections."""
+        if self._offsets is not None:
+            self._offsets.close()
+        super().close()
+
     def positions(self) -> list[Position]:
         """Return how far the processors' group is in the journal."""
         ends = self.log_ends(self.topics.journal)
         asked = [TopicPartition(self.topics.journal, number) for number in ends]
-        committed = group_offsets(self.settings, self.settings.group_id, asked, SECONDS)
+        self._offsets = self._offsets or GroupOffsets(self.settings, self.settings.group_id)
+        committed = self._offsets.read(asked, SECONDS)
         return [
             Position(
                 part.partition,

@@ -18,6 +18,8 @@ from schemas.topics import Topics
 
 SECONDS, ANSWER_SECONDS = 10.0, 5.0
 STUCK_SECONDS = 60.0
+END_WAIT_MS = 10
+MANY = 2000
 
 
 def away(settings: Settings, error: KafkaException) -> str:
@@ -39,13 +41,18 @@ class TopicReads:
         self.codec: Codec = make_codec(self.topics, settings.schema_registry)
         self.admin = AdminClient(admin_config(settings))
         alone = settings.model_copy(update={"kafka_properties": plain})
-        self._config = consumer_config(alone, f"{settings.group_id}-reader")
+        at_once = {"fetch.wait.max.ms": END_WAIT_MS}  # a reader waits for a log's end, not for what comes after it
+        self._config = consumer_config(alone, f"{settings.group_id}-reader", **at_once)
         self._consumer = Consumer(self._config)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *ending: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connections."""
         self._consumer.close()
 
     def partitions(self, topic: str) -> list[int]:
@@ -82,7 +89,7 @@ class TopicReads:
                 return
             if time.monotonic() > until:
                 raise Refused(f"an open transaction hides messages of {topic}: is a program still running?")
-            time.sleep(0.5)
+            time.sleep(0.1)
 
     def offsets_at(self, topic: str, at: datetime) -> dict[int, int]:
         """Return each partition's first offset written at or after a time, its end where there is none."""
@@ -101,7 +108,9 @@ class TopicReads:
             reader.assign([TopicPartition(topic, number, start) for number, (start, _) in wanted.items()])
             left, moved_at = set(wanted), time.monotonic()
             while left:
-                found = reader.consume(2000, 0.2)
+                # consume() alone would wait out its time whenever fewer are left than it may bring
+                first = reader.poll(0.2)
+                found = [first, *reader.consume(MANY, 0)] if first is not None else []
                 if found:
                     moved_at = time.monotonic()
                 elif time.monotonic() - moved_at > STUCK_SECONDS:

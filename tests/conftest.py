@@ -16,6 +16,13 @@ GIVEN = "KAFKA_BOOTSTRAP_SERVERS"
 _broker = ExitStack()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Ask for no workers where a browser's tests are asked for: each would make a scene of its own."""
+    if any("browser" in str(argument) for argument in config.args):
+        config.option.numprocesses = 0
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the one broker before the workers, which find it in the environment; never when nothing will run."""
     if hasattr(config, "workerinput") or os.environ.get(GIVEN) or config.option.collectonly or _only_pure(config):

@@ -90,6 +90,14 @@ class Tab:
         """Wait until a text is seen."""
         self.page.get_by_text(text).first.wait_for(timeout=seconds * 1000)
 
+    def sees_in_time(self, text: str, seconds: float = 30.0) -> None:
+        """Open the page again until a text is on it: such a page tells one moment, and does not follow."""
+        until = time.monotonic() + seconds
+        while text not in self.text():
+            assert time.monotonic() < until, f"not within {seconds:.0f} s: {text!r} in {self.text()}"
+            time.sleep(0.1)
+            self.page.reload()
+
     def text(self) -> str:
         """What is to be read on the page."""
         return self.page.inner_text("main")

@@ -77,6 +77,7 @@ def test_an_order_is_found_by_id_and_by_email_and_its_story_is_told(seen: Tab, s
     seen.press("Szukaj")
     seen.sees(f"Zamówienie {number}")
     assert "example.com" not in seen.page.url
+    seen.sees_in_time("Wysłane do SALESmanago")  # the purchase is there before its row is
     seen.sees("Co trafia do SALESmanago")
     told = seen.text()
     assert "Wysłane do SALESmanago" in told and "Złożono zamówienie" in told and "utworzono zakup" in told
