@@ -14,8 +14,8 @@ IDLE_SECONDS = 240.0  # brokers end idle connections, after ten minutes by defau
 class Readers:
     """Thread-safe; to be closed. Readers that failed, or lay idle for long, are not lent again."""
 
-    def __init__(self, make: Callable[[], KafkaReads]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], KafkaReads], clock: Callable[[], float] = time.monotonic) -> None:
+        self._make, self._clock = make, clock
         self._free: list[tuple[float, KafkaReads]] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -32,7 +32,7 @@ class Readers:
         with self._lock:
             kept = not self._closed and len(self._free) < MOST_KEPT
             if kept:
-                self._free.append((time.monotonic(), reads))
+                self._free.append((self._clock(), reads))
         if not kept:
             reads.close()
 
@@ -46,7 +46,7 @@ class Readers:
 
     def _take(self) -> KafkaReads | None:
         """Return those given back last, None where there are none; the idle ones are closed."""
-        oldest = time.monotonic() - IDLE_SECONDS
+        oldest = self._clock() - IDLE_SECONDS
         with self._lock:
             idle = [reads for given, reads in self._free if given < oldest]
             self._free = [one for one in self._free if one[0] >= oldest]
