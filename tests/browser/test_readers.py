@@ -7,7 +7,7 @@ import pytest
 from console.readers import IDLE_SECONDS, MOST_KEPT, Readers
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused
-from runtime.settings import Settings
+from runtime.settings import Settings, load_settings
 
 
 class Watched(KafkaReads):
@@ -41,7 +41,8 @@ class Shelf:
 
 @pytest.fixture
 def shelf(kafka: str, prefix: str) -> Shelf:
-    return Shelf(Settings(kafka_bootstrap_servers=kafka, topic_prefix=prefix))
+    given = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}
+    return Shelf(load_settings(given, None, need="kafka"))
 
 
 def test_readers_are_lent_again_but_to_one_at_a_time(shelf: Shelf) -> None:
