@@ -126,8 +126,9 @@ class Assignment:
         )
         for loading in unknown:
             try:
-                loading.end = int(futures[wanted[loading.number]].result().offset)
-            except KafkaException as error:
+                # the client was seen never to answer after a broker's sleep: nobody waits for ever
+                loading.end = int(futures[wanted[loading.number]].result(2 * ASK_SECONDS).offset)
+            except (KafkaException, TimeoutError) as error:
                 log.warning("the ledger's end is not known yet; asking again", error=str(error))
                 return False
         return True
@@ -184,7 +185,7 @@ class Assignment:
                         rows_lost=found.offset > 0 and self._ledger.count(loading.number) == 0,
                     )
                 )
-        except KafkaException as error:
+        except (KafkaException, TimeoutError) as error:
             # a killed member's open transaction hides the offsets until it times out: wait, don't guess
             log.info("the committed offsets are not known yet; asking again", error=str(error))
         return ready

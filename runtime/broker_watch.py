@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from runtime.health import Health
 from runtime.logging import get_logger
 
-ASK_EVERY_SECONDS = 5.0
+ASK_EVERY_SECONDS, GIVEN_UP_SECONDS = 5.0, 20.0
 
 log = get_logger(__name__)
 
@@ -30,7 +30,10 @@ class BrokerWatch:
             if self._answer.done():
                 self._take(self._answer)
                 self._answer = None
-            return
+                return
+            if self._clock() - self._asked_at < GIVEN_UP_SECONDS:
+                return
+            self._answer = None  # the client never answered this one
         now = self._clock()
         if now - self._asked_at >= ASK_EVERY_SECONDS:
             self._asked_at = now

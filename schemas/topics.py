@@ -173,7 +173,7 @@ def _refuse(topics: Topics, counts: dict[str, int], configs: dict[str, dict[str,
 
 def topic_id(admin: AdminClient, topic: str, seconds: float = 5.0) -> str:
     """Return the id that tells a recreated topic from the one before."""
-    described = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)[topic].result()
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)[topic].result(2 * seconds)
     return str(described.topic_id)
 
 

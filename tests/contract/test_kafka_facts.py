@@ -317,7 +317,7 @@ def test_entries_that_expire_under_a_member_that_waits_are_noticed_before_it_goe
     member = place.member()
     wait_until(has(2, member), 60, "it is a member")
     intake = Intake(member, place.codec, place.topics.journal, time.monotonic)
-    member.seek(TopicPartition(place.topics.journal, 0, 0))
+    wait_until(lambda: _sought(member, place.topics.journal), 30, "the partition can be sought in")
     intake.open(0, 0, 0)
     wait_until(lambda: intake.poll(0.1) or intake.queued() >= HIGH, 60, "the queue is full")
     for _ in range(20):  # what the client holds already
@@ -418,3 +418,12 @@ def test_the_broker_names_a_timed_out_committed_as_an_error_and_not_as_no_offset
     with pytest.raises(KafkaException):
         member.committed([TopicPartition(place.topics.journal, 0)], timeout=1.0)
     dying.abort_transaction(30)
+
+
+def _sought(member: Consumer, topic: str) -> bool:
+    """Go to a partition's beginning; False while the client has only begun to take it over."""
+    try:
+        member.seek(TopicPartition(topic, 0, 0))
+    except KafkaException:
+        return False
+    return True

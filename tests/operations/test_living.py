@@ -82,13 +82,22 @@ def personal(orders: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Every personal value of the shop, whole and word by word, phones also by their last digits."""
     for order in orders:
         for name, value in order.items():
-            if not PERSONAL.search(name) or not isinstance(value, str) or len(value.strip()) < 4:
+            if not PERSONAL.search(name) or not isinstance(value, str) or len(value.strip()) < 4 or _hex(value):
                 continue
             yield name, value.strip()
             if "phone" in name:
                 yield name, re.sub(r"\D", "", value)[-9:]
             elif "city" not in name and "address" not in name:
-                yield from ((name, word) for word in re.findall(r"[^\W\d_]{4,}", value) if word.lower() not in HARMLESS)
+                yield from (
+                    (name, word)
+                    for word in re.findall(r"[^\W\d_]{4,}", value)
+                    if word.lower() not in HARMLESS and not _hex(word)
+                )
+
+
+def _hex(value: str) -> bool:
+    """Whether a short value may stand in any id by chance."""
+    return len(value) < 8 and re.fullmatch(r"[0-9a-fA-F-]+", value) is not None
 
 
 HARMLESS = frozenset({"example", "allegromail", "klient", "shop", "test"})  # words of the programs' own texts
