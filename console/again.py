@@ -119,7 +119,7 @@ def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
 
 
 def _started(visit: Visit, work: Work) -> Response:
-    return visit.go(f"/work/{work.id}")
+    return visit.go(f"/running/{work.id}")
 
 
 def _result(visit: Visit, kind: str) -> Any:

@@ -55,8 +55,8 @@ def make_app(program: Program) -> Starlette:
         post("/settings/credentials", credentials.save),
         post("/pause/preview", pause.preview),
         post("/pause", pause.switch),
-        get("/work/{work}", working.page),
-        post("/work/{work}/stop", working.stop),
+        get("/running/{work}", working.page),
+        post("/running/{work}/stop", working.stop),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     missing = endpoint(program, lambda visit: visit.page("missing.html", 404, title="missing"), open_to_all=True)

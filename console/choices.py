@@ -75,7 +75,7 @@ def preview(visit: Visit) -> Response:
                 work.step(work.done + 1)
         return tried
 
-    return visit.go(f"/work/{visit.program.works.start('preview', visit.signed, tried, job).id}")
+    return visit.go(f"/running/{visit.program.works.start('preview', visit.signed, tried, job).id}")
 
 
 def save(visit: Visit) -> Response:

@@ -29,7 +29,7 @@ def save(visit: Visit) -> Response:
         return changed
 
     work = visit.program.works.start("credentials", visit.signed, visit.program.env_file.name, job, alone=True)
-    return visit.go(f"/work/{work.id}")
+    return visit.go(f"/running/{work.id}")
 
 
 def _page(visit: Visit, status: int = 200, error: str = "") -> Response:

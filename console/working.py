@@ -17,7 +17,7 @@ def stop(visit: Visit) -> Response:
     """Let one end at its next step."""
     work = found(visit, str(visit.params["work"]))
     work.stopping = True
-    return visit.go(f"/work/{work.id}")
+    return visit.go(f"/running/{work.id}")
 
 
 def found(visit: Visit, work_id: str, *kinds: str) -> Work:

@@ -19,7 +19,7 @@ PAGES = ("/", "/orders", "/failed", "/again", "/settings", "/settings/credential
 ACTIONS = (
     "/failed/preview", "/failed/retry", "/failed/drop", "/again/replay/preview", "/again/replay",
     "/again/orders/preview", "/again/orders", "/again/backfill/preview", "/again/backfill", "/settings/preview",
-    "/pause/preview", "/pause", "/logout", "/language", "/work/x/stop",
+    "/pause/preview", "/pause", "/logout", "/language", "/running/x/stop",
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def inside(root: str) -> Iterator[httpx2.Client]:
 
 def test_without_the_password_there_is_only_the_login(root: str) -> None:
     with anonymous(root) as client:
-        for path in (*PAGES[:6], "/orders/5", "/orders/5/now", "/work/x", "/settings/sources"):
+        for path in (*PAGES[:6], "/orders/5", "/orders/5/now", "/running/x", "/settings/sources"):
             answer = client.get(path)
             assert (answer.status_code, answer.headers["location"]) == (303, "/login"), path
         assert client.get("/live").status_code == 204

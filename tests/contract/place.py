@@ -1,0 +1,133 @@
+"""Topics of a test's own, a group, and what the programs are made of: what the facts about Kafka are tried with."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from processor.assignment import Assignment, Partition
+from processor.ledger import Ledger
+from processor.record import Batch, Record
+from processor.tracker import OffsetTracker
+from schemas.codec import Codec, make_codec
+from schemas.progress import Progress
+from schemas.records import Delivery, Outcome
+from schemas.topics import Topics, ensure_topics, topic_id
+from tests.programs import read_whole, wait_until
+
+PARTITIONS = 2
+SESSION: dict[str, Any] = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
+
+
+@dataclass(slots=True)
+class Place:
+    """Topics of its own, a group, and what the programs are made of."""
+
+    kafka: str
+    prefix: str
+    stack: ExitStack
+    topics: Topics = field(init=False)
+    admin: AdminClient = field(init=False)
+    codec: Codec = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.topics = Topics(self.prefix)
+        self.admin = AdminClient({"bootstrap.servers": self.kafka})
+        self.codec = make_codec(self.topics, None)
+        ensure_topics(self.admin, self.topics, PARTITIONS, seconds=30.0)
+
+    def consumer(self, group: str | None = None, **over: Any) -> Consumer:
+        """One that subscribes to nothing yet."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.kafka,
+                "group.id": group or self.prefix,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                **over,
+            }
+        )
+        self.stack.callback(consumer.close)
+        return consumer
+
+    def member(self) -> Consumer:
+        """One that joins the group."""
+        consumer = self.consumer(None, **SESSION)
+        consumer.subscribe([self.topics.journal])
+        return consumer
+
+    def producer(self, name: str) -> Producer:
+        """A transactional one, as the programs have it."""
+        return Producer({"bootstrap.servers": self.kafka, "transactional.id": name, "transaction.timeout.ms": 10_000})
+
+    def record(self, member: Any) -> Record:
+        """What writes rows and offsets for a member."""
+        return Record(self.producer, member, self.codec, self.topics, self.prefix)
+
+    def partition(self, number: int, position: int = 0, **progress: Any) -> Partition:
+        """An owned partition of the journal, worked on up to an offset."""
+        identity = topic_id(self.admin, self.topics.journal)
+        return Partition(number, identity, 0.0, OffsetTracker(position), Progress(identity, **progress))
+
+    def row(self, event_id: str = "event") -> bytes:
+        """A row of a delivered order."""
+        now = datetime.now(UTC)
+        return self.codec.encode(
+            Delivery(Outcome.DELIVERED, "created", False, 0, "topic", 1, "contact", event_id, None, now)
+        )
+
+    def rows(self) -> list[tuple[int | None, Any]]:
+        """Partition and key of every committed row."""
+        return [(message.partition(), message.key()) for message in read_whole(self.kafka, self.topics.deliveries)]
+
+    def committed(self) -> dict[int, int]:
+        """The group's offsets."""
+        asked = [TopicPartition(self.topics.journal, number) for number in range(PARTITIONS)]
+        return {one.partition: one.offset for one in self.consumer().committed(asked, timeout=30) if one.offset >= 0}
+
+    def entries(self, *partitions: int) -> None:
+        """One journal message into each of these partitions."""
+        plain = Producer({"bootstrap.servers": self.kafka})
+        for number in partitions:
+            plain.produce(self.topics.journal, b"an entry", b"1", partition=number)
+        assert plain.flush(30) == 0
+
+    def assignment(self, member: Consumer, ledger: Ledger) -> Assignment:
+        """What makes partitions ready."""
+        loader = self.consumer(f"{self.prefix}-ledger")
+        return Assignment(member, loader, self.admin, ledger, self.topics, time.monotonic)
+
+
+def has(number: int, member: Consumer, *others: Consumer) -> Callable[[], bool]:
+    """Whether a member has so many partitions, when it and the others have polled once more."""
+
+    def asked() -> bool:
+        for one in (member, *others):
+            one.poll(0.1)
+        return len(member.assignment()) == number
+
+    return asked
+
+
+def until_ready(assignment: Assignment, number: int = 1) -> dict[int, Partition]:
+    """Step on until so many partitions are ready."""
+    ready: dict[int, Partition] = {}
+
+    def stepped() -> bool:
+        ready.update({one.number: one for one in assignment.step()})
+        return len(ready) == number
+
+    wait_until(stepped, 60, "partitions are ready")
+    return ready
+
+
+def one_row(place: Place, number: int, order_id: int = 1) -> Batch:
+    """A batch with one row."""
+    return Batch(rows={order_id: (number, place.row())}, touched={number})
