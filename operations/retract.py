@@ -25,7 +25,7 @@ from operations.ledger_reads import RowAt
 from operations.output import Refused, WrongUsage, command, line, note, print_json, progress, table, told_by
 from operations.times import read_span
 from operations.topic_reads import SECONDS
-from runtime.kafka import consumer_config, cooperative, transactional_producer_config
+from runtime.kafka import consumer_config, cooperative, take_paused, transactional_producer_config
 from runtime.settings import Settings, load_settings
 from schemas.records import RETRACTED, Delivery, Outcome
 from schemas.topics import order_key
@@ -181,12 +181,7 @@ class _OnlyMember:
             ) from None
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if self._cooperative:
-            consumer.incremental_assign(partitions)
-        else:
-            consumer.assign(partitions)
-        if partitions:
-            consumer.pause(partitions)
+        take_paused(consumer, partitions, self._cooperative)
         self._owned |= {one.partition for one in partitions}
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

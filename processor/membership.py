@@ -18,6 +18,7 @@ from processor.lease import Lease
 from processor.parts import Parts
 from processor.stops import Stops
 from processor.topic_watch import TopicWatch
+from runtime.kafka import give_back, take_paused
 from runtime.logging import get_logger
 from schemas.records import Delivery
 
@@ -126,12 +127,7 @@ class Membership:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions}
         log.info("partitions assigned", partitions=sorted(numbers))
-        if self._parts.cooperative:
-            consumer.incremental_assign(partitions)
-        else:
-            consumer.assign(partitions)
-        if partitions:
-            consumer.pause(partitions)
+        take_paused(consumer, partitions, self._parts.cooperative)
         self._assigned = True
         try:
             self._watch.check(numbers)
@@ -161,10 +157,8 @@ class Membership:
         self._owned -= numbers
         self._forget(numbers)
         self._share()
-        if self._parts.cooperative:
-            consumer.incremental_unassign(partitions)
-        else:
-            consumer.unassign()
+        give_back(consumer, partitions, self._parts.cooperative)
+        if not self._parts.cooperative:
             self._assigned = False  # all were taken; which come back is not known yet
 
     def _begin(self, partition: Partition) -> None:

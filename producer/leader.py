@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from producer.publish import CURSOR_KEY
 from runtime.broker_watch import BrokerWatch
 from runtime.health import Health
+from runtime.kafka import give_back, take_paused
 from runtime.logging import get_logger
 from schemas.codec import Codec
 from schemas.records import Cursor
@@ -142,12 +143,8 @@ class Leader:
                 raise KafkaException(error)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if self._cooperative:
-            consumer.incremental_assign(partitions)
-        else:
-            consumer.assign(partitions)
+        take_paused(consumer, partitions, self._cooperative)
         if partitions:
-            consumer.pause(partitions)
             self._leads = True
             log.info("this producer leads now")
 
@@ -155,7 +152,4 @@ class Leader:
         if partitions:
             self._leads = False
             log.info("this producer stands by")
-        if self._cooperative:
-            consumer.incremental_unassign(partitions)
-        else:
-            consumer.unassign()
+        give_back(consumer, partitions, self._cooperative)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from confluent_kafka import Consumer, TopicPartition
+
 from runtime.complaints import Complaints
 from runtime.settings import Settings
 
@@ -67,6 +69,24 @@ def cooperative(settings: Settings) -> bool:
     """Whether partitions come and go one by one (incremental_assign), or all of them at each rebalance (assign)."""
     assignor = settings.kafka_properties.get("partition.assignment.strategy", ASSIGNOR)
     return _by_broker(settings) or "cooperative" in assignor
+
+
+def take_paused(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
+    """In `on_assign`: take partitions, and bring nothing of them yet; pausing needs the assignment first."""
+    if one_by_one:
+        consumer.incremental_assign(partitions)
+    else:
+        consumer.assign(partitions)
+    if partitions:
+        consumer.pause(partitions)
+
+
+def give_back(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
+    """In `on_revoke` and `on_lost`: give up these partitions, or all of them where they come and go together."""
+    if one_by_one:
+        consumer.incremental_unassign(partitions)
+    else:
+        consumer.unassign()
 
 
 def _by_broker(settings: Settings) -> bool:
