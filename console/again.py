@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.responses import Response
 
+from console.orders import ORDER_ID
 from console.visit import Visit
-from console.working import found
+from console.working import follow, found
 from console.works import Work
 from operations.backfill import BackfillPlan, execute_backfill, plan_backfill
 from operations.output import Refused, WrongUsage
@@ -63,7 +64,7 @@ def preview_orders(visit: Visit) -> Response:
         with visit.program.reads() as reads:
             return plan_orders(reads, ids, visit.program.apis().base)
 
-    return _started(visit, visit.program.works.start("plan_orders", visit.signed, ids, job))
+    return follow(visit, visit.program.works.start("plan_orders", visit.signed, ids, job))
 
 
 def replay_orders(visit: Visit) -> Response:
@@ -76,7 +77,7 @@ def replay_orders(visit: Visit) -> Response:
             publish_orders(reads, plan, work.step, work.breathe)
         return len(plan)
 
-    return _started(visit, visit.program.works.start("replay_orders", visit.signed, None, job, alone=True))
+    return follow(visit, visit.program.works.start("replay_orders", visit.signed, None, job, alone=True))
 
 
 def preview_backfill(visit: Visit) -> Response:
@@ -91,7 +92,7 @@ def preview_backfill(visit: Visit) -> Response:
             reads.partition_count()
             return plan_backfill(reads, visit.program.apis().base, span.since, span.until)
 
-    return _started(visit, visit.program.works.start("backfill_plan", visit.signed, span, job))
+    return follow(visit, visit.program.works.start("backfill_plan", visit.signed, span, job))
 
 
 def backfill(visit: Visit) -> Response:
@@ -109,17 +110,13 @@ def backfill(visit: Visit) -> Response:
             return execute_backfill(reads, visit.program.apis().base, plan.since, plan.until, tell).published
 
     span = Span(plan.since, plan.until)
-    return _started(visit, visit.program.works.start("backfill", visit.signed, span, job, alone=True))
+    return follow(visit, visit.program.works.start("backfill", visit.signed, span, job, alone=True))
 
 
 def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
     works = visit.program.works
     running = [work for kind in ("backfill", "replay_orders") if (work := works.running(kind)) is not None]
     return visit.page("again.html", status, title="again", running=running, error=error)
-
-
-def _started(visit: Visit, work: Work) -> Response:
-    return visit.go(f"/running/{work.id}")
 
 
 def _result(visit: Visit, kind: str) -> Any:
@@ -130,10 +127,9 @@ def _result(visit: Visit, kind: str) -> Any:
 
 
 def _ids(visit: Visit) -> list[int]:
-    parts = re.split(r"[\s,;]+", visit.given("orders"))
-    ids = [int(part) for part in parts if re.fullmatch(r"#?\d{1,18}", part)]
-    whole = len(ids) == len([part for part in parts if part])
-    return list(dict.fromkeys(ids)) if whole and len(ids) <= MOST_IDS else []
+    parts = [part for part in re.split(r"[\s,;]+", visit.given("orders")) if part]
+    ids = [int(match[1]) for part in parts if (match := ORDER_ID.fullmatch(part))]
+    return list(dict.fromkeys(ids)) if len(ids) == len(parts) and len(ids) <= MOST_IDS else []
 
 
 def _utc(visit: Visit, name: str) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
@@ -14,6 +15,15 @@ from console.program import Program
 from console.visit import View, endpoint
 
 STATIC = Path(__file__).parent / "static"
+
+
+class OrderId(IntegerConvertor):
+    """An order's id in an address; what is longer is no page."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("order_id", OrderId())
 
 
 def make_app(program: Program) -> Starlette:
@@ -34,8 +44,8 @@ def make_app(program: Program) -> Starlette:
         Route("/live", live.stream(program), methods=["GET"]),
         get("/orders", orders.page),
         post("/orders", orders.search),
-        get("/orders/{order:int}", orders.story),
-        get("/orders/{order:int}/now", orders.now),
+        get("/orders/{order:order_id}", orders.story),
+        get("/orders/{order:order_id}/now", orders.now),
         get("/failed", failed.page),
         post("/failed/preview", failed.preview),
         post("/failed/retry", failed.retry),

@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from clients import ApiError
 from console.visit import Visit
-from console.working import found
+from console.working import follow, found
 from console.works import Work
 from operations.credentials import keys
 from operations.dry_run import Decision, count_orders, dry_run
 from operations.init import source_tags
-from operations.live_settings import Current, Difference, effective, save_rules
+from operations.live_settings import Current, Difference, Value, effective, save_rules
 from operations.output import sentence
 from processor.main import rule_settings
 from runtime.shop_choice import FIELDS, merged, validated
@@ -63,7 +63,8 @@ def preview(visit: Visit) -> Response:
             changed_at=datetime.now(UTC),
         )
     )
-    tried = Tried(_kept(visit, wanted, current), current.last, _differences(visit, wanted, current))
+    held = _held(visit, current)
+    tried = Tried(_kept(wanted, held), current.last, _differences(wanted, held))
 
     def job(work: Work) -> Tried:
         rules = rule_settings(merged(visit.program.settings, tried.rules))
@@ -75,7 +76,7 @@ def preview(visit: Visit) -> Response:
                 work.step(work.done + 1)
         return tried
 
-    return visit.go(f"/running/{visit.program.works.start('preview', visit.signed, tried, job).id}")
+    return follow(visit, visit.program.works.start("preview", visit.signed, tried, job))
 
 
 def save(visit: Visit) -> Response:
@@ -89,12 +90,11 @@ def save(visit: Visit) -> Response:
 
 def _page(visit: Visit) -> Response:
     current = visit.program.current()
-    values = {value.name: value for value in effective(visit.program.settings, current)}
     shops, why = _shops(visit)
     return visit.page(
         "settings.html",
         title="settings",
-        values=values,
+        values=_held(visit, current),
         shops=shops,
         why=why,
         keys=keys(visit.program.env_file),
@@ -111,9 +111,13 @@ def _shops(visit: Visit) -> tuple[list[Any], str]:
         return [], sentence(error)[0] if isinstance(error, ApiError) else ""
 
 
-def _kept(visit: Visit, wanted: ShopSettings, current: Current) -> ShopSettings:
+def _held(visit: Visit, current: Current) -> dict[str, Value]:
+    """The settings as the processors have them, by their variables' names."""
+    return {value.name: value for value in effective(visit.program.settings, current)}
+
+
+def _kept(wanted: ShopSettings, held: dict[str, Value]) -> ShopSettings:
     """Leave to the environment what comes from there and was not changed."""
-    held = {value.name: value for value in effective(visit.program.settings, current)}
     unchanged = {
         name: None
         for name, setting in FIELDS.items()
@@ -123,14 +127,9 @@ def _kept(visit: Visit, wanted: ShopSettings, current: Current) -> ShopSettings:
     return ShopSettings(**given, changed_by=wanted.changed_by, changed_at=wanted.changed_at)
 
 
-def _differences(visit: Visit, wanted: ShopSettings, current: Current) -> tuple[Difference, ...]:
-    pairs = [
-        (value.name, value.value, getattr(wanted, name))
-        for name, setting in FIELDS.items()
-        for value in effective(visit.program.settings, current)
-        if value.name == setting.upper()
-    ]
-    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+def _differences(wanted: ShopSettings, held: dict[str, Value]) -> tuple[Difference, ...]:
+    pairs = [(held[setting.upper()], getattr(wanted, name)) for name, setting in FIELDS.items()]
+    return tuple(Difference(old.name, old.value, new) for old, new in pairs if old.value != new)
 
 
 def _count(tried: Tried, decision: Decision) -> None:

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from console.visit import Visit
+from console.working import follow
 from console.works import Work
 from operations.credentials import KEYS, Changed, change, keys
 
@@ -29,7 +30,7 @@ def save(visit: Visit) -> Response:
         return changed
 
     work = visit.program.works.start("credentials", visit.signed, visit.program.env_file.name, job, alone=True)
-    return visit.go(f"/running/{work.id}")
+    return follow(visit, work)
 
 
 def _page(visit: Visit, status: int = 200, error: str = "") -> Response:

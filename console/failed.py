@@ -17,7 +17,7 @@ def page(visit: Visit) -> Response:
 
 def preview(visit: Visit) -> Response:
     """Tell what retry or drop would do."""
-    keys, dropping = visit.form.get("key", []), visit.given("do") == "drop"
+    keys, dropping = visit.values.get("key", []), visit.given("do") == "drop"
     if not keys:
         return _page(visit, 400, visit.words("failed.nothing_chosen"))
     with visit.program.reads() as reads:
@@ -44,7 +44,7 @@ def drop(visit: Visit) -> Response:
 
 def _do(visit: Visit, action: Callable[[KafkaReads, list[Letter]], int], said: str) -> Response:
     with visit.program.reads() as reads:
-        done = action(reads, _chosen(reads, visit.form.get("key", [])))
+        done = action(reads, _chosen(reads, visit.values.get("key", [])))
     visit.program.look(fresh=True)
     words = visit.words
     return visit.go("/failed", words(said, letters=words.count("letters", done)) if done else words("failed.gone"))
@@ -52,7 +52,8 @@ def _do(visit: Visit, action: Callable[[KafkaReads, list[Letter]], int], said: s
 
 def _chosen(reads: KafkaReads, keys: list[str]) -> list[Letter]:
     """Those of the keys that are still there: others may have been quicker."""
-    return [letter for letter in choose(reads) if letter.key in set(keys)]
+    wanted = set(keys)
+    return [letter for letter in choose(reads) if letter.key in wanted]
 
 
 def _page(visit: Visit, status: int = 200, error: str = "") -> Response:

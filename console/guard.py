@@ -9,7 +9,7 @@ from runtime.settings import Settings
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -62,7 +62,7 @@ class Guard:
             await send(message)
 
         if host_name(Headers(scope=scope).get("host", "")) not in self._names:
-            text = "This name is not known here: add it to CONSOLE_NAMES, or call the console by its address.\n"
+            text = "This name is not known here: add it to CONSOLE_NAMES and start the console again.\n"
             await PlainTextResponse(text, 400)(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)

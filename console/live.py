@@ -11,8 +11,8 @@ from starlette.responses import Response, StreamingResponse
 
 from console import filters, overview
 from console.program import Program
-from console.visit import LANGUAGE, SESSION, TEMPLATES, needs_password
-from console.words import Words, choose
+from console.visit import SESSION, TEMPLATES, words_for
+from console.words import Words
 
 SECONDS = 3.0
 PARTS = {"numbers": "parts/numbers.html", "alarms": "parts/alarms.html", "recent": "parts/recent.html"}
@@ -23,10 +23,9 @@ def stream(program: Program) -> Callable[[Request], Any]:
 
     async def answer(request: Request) -> Response:
         session = program.sessions.find(request.cookies.get(SESSION), time.monotonic())
-        if session is None or (needs_password(program) and not session.logged_in):
+        if session is None or (program.locked and not session.logged_in):
             return Response(status_code=204)  # tells EventSource to give up
-        words = Words(choose(request.cookies.get(LANGUAGE), request.headers.get("accept-language", "")))
-        events = _events(program, session.id, words, request)
+        events = _events(program, session.id, words_for(request), request)
         return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return answer
@@ -34,7 +33,7 @@ def stream(program: Program) -> Callable[[Request], Any]:
 
 async def _events(program: Program, session_id: str, words: Words, request: Request) -> AsyncIterator[str]:
     sent: dict[str, str] = {}
-    while not program.ending and program.sessions.alive(session_id, time.monotonic()):
+    while program.sessions.alive(session_id, time.monotonic()):
         seen = await run_in_threadpool(program.look)
         if await request.is_disconnected():
             return

@@ -5,7 +5,7 @@ import time
 
 from starlette.responses import RedirectResponse, Response
 
-from console.visit import LANGUAGE, SESSION, YEAR, Visit, keep, needs_password
+from console.visit import LANGUAGE, SESSION, YEAR, Visit, keep
 from console.words import LANGUAGES
 
 LONGEST_NAME = 40
@@ -13,7 +13,7 @@ LONGEST_NAME = 40
 
 def form(visit: Visit) -> Response:
     """Ask for the password."""
-    if visit.session.logged_in or not needs_password(visit.program):
+    if visit.session.logged_in or not visit.program.locked:
         return visit.go("/")
     return visit.page("login.html", title="login", error="", name="")
 
@@ -22,21 +22,20 @@ def log_in(visit: Visit) -> Response:
     """Check it: a new session where it is right, a limit on tries."""
     now = time.monotonic()
     program = visit.program
-    if (seconds := program.tries.wait(visit.address, now)) > 0:
+    given = (visit.values.get("password") or [""])[0]
+    name = " ".join(visit.given("name").split())[:LONGEST_NAME]
+    right = bool(program.password) and hmac.compare_digest(given.encode(), program.password.encode())
+    if (seconds := program.tries.judge(visit.address, now, right)) > 0:
         error = visit.words("login.wait", age=visit.words.age(seconds))
         return visit.page("login.html", 429, title="login", error=error, name="")
-    given = (visit.form.get("password") or [""])[0]
-    wanted = program.settings.console_password.get_secret_value()
-    name = " ".join(visit.given("name").split())[:LONGEST_NAME]
-    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
-        program.tries.failed(visit.address, now)
+    if not right:
         return visit.page("login.html", 403, title="login", error=visit.words("login.wrong"), name=name)
     if "@" in name:  # it will stand in Kafka
         return visit.page("login.html", 400, title="login", error=visit.words("login.no_email"), name="")
     program.sessions.end(visit.session)
     session = program.sessions.begin(now, logged_in=True, name=name)
     response = RedirectResponse("/", 303)
-    keep(response, SESSION, session.id)
+    keep(response, SESSION, session.id, visit.secure)
     return response
 
 
@@ -53,5 +52,5 @@ def language(visit: Visit) -> Response:
         back = "/"
     response = RedirectResponse(back, 303)
     if wanted in LANGUAGES:
-        keep(response, LANGUAGE, wanted, seconds=YEAR)
+        keep(response, LANGUAGE, wanted, visit.secure, YEAR)
     return response

@@ -10,6 +10,8 @@ from operations.explain import HIDDEN, fresh_read, purchase_due, read_story
 from operations.find import orders_of
 from processor.main import rule_settings
 
+ORDER_ID = re.compile(r"#?([0-9]{1,18})")
+
 
 def page(visit: Visit) -> Response:
     """Show the search and the last orders."""
@@ -19,8 +21,8 @@ def page(visit: Visit) -> Response:
 def search(visit: Visit) -> Response:
     """Go to an order; for an e-mail ask BaseLinker which orders are the buyer's. It is kept nowhere."""
     asked = visit.given("asked")
-    if re.fullmatch(r"#?\d{1,18}", asked):
-        return visit.go(f"/orders/{asked.lstrip('#')}")
+    if match := ORDER_ID.fullmatch(asked):
+        return visit.go(f"/orders/{match[1]}")
     if "@" not in asked:
         return _list(visit, status=400, error=visit.words("orders.neither"))
     found = orders_of(visit.program.apis().base, asked)

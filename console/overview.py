@@ -64,13 +64,13 @@ def values(seen: Seen, words: Words) -> dict[str, Any]:
 
 def troubles(status: Status, words: Words) -> list[Trouble]:
     """Return the alarms of `bl2sm alerts` in words, each with the way out; once a kind."""
-    found = {alarm.kind: alarm.text for alarm in alarms(status)}
+    kinds = dict.fromkeys(alarm.kind for alarm in alarms(status))
     values = {
         "order": status.oldest_unfinished_order or "",
         "age": words.age(status.oldest_unfinished_seconds),
         "letters": words.count("letters", status.dead_letters),
     }
-    return [Trouble(kind, words(f"alarm.{kind}", **values), words(f"alarm.{kind}_way", **values)) for kind in found]
+    return [Trouble(kind, words(f"alarm.{kind}", **values), words(f"alarm.{kind}_way", **values)) for kind in kinds]
 
 
 def bars(status: Status) -> list[Bar]:

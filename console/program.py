@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clients import Catalog
+from console.guard import is_loopback
 from console.kept import Kept
 from console.readers import Readers
 from console.sessions import Sessions
@@ -16,11 +17,11 @@ from console.works import Works
 from operations import live_settings
 from operations.apis import Apis, open_apis
 from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.output import sentence
 from operations.status import Status, read_status
 from runtime.settings import Settings, load_settings
 from runtime.shop_choice import merged
-from schemas.records import Delivery
 
 FRESH_SECONDS = 2.5
 SOURCES_SECONDS, SHOPS_SECONDS = 3600.0, 300.0
@@ -34,23 +35,20 @@ class Seen:
     at: datetime
     status: Status | None
     current: live_settings.Current
-    recent: tuple["Recent", ...]
+    recent: tuple[RowAt, ...]
     away: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recent:
-    """An order's last row."""
-
-    order_id: int
-    row: Delivery
-
-
 class Program:
-    """Thread-safe; to be closed."""
+    """Thread-safe; to be closed. `locked` = one must log in: where there is a password, and where others reach it.
+
+    That holds as long as the address listened on does, until the end, whatever `.env` says later.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.password = settings.console_password.get_secret_value()
+        self.locked = bool(self.password) or not is_loopback(settings)
         self.sessions, self.tries, self.works, self.kept = Sessions(), Tries(), Works(), Kept()
         self._stack = ExitStack()
         self._readers = self._open_readers()
@@ -61,11 +59,9 @@ class Program:
         self._sources: tuple[float, dict[str, dict[int, str]]] | None = None
         self._shops: tuple[float, list[Catalog]] | None = None
         self.env_file = Path(".env")
-        self.ending = False
 
     def close(self) -> None:
         """End what is under way."""
-        self.ending = True
         self.works.end(3.0)
         self._readers.close()
         self._stack.close()
@@ -75,9 +71,9 @@ class Program:
         with self.reads() as reads:
             return live_settings.read_from(reads)
 
-    def effective(self, current: live_settings.Current | None = None) -> Settings:
+    def effective(self) -> Settings:
         """Return the settings as the processors have them now."""
-        return merged(self.settings, (current or self.current()).rules)
+        return merged(self.settings, self.current().rules)
 
     def reads(self) -> AbstractContextManager[KafkaReads]:
         """Lend readers to the caller alone, until the end of its block."""
@@ -93,28 +89,27 @@ class Program:
 
     def sources(self) -> dict[str, dict[int, str]]:
         """Return the shop's order sources, asked at most once an hour; ApiError as BaseLinker fails."""
-        if self._sources is None or time.monotonic() - self._sources[0] > SOURCES_SECONDS:
-            self._sources = (time.monotonic(), self.apis().base.order_sources())
-        return self._sources[1]
+        known = self._sources
+        if known is None or time.monotonic() - known[0] > SOURCES_SECONDS:
+            known = self._sources = (time.monotonic(), self.apis().base.order_sources())
+        return known[1]
 
     def shops(self) -> list[Catalog]:
         """Return the account's e-shops; [] without a v3 key. ApiError where it is refused."""
         if not self.settings.salesmanago_v3_api_key.get_secret_value():
             return []
-        if self._shops is None or time.monotonic() - self._shops[0] > SHOPS_SECONDS:
-            self._shops = (time.monotonic(), self.apis().sales.catalogs())
-        return self._shops[1]
+        known = self._shops
+        if known is None or time.monotonic() - known[0] > SHOPS_SECONDS:
+            known = self._shops = (time.monotonic(), self.apis().sales.catalogs())
+        return known[1]
 
     def renew(self) -> None:
-        """Take what `.env` says now: credentials were saved."""
+        """Take what `.env` says now: credentials were saved. Work under way goes on with what it began with."""
         with self._lock:
             self.settings = load_settings(need="kafka")
             self._readers.close()
             self._readers = self._open_readers()
-            if self._apis is not None:
-                self._stack.close()
-                self._stack, self._apis = ExitStack(), None
-            self._sources = self._shops = None
+            self._apis = self._sources = self._shops = None
 
     def look(self, fresh: bool = False) -> Seen:
         """Return the state of things, read at most every few seconds however many ask; never raises."""
@@ -139,5 +134,4 @@ class Program:
         except Exception as error:
             return Seen(now, None, live_settings.Current(), (), sentence(error)[0])
         newest = sorted(rows.values(), key=lambda one: one.row.delivered_at, reverse=True)[:MOST_RECENT]
-        recent = tuple(Recent(one.order_id, one.row) for one in newest)
-        return Seen(now, status, current, recent)
+        return Seen(now, status, current, tuple(newest))

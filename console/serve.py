@@ -1,13 +1,14 @@
 """Runs the console until a signal comes."""
 
-import sys
+import signal
+import socket
 
 import uvicorn
 
 from console.app import make_app
 from console.guard import is_loopback
 from console.program import Program
-from operations.output import note
+from operations.output import Refused, note
 from runtime.logging import configure_logging
 from runtime.settings import Settings, SettingsError
 
@@ -15,7 +16,7 @@ LEAST_PASSWORD = 8
 
 
 def serve(settings: Settings) -> int:
-    """Serve; SettingsError where a password is needed and there is none."""
+    """Serve; SettingsError where a password is needed and there is none, Refused where the port is taken."""
     password = settings.console_password.get_secret_value()
     if not password and not is_loopback(settings):
         raise SettingsError(
@@ -24,11 +25,10 @@ def serve(settings: Settings) -> int:
     if password and len(password) < LEAST_PASSWORD:
         raise SettingsError(f"CONSOLE_PASSWORD: is shorter than {LEAST_PASSWORD} characters; give a longer one")
     configure_logging("WARNING", settings.log_format, settings.secrets)
+    listener = _listen(settings.console_host.strip("[]"), settings.console_port)
     program = Program(settings)
     config = uvicorn.Config(
         make_app(program),
-        host=settings.console_host.strip("[]"),
-        port=settings.console_port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -37,23 +37,26 @@ def serve(settings: Settings) -> int:
         ws="none",
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = _Server(config)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn hands on what it was ended by
     try:
-        server.run()
+        uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         return 0
     finally:
         program.close()
-    return 0 if server.started else 1
+    return 0
 
 
-class _Server(uvicorn.Server):
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Say where it is once it listens."""
-        await super().startup(sockets)  # type: ignore[arg-type]
-        for one in self.servers:
-            for address in one.sockets:
-                name = address.getsockname()
-                host = f"[{name[0]}]" if ":" in name[0] else name[0]
-                note(f"the console is at http://{host}:{name[1]}/")
-        sys.stderr.flush()
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen, and say where."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # socket adds the address
+        raise Refused(
+            f"the console can't listen on port {port} of {host} ({reason}): give another CONSOLE_PORT or --port"
+        ) from None
+    name, port = listener.getsockname()[:2]
+    note(f"the console is at http://{f'[{name}]' if ':' in name else name}:{port}/")
+    return listener

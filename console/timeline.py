@@ -51,14 +51,14 @@ def summary(story: Story, words: Words) -> tuple[str, str]:
 
 def rule_name(rule: RuleView, words: Words) -> str:
     """Return a rule's question."""
-    return words.of("rule", rule.rule.replace(" ", "_").replace("-", "_").lower())
+    return words.of("rule", _code(rule))
 
 
 def rule_verdict(rule: RuleView, words: Words) -> str:
     """Return a rule's word: the reason that stops, or what it found."""
     if rule.stops is not None:
         return words.of("reason", rule.stops)
-    key = f"rule_ok.{rule.rule.replace(' ', '_').replace('-', '_').lower()}"
+    key = f"rule_ok.{_code(rule)}"
     return words(key) if words.has(key) else rule.text
 
 
@@ -70,6 +70,10 @@ def would(now: FreshRead, story: Story, words: Words) -> str:
         return words("order.would_contact")
     exists = story.row is not None and bool(story.row.event_id)
     return words("order.would_update" if exists else "order.would_create")
+
+
+def _code(rule: RuleView) -> str:
+    return rule.rule.replace(" ", "_").replace("-", "_").lower()
 
 
 def _entry(entry: EntryView, words: Words) -> Step:

@@ -14,18 +14,19 @@ class Tries:
         self._failed: deque[tuple[float, str]] = deque(maxlen=MOST_ALL)
         self._lock = threading.Lock()
 
-    def wait(self, address: str, now: float) -> float:
-        """Return for how many seconds this address must wait; 0 = it may try."""
+    def judge(self, address: str, now: float, right: bool) -> float:
+        """Return for how many seconds this address must wait, right or not; 0 = the try counted."""
         with self._lock:
-            recent = [(at, who) for at, who in self._failed if now - at < WINDOW_SECONDS]
-            own = [at for at, who in recent if who == address]
-            if len(own) >= MOST_EACH:
-                return WINDOW_SECONDS - (now - own[-MOST_EACH])
-            if len(recent) >= MOST_ALL:
-                return WINDOW_SECONDS - (now - recent[0][0])
-            return 0.0
+            wait = self._wait(address, now)
+            if wait == 0 and not right:
+                self._failed.append((now, address))
+            return wait
 
-    def failed(self, address: str, now: float) -> None:
-        """Note a wrong password."""
-        with self._lock:
-            self._failed.append((now, address))
+    def _wait(self, address: str, now: float) -> float:
+        recent = [(at, who) for at, who in self._failed if now - at < WINDOW_SECONDS]
+        own = [at for at, who in recent if who == address]
+        if len(own) >= MOST_EACH:
+            return WINDOW_SECONDS - (now - own[-MOST_EACH])
+        if len(recent) >= MOST_ALL:
+            return WINDOW_SECONDS - (now - recent[0][0])
+        return 0.0

@@ -10,11 +10,10 @@ from urllib.parse import parse_qsl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import filters
-from console.guard import is_loopback
 from console.program import Program
 from console.sessions import Session
 from console.words import LANGUAGES, Words, choose
@@ -35,23 +34,21 @@ TEMPLATES = Environment(
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a page needs to know. `form` and `query` hold every value by name."""
+    """What a page needs to know. `values` = a form's by name, where there is none the address's; `secure` = by TLS."""
 
     program: Program
     session: Session
     words: Words
     path: str
-    method: str
     address: str
     params: Mapping[str, Any]
-    query: Mapping[str, list[str]]
-    form: Mapping[str, list[str]]
+    values: Mapping[str, list[str]]
     partial: bool
+    secure: bool
 
     def given(self, name: str, default: str = "") -> str:
-        """Return a form's first value, else the query's, without blanks around it."""
-        values = self.form.get(name) or self.query.get(name) or [default]
-        return values[0].strip()
+        """Return the first value of a name, without blanks around it."""
+        return (self.values.get(name) or [default])[0].strip()
 
     @property
     def signed(self) -> str:
@@ -101,43 +98,40 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
         new = session is None
         if session is None:
             session = program.sessions.begin(now)
-        words = Words(choose(request.cookies.get(LANGUAGE), request.headers.get("accept-language", "")))
-        form = await _form(request) if request.method == "POST" else {}
+        values = await _form(request) if request.method == "POST" else _grouped(request.url.query)
         visit = Visit(
             program,
             session,
-            words,
+            words_for(request),
             request.url.path,
-            request.method,
             request.client.host if request.client is not None else "",
             request.path_params,
-            _grouped(request.url.query),
-            form or {},
+            values or {},
             "hx-request" in request.headers,
+            request.url.scheme == "https",
         )
-        if form is None:
-            response = visit.page("trouble.html", 413, title="trouble", text=words("trouble.too_large"))
-        elif not open_to_all and needs_password(program) and not session.logged_in:
+        if values is None:
+            response = visit.page("trouble.html", 413, title="trouble", text=visit.words("trouble.too_large"))
+        elif not open_to_all and program.locked and not session.logged_in:
             response = _to_login(visit)
         elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
-            response = visit.page("trouble.html", 403, title="trouble", text=words("trouble.csrf"))
+            response = visit.page("trouble.html", 403, title="trouble", text=visit.words("trouble.csrf"))
         else:
             response = await run_in_threadpool(_safely, view, visit)
         if new and SESSION not in str(response.headers.getlist("set-cookie")):
-            keep(response, SESSION, session.id, request)
+            keep(response, SESSION, session.id, visit.secure)
         return response
 
     return answer
 
 
-def needs_password(program: Program) -> bool:
-    """Whether one must log in: always with a password, which is optional on this machine alone."""
-    return bool(program.settings.console_password.get_secret_value()) or not is_loopback(program.settings)
+def words_for(request: Request) -> Words:
+    """Return the voice in the reader's language."""
+    return Words(choose(request.cookies.get(LANGUAGE), request.headers.get("accept-language", "")))
 
 
-def keep(response: Response, name: str, value: str, request: Request | None = None, seconds: int | None = None) -> None:
+def keep(response: Response, name: str, value: str, secure: bool, seconds: int | None = None) -> None:
     """Set a cookie that scripts can't read and other sites can't send."""
-    secure = request is not None and request.url.scheme == "https"
     response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="strict", secure=secure)
 
 
@@ -164,12 +158,15 @@ def _foreign(request: Request) -> bool:
 
 
 async def _form(request: Request) -> dict[str, list[str]] | None:
-    """Return a form's values; None where it is too large."""
+    """Return a form's values; None where it is too large, none of one that broke off."""
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            return None
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_FORM:
+                return None
+    except ClientDisconnect:
+        return {}
     return _grouped(bytes(body).decode(errors="replace"))
 
 

@@ -1,4 +1,4 @@
-"""What is said, in Polish and English: texts by key from words/*.toml, numbers, durations and plurals."""
+"""What is said, in Polish and English: texts by key from texts/*.toml, numbers, durations and plurals."""
 
 import tomllib
 from collections.abc import Mapping

@@ -17,6 +17,11 @@ def stop(visit: Visit) -> Response:
     """Let one end at its next step."""
     work = found(visit, str(visit.params["work"]))
     work.stopping = True
+    return follow(visit, work)
+
+
+def follow(visit: Visit, work: Work) -> Response:
+    """Go and look at a piece of work."""
     return visit.go(f"/running/{work.id}")
 
 

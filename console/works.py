@@ -53,15 +53,15 @@ class Works:
         self._lock = threading.Lock()
 
     def start(self, kind: str, by: str, given: Any, job: Callable[[Work], Any], alone: bool = False) -> Work:
-        """Begin; `alone` = Refused while one of this kind is running, else that one is stopped where it was `by`."""
+        """Begin; `alone` = Refused while one of this kind is running, else those are stopped that `by` began."""
         work = Work(kind, by, given)
         with self._lock:
             running = [one for one in self._known.values() if one.kind == kind and one.state == "running"]
             if running and alone:
                 raise Refused(f"{kind} is running already: wait for its end, or stop it")
             for one in running:
-                one.stopping = True
-            for old in [one for one in self._known.values() if one.state != "running"][: -KEPT or None]:
+                one.stopping = one.stopping or one.by == by
+            for old in [one for one in self._known.values() if one.state != "running"][:-KEPT]:
                 del self._known[old.id]
             self._known[work.id] = work
         threading.Thread(target=self._run, args=(work, job), name=f"work-{kind}", daemon=True).start()
@@ -77,17 +77,14 @@ class Works:
             found = (one for one in self._known.values() if one.kind == kind and one.state == "running")
             return next(found, None)
 
-    def latest(self, kind: str) -> Work | None:
-        """Return the newest of a kind, running or not."""
-        with self._lock:
-            return max((one for one in self._known.values() if one.kind == kind), key=_began, default=None)
-
     def end(self, seconds: float) -> None:
         """Stop all and wait a little."""
         until = time.monotonic() + seconds
-        for work in list(self._known.values()):
+        with self._lock:
+            known = list(self._known.values())
+        for work in known:
             work.stopping = True
-        while time.monotonic() < until and any(one.state == "running" for one in self._known.values()):
+        while time.monotonic() < until and any(one.state == "running" for one in known):
             time.sleep(0.05)
 
     def _run(self, work: Work, job: Callable[[Work], Any]) -> None:
@@ -100,7 +97,3 @@ class Works:
             work.error, _ = sentence(error)
             work.state = "failed"
             get_logger(__name__).error("work failed", kind=work.kind, error=type(error).__name__)
-
-
-def _began(work: Work) -> datetime:
-    return work.began_at

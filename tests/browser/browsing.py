@@ -57,7 +57,8 @@ def console(environment: dict[str, str], folder: Path, **more: str) -> Iterator[
         yield found[0].rstrip("/")
     finally:
         process.terminate()
-        process.wait(30)
+        code = process.wait(30)
+    assert code == 0, log.read_text(errors="replace")
 
 
 @dataclass(slots=True)

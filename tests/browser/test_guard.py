@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import uuid
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from console.tries import MOST_ALL, MOST_EACH, WINDOW_SECONDS, Tries
 from sandbox.server import environment as apis
 from tests.browser.browsing import console
 
@@ -96,6 +98,18 @@ def test_the_session_is_new_after_login_hidden_from_scripts_and_ends_at_logout(r
         assert client.get("/orders", headers={"Cookie": f"bl2sm_session={kept}"}).status_code == 303
 
 
+def test_behind_tls_the_session_is_sent_by_tls_alone(root: str) -> None:
+    with anonymous(root) as client:
+        client.headers["X-Forwarded-Proto"] = "https"
+        page = client.get("/login")
+        client.cookies.clear()
+        first = page.headers["set-cookie"]
+        form = {"csrf": token_in(page.text), "password": PASSWORD}
+        answer = client.post("/login", data=form, headers={"Cookie": first.partition(";")[0]})
+        assert answer.headers["location"] == "/"
+        assert "secure" in first.lower() and "secure" in answer.headers["set-cookie"].lower()
+
+
 @pytest.mark.parametrize("path", [*ACTIONS, "/settings", "/orders", "/settings/credentials", "/login"])
 def test_a_form_without_its_token_or_from_another_site_does_nothing(inside: httpx2.Client, path: str) -> None:
     token = token_in(inside.get("/again").text)
@@ -122,8 +136,10 @@ def test_a_foreign_host_name_is_refused(inside: httpx2.Client, host: str) -> Non
 
 
 def test_every_page_forbids_foreign_content_and_inline_scripts_and_tells_no_secret(inside: httpx2.Client) -> None:
-    for path in (*PAGES, "/orders/747000001", "/orders/99999999999999999999", "/orders/5/now", "/static/console.js"):
+    strange = ("/orders/99999999999999999999", f"/orders/{'9' * 5000}", "/%00")
+    for path in (*PAGES, *strange, "/orders/747000001", "/orders/5/now", "/static/console.js"):
         answer = inside.get(path)
+        assert answer.status_code == 404 if path in strange else answer.status_code != 500, path
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -145,6 +161,7 @@ def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
         ("/again/replay/preview", {"from_time": "soon", "zone": "../etc"}, 400, "Give a date"),
         ("/again/backfill/preview", {"since": ""}, 400, "Give a date"),
         ("/again/orders/preview", {"orders": "5, six"}, 400, "Give order ids"),
+        ("/again/orders/preview", {"orders": "#5, 6"}, 303, ""),
         ("/again/backfill", {"work": "x"}, 503, "restarted meanwhile"),
         ("/settings", {"work": "x"}, 503, "restarted meanwhile"),
         ("/settings/preview", {"location": "", "tag_order_source": "all"}, 400, "TAG_ORDER_SOURCE"),
@@ -160,6 +177,25 @@ def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
     for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
         answer = inside.post("/language", data={"csrf": token, "language": "en", "back": back})
         assert answer.headers["location"] == "/"
+
+
+def test_a_form_that_breaks_off_does_nothing(root: str) -> None:
+    """That nothing is told as a fault is seen in the log at the end."""
+    address = httpx2.URL(root)
+    with socket.create_connection((address.host, address.port or 0)) as connection:
+        connection.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\ncsrf=")
+
+
+def test_wrong_passwords_lock_an_address_and_a_crowd_for_five_minutes() -> None:
+    tries = Tries()
+    for second in range(MOST_EACH):
+        assert tries.judge("a", second, right=False) == 0
+    assert tries.judge("a", 10, right=True) == WINDOW_SECONDS - 10
+    assert tries.judge("b", 10, right=True) == 0
+    assert tries.judge("a", WINDOW_SECONDS, right=True) == 0
+    for number in range(MOST_ALL):
+        tries.judge(f"c{number}", 20, right=False)
+    assert tries.judge("new", 21, right=True) > 0
 
 
 def test_passwords_can_be_tried_five_times(root: str) -> None:
@@ -178,9 +214,21 @@ def test_passwords_can_be_tried_five_times(root: str) -> None:
     ],
 )
 def test_a_console_that_others_reach_needs_a_password(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    assert starts_not(tmp_path, given, said) == 2
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert starts_not(tmp_path, {"CONSOLE_PORT": str(port)}, f"can't listen on port {port}") == 1
+
+
+def starts_not(folder: Path, given: dict[str, str], said: str) -> int:
+    """Run a console that says no more than why it ends; return its exit code."""
     environment = {"PATH": os.environ["PATH"], "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-m", "operations.cli", "console"]
     ran = subprocess.run(
-        command, env={**environment, **given}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        command, env={**environment, **given}, cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (ran.returncode, said in ran.stderr) == (2, True), ran.stderr
+    assert said in ran.stderr and ran.stderr.count("\n") == 1, ran.stderr
+    return ran.returncode

@@ -6,7 +6,6 @@ from string import Formatter
 
 import pytest
 
-from console.tries import MOST_ALL, MOST_EACH, WINDOW_SECONDS, Tries
 from console.words import Words, catalog, choose, plural
 from processor.rules import SkipReason
 from schemas.records import Outcome
@@ -65,16 +64,3 @@ def test_ages_and_numbers_are_written_as_people_do() -> None:
     assert Words("pl").age(5400) == "90\u00a0min"
     assert Words("pl").age(9000) == "2,5\u00a0godz."
     assert Words("en").number(1234567) == "1,234,567"
-
-
-def test_wrong_passwords_lock_an_address_and_a_crowd_for_five_minutes() -> None:
-    tries = Tries()
-    for second in range(MOST_EACH):
-        assert tries.wait("a", second) == 0
-        tries.failed("a", second)
-    assert tries.wait("a", 10) == WINDOW_SECONDS - 10
-    assert tries.wait("b", 10) == 0
-    assert tries.wait("a", WINDOW_SECONDS) == 0
-    for number in range(MOST_ALL):
-        tries.failed(f"c{number}", 20)
-    assert tries.wait("new", 21) > 0

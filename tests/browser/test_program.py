@@ -1,0 +1,47 @@
+"""What the console's pages share, across threads and saved keys."""
+
+from pathlib import Path
+
+import pytest
+
+from console.program import Program
+from console.works import Work, Works
+from operations.output import Refused
+from runtime.settings import load_settings
+from tests.programs import sandbox, settings, wait_until
+
+PASSWORD = "a long password 1"
+
+
+def test_saved_keys_leave_the_lock_and_what_is_under_way_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with sandbox("--orders", "1") as apis:
+        for name, value in settings(apis, "127.0.0.1:1", "nowhere").items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("CONSOLE_PASSWORD", PASSWORD)
+        program = Program(load_settings(need="kafka"))
+        before = program.apis().base
+        monkeypatch.delenv("CONSOLE_PASSWORD")
+        program.renew()
+        assert (program.locked, program.password) == (True, PASSWORD)
+        after = program.apis().base
+        assert after is not before
+        assert before.order_sources() == after.order_sources()
+        program.close()
+
+
+def test_a_new_preview_ends_ones_own_earlier_one_and_what_runs_alone_is_refused_twice() -> None:
+    def job(work: Work) -> None:
+        while True:
+            work.breathe()
+
+    works = Works()
+    mine, yours = works.start("preview", "AK", None, job), works.start("preview", "BN", None, job)
+    again = works.start("preview", "AK", None, job)
+    wait_until(lambda: mine.state == "stopped", 30, "the earlier one has ended")
+    assert (yours.state, again.state) == ("running", "running")
+    works.start("backfill", "AK", None, job, alone=True)
+    with pytest.raises(Refused, match="running already"):
+        works.start("backfill", "BN", None, job, alone=True)
+    works.end(30.0)
+    assert works.running("preview") is works.running("backfill") is None
