@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.children import Child, end, start
 from sandbox.expected import Choice, Expectation, expect
 from sandbox.kafka import NoKafka, start_kafka
 from sandbox.open_shop import keep_open
@@ -66,7 +67,7 @@ class Demo:
                 self._programs(settings)
                 code = self._tell(settings)
                 if self.stays_open and code == 0:
-                    keep_open(settings, self.folder, self.out)
+                    code = keep_open(settings, self.folder, self.out)
         except NoKafka as error:
             self.out.print(str(error))
             return 1
@@ -92,7 +93,7 @@ class Demo:
 
     def _programs(self, settings: Mapping[str, str]) -> None:
         """Producer to the end; processors beside it, and until nothing is left."""
-        children: list[subprocess.Popen[bytes]] = []
+        children: list[Child] = []
         until = time.monotonic() + MOST_SECONDS
         try:
             producer = self._start("producer", "producer", settings)
@@ -123,24 +124,11 @@ class Demo:
             children.append(last)
             last.wait(max(10.0, until + 60 - time.monotonic()))
         finally:
-            for child in children:
-                if child.poll() is None:
-                    child.terminate()
-            for child in children:
-                try:
-                    child.wait(30)
-                except subprocess.TimeoutExpired:
-                    child.kill()
+            end(children)
 
-    def _start(
-        self, module: str, name: str, settings: Mapping[str, str], to_the_end: bool = True
-    ) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", module] + (["--until-caught-up"] if to_the_end else [])
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
-        with (self.folder / f"{name}.log").open("wb") as output:
-            return subprocess.Popen(
-                command, env={**clean, **settings}, stdout=output, stderr=output, start_new_session=True
-            )
+    def _start(self, module: str, name: str, settings: Mapping[str, str], to_the_end: bool = True) -> Child:
+        command = ["-m", module, *(["--until-caught-up"] if to_the_end else [])]
+        return start(command, settings, self.folder / f"{name}.log")
 
     def _count_done(self) -> int:
         done = set()

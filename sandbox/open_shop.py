@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from sandbox.children import Child, end, start
 from sandbox.verify import fetch_state
 
 SECONDS = 8.0
@@ -21,32 +20,20 @@ PORT = 8080
 SOURCES = (("shop", 2001), ("personal", 0), ("shop", 2001), ("amazon", 4001))
 
 
-def keep_open(settings: Mapping[str, str], folder: Path, out: Console) -> None:
-    """Run producer, processor and console until Ctrl-C; the console's address is the setting CONSOLE_PORT's."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
-    environment = {**clean, **settings}
-    port = environment.get("CONSOLE_PORT") or str(PORT)
+def keep_open(settings: Mapping[str, str], folder: Path, out: Console) -> int:
+    """Run producer, processor and console until Ctrl-C, on CONSOLE_PORT; 1 where one of them ended by itself."""
+    port = os.environ.get("CONSOLE_PORT") or str(PORT)
     commands = {
         "producer": ["-m", "producer"],
         "processor-open": ["-m", "processor"],
         "console": ["-m", "operations.cli", "console", "--port", port],
     }
-    children = []
+    children: list[Child] = []
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, _interrupt)
     try:
         for program, command in commands.items():
-            with (folder / f"{program}.log").open("wb") as output:
-                children.append(
-                    subprocess.Popen(
-                        [sys.executable, *command],
-                        env=environment,
-                        cwd=folder,
-                        stdout=output,
-                        stderr=output,
-                        start_new_session=True,
-                    )
-                )
+            children.append(start(command, settings, folder / f"{program}.log"))
         _tell(out, port)
         number = 0
         while all(child.poll() is None for child in children):
@@ -58,14 +45,10 @@ def keep_open(settings: Mapping[str, str], folder: Path, out: Console) -> None:
         out.print("the sandbox ended")
     except KeyboardInterrupt:
         out.print("closing")
+        return 0
     finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            try:
-                child.wait(30)
-            except subprocess.TimeoutExpired:
-                child.kill()
+        end(children)
+    return 1
 
 
 def _interrupt(*_: object) -> None:

@@ -1,5 +1,6 @@
 """What the console's pages share, across threads and saved keys."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.programs import sandbox, settings, wait_until
 PASSWORD = "a long password 1"
 
 
+@pytest.mark.filterwarnings("ignore:BASELINKER_REQUESTS_PER_MINUTE")
 def test_saved_keys_leave_the_lock_and_what_is_under_way_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with sandbox("--orders", "1") as apis:
@@ -34,6 +36,7 @@ def test_a_new_preview_ends_ones_own_earlier_one_and_what_runs_alone_is_refused_
     def job(work: Work) -> None:
         while True:
             work.breathe()
+            time.sleep(0.01)
 
     works = Works()
     mine, yours = works.start("preview", "AK", None, job), works.start("preview", "BN", None, job)
