@@ -32,7 +32,6 @@ RECENT, MOST_RECENT = timedelta(days=1), 100
 class Seen:
     """What was seen of the deployment last; `away` = why nothing can be seen, "" where it can."""
 
-    at: datetime
     status: Status | None
     current: live_settings.Current
     recent: tuple[RowAt, ...]
@@ -132,6 +131,6 @@ class Program:
                 current = live_settings.read_from(reads)
                 rows = reads.rows(now - RECENT)
         except Exception as error:
-            return Seen(now, None, live_settings.Current(), (), sentence(error)[0])
+            return Seen(None, live_settings.Current(), (), sentence(error)[0])
         newest = sorted(rows.values(), key=lambda one: one.row.delivered_at, reverse=True)[:MOST_RECENT]
-        return Seen(now, status, current, tuple(newest))
+        return Seen(status, current, tuple(newest))

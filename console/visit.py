@@ -57,14 +57,9 @@ class Visit:
 
     def page(self, template: str, code: int = 200, /, **values: Any) -> Response:
         """Return a page, or the part of one that htmx asked for."""
-        return HTMLResponse(self.render(template, **values), code)
-
-    def render(self, template: str, /, **values: Any) -> str:
-        """Return a template's HTML."""
-        return TEMPLATES.get_template(template).render(
+        html = TEMPLATES.get_template(template).render(
             t=self.words,
             f=filters,
-            csrf=self.session.csrf,
             session=self.session,
             path=self.path,
             languages=LANGUAGES,
@@ -72,6 +67,7 @@ class Visit:
             csrf_field=Markup('<input type="hidden" name="csrf" value="{}">').format(self.session.csrf),
             **values,
         )
+        return HTMLResponse(html, code)
 
     def go(self, path: str, notice: str = "") -> Response:
         """Return a redirect; the notice is said on the next page."""

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from operations.output import Refused, sentence
@@ -26,7 +25,6 @@ class Work:
     by: str
     given: Any
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
-    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     state: Literal["running", "done", "stopped", "failed"] = "running"
     done: int = 0
     total: int | None = None
