@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for name in options.names or BENCHMARKS:
                 at = machine()
                 section = BENCHMARKS[name](setting)
-                publish(section, at, write=not options.small)
+                publish(section, at, BENCHMARKS, write=not options.small)
     except NoKafka as error:
         say(str(error))
         return 1

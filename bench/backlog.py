@@ -7,17 +7,20 @@ no rebalance is measured; the rate counts from the first purchase to the last.
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 from bench.charts import Bar, bars
-from bench.processes import Program, Programs, Standin, new_prefix, settings, standin, wait_for
+from bench.processes import Program, Programs, Standin, settings, standin, wait_for
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
 from bench.shop import Choice, make
-from bench.topics import PARTITIONS, delete_topics, fill_journal, make_topics
+from bench.topics import PARTITIONS, fill_journal, own_topics
+from schemas.topics import Topics
 
 LATENCY = 0.1
 NAMES = {
@@ -80,7 +83,6 @@ def _section(found: dict[str, list[Measured]]) -> Section:
     )  # fmt: skip
     shown = [Bar(name, _middle(runs), name not in NAMES.values()) for name, runs in found.items()]
     ours = [run.standin_cpu_ms for name, runs in found.items() if name not in NAMES.values() for run in runs]
-    standin_ms = spread([sorted(ours)[len(ours) // 2]], 2)
     return Section(
         "backlog",
         "A backlog, BaseLinker's limit lifted",
@@ -88,7 +90,7 @@ def _section(found: dict[str, list[Measured]]) -> Section:
             "SALESmanago's stand-in answers after 100 ms, BaseLinker's at once; each order is a contact and a PURCHASE."
             " The rivals do one order after the other, as their guides show it: one `getOrders`, one upsert, one event;"
             " they look for no earlier purchase and keep no ledger. Broker and stand-ins share the machine's cores; the"
-            f" stand-ins take {standin_ms} ms CPU an order.",
+            f" stand-ins take {median(ours):.2f} ms CPU an order.",
             Table(heads, rows),
         ],
         {"backlog": bars("A backlog, SALESmanago answering in 100 ms", "orders/s", shown)},
@@ -96,7 +98,7 @@ def _section(found: dict[str, list[Measured]]) -> Section:
 
 
 def _middle(runs: list[Measured]) -> float:
-    return sorted(run.per_second for run in runs)[len(runs) // 2]
+    return median(run.per_second for run in runs)
 
 
 def measure_ours(
@@ -104,39 +106,38 @@ def measure_ours(
     folder: Path,
     orders: int,
     processors: int,
-    latency: float = LATENCY,
     watch: Callable[[Program], None] = lambda program: None,
 ) -> Measured:
     """Measure our processors; `watch` is told the first one when the work begins."""
-    prefix = new_prefix()
-    topics = make_topics(kafka, prefix)
-    with standin("--orders", orders, "--latency", latency) as apis, Programs(folder) as programs:
+    with _scene(kafka, folder, orders) as (topics, apis, programs):
         logs = make(Choice(orders), int(time.time())).logs
-        environment = settings(apis.environment, kafka, prefix)
-        running = [programs.start("processor", environment) for _ in range(processors)]
-        wait_for(lambda: _all_members(running), 120, "every processor has partitions")
-        before = sum(program.cpu() for program in running)
+        environment = settings(apis.environment, kafka, topics.prefix)
+        for _ in range(processors):
+            programs.start("processor", environment)
+        programs.wait_until_ready(PARTITIONS)
+        before = sum(program.cpu() for program in programs.started)
         fill_journal(kafka, topics, logs)
-        watch(running[0])
-        found = _until_done(programs, running, apis, orders, before)
-    delete_topics(kafka, prefix)
-    return found
+        watch(programs.started[0])
+        return _until_done(programs, apis, orders, before)
 
 
-def measure_rival(
-    kafka: str, folder: Path, name: str, orders: int, python: str = sys.executable, latency: float = LATENCY
-) -> Measured:
+def measure_rival(kafka: str, folder: Path, name: str, orders: int, python: str) -> Measured:
     """Measure one of the rivals: the same topics, entries and stand-in."""
-    prefix = new_prefix()
-    topics = make_topics(kafka, prefix)
-    with standin("--orders", orders, "--latency", latency) as apis, Programs(folder) as programs:
+    with _scene(kafka, folder, orders) as (topics, apis, programs):
         fill_journal(kafka, topics, make(Choice(orders), int(time.time())).logs)
-        environment = settings(apis.environment, kafka, prefix)
-        running = [programs.start(f"bench.rivals.{name}", environment, python=python)]
+        rival = programs.start(f"bench.rivals.{name}", settings(apis.environment, kafka, topics.prefix), python)
         wait_for(partial(_begun, programs, apis), 120, "the first purchase", pause=0.05)
-        found = _until_done(programs, running, apis, orders, running[0].cpu())
-    delete_topics(kafka, prefix)
-    return found
+        return _until_done(programs, apis, orders, rival.cpu())
+
+
+@contextmanager
+def _scene(kafka: str, folder: Path, orders: int) -> Iterator[tuple[Topics, Standin, Programs]]:
+    with (
+        own_topics(kafka) as topics,
+        standin("--orders", orders, "--latency", LATENCY) as apis,
+        Programs(folder) as programs,
+    ):
+        yield topics, apis, programs
 
 
 def _begun(programs: Programs, apis: Standin) -> bool:
@@ -144,13 +145,7 @@ def _begun(programs: Programs, apis: Standin) -> bool:
     return apis.purchases() > 0
 
 
-def _all_members(running: list[Program]) -> bool:
-    """Whether the partitions lie with all members, and all are ready."""
-    ready = [program.said("partition ready") for program in running]
-    return sum(ready) >= PARTITIONS and all(ready) and all(program.alive() for program in running)
-
-
-def _until_done(programs: Programs, running: list[Program], apis: Standin, orders: int, before: float) -> Measured:
+def _until_done(programs: Programs, apis: Standin, orders: int, before: float) -> Measured:
     first, last_seen, moved_at = apis.state(), -1, time.monotonic()
     while (came := apis.purchases()) < orders:
         programs.must_run()
@@ -160,9 +155,9 @@ def _until_done(programs: Programs, running: list[Program], apis: Standin, order
             raise RuntimeError(f"nothing came for a minute: {came} of {orders} orders")
         time.sleep(0.1)
     time.sleep(1.5)  # the last rows and offsets are part of the work
-    cpu = sum(program.cpu() for program in running) - before
+    cpu = sum(program.cpu() for program in programs.started) - before
     state = apis.state(whole=True)
-    usages = [program.end() for program in running]
+    usages = [program.end() for program in programs.started]
     at = state["came_at"]
     if state["doubled"]:
         raise RuntimeError(f"{state['doubled']} purchases came twice")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -49,8 +50,8 @@ def measure(setting: Setting) -> Section:
         ours, theirs = rates[kind, way, "this codec"], rates[kind, way, "AvroSerializer"]
         ratio = spread((mine / other for mine, other in zip(ours, theirs, strict=True)), 2)
         rows.append((f"{kind}, {way}", spread(ours, 0), spread(theirs, 0), ratio))
-        shown += [Bar(f"{kind}, {way}", sorted(ours)[len(ours) // 2])]
-        shown += [Bar("AvroSerializer", sorted(theirs)[len(theirs) // 2], ours=False)]
+        shown += [Bar(f"{kind}, {way}", median(ours))]
+        shown += [Bar("AvroSerializer", median(theirs), ours=False)]
     return Section(
         "codec",
         "Codec",

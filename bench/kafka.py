@@ -8,17 +8,17 @@ import subprocess
 import sys
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from statistics import median
 from typing import Any
 
 from confluent_kafka import Producer
 
 from bench.codec import ROW
-from bench.processes import new_prefix
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
-from bench.topics import PARTITIONS, delete_topics, fill_ledger, make_topics
+from bench.topics import PARTITIONS, fill_ledger, own_topics
 from schemas.codec import make_codec
 from schemas.partitioner import partition_of
 from schemas.topics import Topics, order_key
@@ -51,27 +51,15 @@ def measure(setting: Setting) -> Section:
     sizes = setting.sizes
     written: dict[str, list[Written]] = {}
     was_read: dict[str, list[WasRead]] = {}
-    prefix = new_prefix()
-    topics = make_topics(setting.kafka, prefix)
-    try:
-        for _ in range(sizes.runs):
-            for compression in COMPRESSION:
-                for linger in LINGER_MS:
-                    found = write(setting.kafka, topics, compression, linger, sizes.kafka_transactions)
-                    written.setdefault(f"{compression}, {linger} ms", []).append(found)
-    finally:
-        delete_topics(setting.kafka, prefix)
-    prefix = new_prefix()
-    topics = make_topics(setting.kafka, prefix)
-    try:
+    with own_topics(setting.kafka) as topics:
+        for _, compression, linger in product(range(sizes.runs), COMPRESSION, LINGER_MS):
+            found = write(setting.kafka, topics, compression, linger, sizes.kafka_transactions)
+            written.setdefault(f"{compression}, {linger} ms", []).append(found)
+    with own_topics(setting.kafka) as topics:
         fill_ledger(setting.kafka, topics, sizes.kafka_rows)
-        for _ in range(sizes.runs):
-            for queued in QUEUED_KB:
-                for wait in FETCH_WAIT_MS:
-                    one = read(setting.kafka, topics.deliveries, queued, wait)
-                    was_read.setdefault(f"{queued // 1024} MB, {wait} ms", []).append(one)
-    finally:
-        delete_topics(setting.kafka, prefix)
+        for _, queued, wait in product(range(sizes.runs), QUEUED_KB, FETCH_WAIT_MS):
+            one = read(setting.kafka, topics.deliveries, queued, wait)
+            was_read.setdefault(f"{queued // 1024} MB, {wait} ms", []).append(one)
     say(f"kafka: {written['zstd, 5 ms'][-1]}, {was_read['16 MB, 100 ms'][-1]}")
     return _section(written, was_read, sizes.kafka_rows)
 
@@ -95,8 +83,7 @@ def write(kafka: str, topics: Topics, compression: str, linger: int, transaction
     for _ in range(transactions):
         rows = []
         for number in range(number + 1, number + 1 + ROWS_A_TRANSACTION):  # noqa: B020 - goes on where the last ended
-            fresh = str(uuid.uuid4())
-            row = type(ROW)(**{**_fields(ROW), "contact_id": fresh, "event_id": str(uuid.uuid4()), "log_id": number})
+            row = replace(ROW, contact_id=str(uuid.uuid4()), event_id=str(uuid.uuid4()), log_id=number)
             rows.append((order_key(number), codec.encode(row)))
         at = time.monotonic()
         producer.begin_transaction()
@@ -117,10 +104,6 @@ def read(kafka: str, topic: str, queued_kb: int, wait_ms: int) -> WasRead:
     command = [sys.executable, "-m", "bench.kafka_reader", kafka, topic, str(queued_kb), str(wait_ms)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout)
     return WasRead(found["seconds"], found["peak_mb"])
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def _section(written: dict[str, list[Written]], was_read: dict[str, list[WasRead]], rows: int) -> Section:

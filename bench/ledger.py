@@ -1,17 +1,19 @@
 """A ledger of many rows is rebuilt when partitions are taken over: time until ready, memory, bytes a row on disk."""
 
 import json
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 
 from bench.charts import lines
-from bench.processes import Program, Programs, memory_mb, new_prefix, settings, standin, wait_for
+from bench.processes import Programs, memory_mb, settings, standin
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
-from bench.topics import PARTITIONS, delete_topics, fill_ledger, make_topics
+from bench.topics import PARTITIONS, fill_ledger, own_topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ def _section(found: dict[int, list[Rebuilt]]) -> Section:
         "MB at most",
         "bytes a row on disk",
     )
-    times = [(float(count), _middle([run.ready_seconds for run in runs])) for count, runs in found.items() if count]
-    cpu = [(float(count), _middle([run.cpu_seconds for run in runs])) for count, runs in found.items() if count]
+    times = [(float(count), median(run.ready_seconds for run in runs)) for count, runs in found.items() if count]
+    cpu = [(float(count), median(run.cpu_seconds for run in runs)) for count, runs in found.items() if count]
     grows = "Rows cost the same whether there are few or many: the cost grows linearly, on top of a start without rows."
     chart = lines("Ledger: time until all partitions are ready", "rows", "seconds", {"ready": times, "CPU": cpu})
     return Section(
@@ -74,41 +76,27 @@ def _section(found: dict[int, list[Rebuilt]]) -> Section:
 
 
 def _extra_micros(run: Rebuilt, empty: list[Rebuilt]) -> float:
-    return (run.cpu_seconds - _middle([one.cpu_seconds for one in empty])) / run.rows * 1e6
-
-
-def _middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+    return (run.cpu_seconds - median(one.cpu_seconds for one in empty)) / run.rows * 1e6
 
 
 def take_over(kafka: str, folder: Path, rows: int, runs: int) -> list[Rebuilt]:
     """Fill one deliveries topic, and let a processor of its own take it over so many times."""
-    prefix = new_prefix()
-    topics = make_topics(kafka, prefix)
-    fill_ledger(kafka, topics, rows)
-    try:
-        return [_take_over(kafka, folder, prefix, rows) for _ in range(runs)]
-    finally:
-        delete_topics(kafka, prefix)
+    with own_topics(kafka) as topics:
+        fill_ledger(kafka, topics, rows)
+        return [_take_over(kafka, folder, topics.prefix, rows) for _ in range(runs)]
 
 
 def _take_over(kafka: str, folder: Path, prefix: str, rows: int) -> Rebuilt:
-    disk = folder / new_prefix()
-    disk.mkdir()
+    disk = Path(tempfile.mkdtemp(dir=folder))
     with standin("--orders", 1) as apis, Programs(folder) as programs:
         program = programs.start("processor", settings(apis.environment, kafka, prefix, TMPDIR=str(disk)))
-        with _Watch(program, disk) as watch:
-            wait_for(lambda: _ready(programs, program), 300, "all partitions are ready", pause=0.1)
+        with _Watch(disk) as watch:
+            programs.wait_until_ready(PARTITIONS)
             time.sleep(0.5)
         cpu, memory = program.cpu(), memory_mb(program.pid)
         peak = program.end().peak_mb
     assigned, ready = _times(program.log)
     return Rebuilt(rows, ready - assigned, cpu, memory, peak, watch.bytes / rows if rows else 0.0)
-
-
-def _ready(programs: Programs, program: Program) -> bool:
-    programs.must_run()
-    return program.said("partition ready") >= PARTITIONS
 
 
 def _times(log: Path) -> tuple[float, float]:
@@ -121,10 +109,10 @@ def _times(log: Path) -> tuple[float, float]:
 
 
 class _Watch:
-    """The largest size that the program's temporary files had."""
+    """The largest size that the files of a folder had."""
 
-    def __init__(self, program: Program, folder: Path) -> None:
-        self._program, self._folder, self._over = program, folder, threading.Event()
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._over = folder, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self.bytes = 0
 

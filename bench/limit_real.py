@@ -5,11 +5,11 @@ from pathlib import Path
 
 from bench.limit import HEADS, row
 from bench.limit_figures import BUDGET, LIMIT, POLL_INTERVAL, SHARE, Kept
-from bench.processes import Programs, new_prefix, settings, standin, wait_for
+from bench.processes import Programs, settings, standin
 from bench.report import Section, Table, say
 from bench.setting import Setting
 from bench.shop import Choice, make
-from bench.topics import PARTITIONS, delete_topics, fill_journal, make_topics
+from bench.topics import PARTITIONS, fill_journal, own_topics
 
 
 def measure(setting: Setting) -> Section:
@@ -17,7 +17,7 @@ def measure(setting: Setting) -> Section:
     sizes = setting.sizes
     rows = []
     for count in sizes.limit_real_processors:
-        kept = measure_real(setting.kafka, setting.folder, Choice(sizes.limit_orders), count, sizes.limit_real_minutes)
+        kept = measure_real(setting.kafka, setting.folder, sizes.limit_orders, count, sizes.limit_real_minutes)
         rows.append(row("dense ids, 0% Allegro", str(count), kept))
         say(f"real: {kept}")
     told = (
@@ -27,26 +27,23 @@ def measure(setting: Setting) -> Section:
     return Section("real", "The limit in real time", [told, Table(HEADS, rows)], {})
 
 
-def measure_real(kafka: str, folder: Path, choice: Choice, processors: int, minutes: float) -> Kept:
+def measure_real(kafka: str, folder: Path, orders: int, processors: int, minutes: float) -> Kept:
     """Let real processors work on a backlog for so long, or until it is empty."""
-    prefix = new_prefix()
-    topics = make_topics(kafka, prefix)
-    flags = ["--orders", choice.orders, "--allegro", choice.allegro, "--scattered", choice.scattered]
-    flags += ["--limit", LIMIT, "--latency", 0.1] + (["--sparse"] if choice.sparse else [])
-    with standin(*flags) as apis, Programs(folder) as programs:
+    flags = ("--orders", orders, "--limit", LIMIT, "--latency", 0.1)
+    with own_topics(kafka) as topics, standin(*flags) as apis, Programs(folder) as programs:
         budget = {"BASELINKER_REQUESTS_PER_MINUTE": str(BUDGET), "POLL_INTERVAL_SECONDS": str(POLL_INTERVAL)}
-        environment = settings(apis.environment, kafka, prefix, **budget)
-        running = [programs.start("processor", environment) for _ in range(processors)]
-        wait_for(lambda: sum(program.said("partition ready") for program in running) >= PARTITIONS, 120, "members")
-        fill_journal(kafka, topics, make(choice, int(time.time())).logs)
+        environment = settings(apis.environment, kafka, topics.prefix, **budget)
+        for _ in range(processors):
+            programs.start("processor", environment)
+        programs.wait_until_ready(PARTITIONS)
+        fill_journal(kafka, topics, make(Choice(orders), int(time.time())).logs)
         before = sum(apis.state()["baselinker"].values())
         began = time.time()
-        while time.time() < began + minutes * 60 and apis.purchases() < choice.orders:
+        while time.time() < began + minutes * 60 and apis.purchases() < orders:
             programs.must_run()
             time.sleep(0.2)
         seconds, state = time.time() - began, apis.state(whole=True)
-    delete_topics(kafka, prefix)
     requests = sum(state["baselinker"].values()) - before
-    orders = state["purchases"]
-    per_1000 = requests / max(1, orders) * 1000
-    return Kept(processors, orders, requests, seconds, state["most_a_minute"], state["blocks"], per_1000)
+    done = state["purchases"]
+    per_1000 = requests / max(1, done) * 1000
+    return Kept(processors, done, requests, seconds, state["most_a_minute"], state["blocks"], per_1000)

@@ -176,9 +176,9 @@ class Simulated:
     """One processor with its partitions."""
 
     def __init__(self, side: BaseLinkerSide, messages: Backlog) -> None:
-        self.clock, self.done, self._polled_at = Clock(), 0, 0.0
+        self.clock, self._polled_at = Clock(), 0.0
         self.times: list[float] = []
-        self.batches = [(0, 0)]  # orders and requests so far, at the end of each batch
+        self.orders = self.requests = 0  # so far, at the end of the last batch
         share = processor_share(BUDGET, POLL_INTERVAL, len(messages), PARTITIONS)
         pacer = Pacer(share, self.clock, self.clock.utc, self.clock.sleep)
         http = cast("Http", SimulatedHttp(side, self.clock, self.times))
@@ -200,7 +200,6 @@ class Simulated:
         while self.clock.now < seconds:
             while self._under_way and self._under_way[0][0] <= self.clock.now:
                 self._jobs.close(heapq.heappop(self._under_way)[2])
-                self.done += 1
             came = self._poll()
             for entry in self._intake.take(MOST_JOBS - len(self._jobs), self.clock.now):
                 assert not isinstance(entry, Undecodable)
@@ -219,11 +218,7 @@ class Simulated:
         return sum(itertools.takewhile(bool, (self._intake.poll(0) for _ in range(turns))))
 
     def _decided(self, job: Job, _: Enriched) -> None:
-        orders, requests = self.batches[-1]
-        if requests == len(self.times):
-            self.batches[-1] = (orders + 1, requests)
-        else:
-            self.batches.append((orders + 1, len(self.times)))
+        self.orders, self.requests = self.orders + 1, len(self.times)
         heapq.heappush(self._under_way, (self.clock.now + DELIVERY_SECONDS, next(self._tick), job))
 
     def _refused(self, job: Job, error: Exception) -> None:
@@ -237,7 +232,7 @@ def simulate(side: BaseLinkerSide, messages: Backlog, processors: int, seconds: 
         member.run(seconds)
     times = sorted(at for member in members for at in member.times if at < seconds)
     lasted = min(seconds, max(member.clock.now for member in members))
-    orders, requests = (sum(member.batches[-1][part] for member in members) for part in (0, 1))
+    orders, requests = sum(member.orders for member in members), sum(member.requests for member in members)
     most = most_in_a_minute(times)
     return Kept(processors, orders, len(times), lasted, most, int(most > LIMIT), requests / max(1, orders) * 1000)
 

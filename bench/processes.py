@@ -29,7 +29,6 @@ class Standin:
     """A running stand-in: its settings for the programs, and what came."""
 
     environment: dict[str, str]
-    process: subprocess.Popen[str]
 
     def state(self, whole: bool = False) -> dict[str, Any]:
         """Ask what came so far; `whole` = with every time."""
@@ -50,7 +49,7 @@ def standin(*options: object) -> Iterator[Standin]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield Standin(json.loads(process.stdout.readline()), process)
+            yield Standin(json.loads(process.stdout.readline()))
         finally:
             process.terminate()
 
@@ -127,12 +126,10 @@ class Programs:
             if program.alive():
                 program.end(10.0)
 
-    def start(
-        self, module: str, environment: Mapping[str, str], *options: str, python: str = sys.executable
-    ) -> Program:
+    def start(self, module: str, environment: Mapping[str, str], python: str = sys.executable) -> Program:
         """Start one."""
         log = self.folder / f"{module}-{uuid.uuid4().hex[:6]}.log"
-        program = Program([python, "-m", module, *options], environment, log)
+        program = Program([python, "-m", module], environment, log)
         self.started.append(program)
         return program
 
@@ -141,6 +138,16 @@ class Programs:
         for program in self.started:
             if not program.alive() and program.usage is not None and program.usage.code != 0:
                 raise RuntimeError(f"{program.log.name} ended by itself:\n{program.log.read_text()[-2000:]}")
+
+    def wait_until_ready(self, partitions: int) -> None:
+        """Wait until each processor that was started has partitions, and all partitions' ledgers are read."""
+
+        def ready() -> bool:
+            self.must_run()
+            said = [program.said("partition ready") for program in self.started]
+            return sum(said) >= partitions and all(said)
+
+        wait_for(ready, 300, "every processor has its partitions")
 
 
 def settings(apis: Mapping[str, str], kafka: str, prefix: str, **more: str) -> dict[str, str]:
@@ -166,11 +173,6 @@ def memory_mb(pid: int, what: str = "VmRSS") -> float:
     except FileNotFoundError:
         return 0.0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(what)), 0.0)
-
-
-def new_prefix() -> str:
-    """A topic prefix that nobody has."""
-    return f"bench-{uuid.uuid4().hex[:10]}"
 
 
 def wait_for(true: Callable[[], object], seconds: float, what: str, pause: float = 0.2) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from bench.processes import Programs, new_prefix, settings, standin
+from bench.processes import Programs, settings, standin
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
 from bench.standin import PAGE
-from bench.topics import delete_topics, make_topics
+from bench.topics import PARTITIONS, own_topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,15 @@ def measure(setting: Setting) -> Section:
 
 def produce(kafka: str, folder: Path, entries: int) -> Produced:
     """Let one producer read a journal of so many entries."""
-    prefix = new_prefix()
-    topics = make_topics(kafka, prefix)
-    with standin("--orders", entries) as apis, Programs(folder) as programs:
-        program = programs.start("bench.producer_unpaced", settings(apis.environment, kafka, prefix))
+    with own_topics(kafka) as topics, standin("--orders", entries) as apis, Programs(folder) as programs:
+        program = programs.start("bench.producer_unpaced", settings(apis.environment, kafka, topics.prefix))
         usage = program.wait(600)
-        if usage.code != 0:
-            raise RuntimeError(program.log.read_text()[-2000:])
+        programs.must_run()
         asked = apis.state(whole=True)["asked_at"]
-    written = _end(kafka, topics.journal, 6)
-    if written < entries:
-        raise RuntimeError(f"{written} of {entries} entries are in the topic")
-    transactions = _end(kafka, topics.cursor, 1) // 2  # each leaves a row and a marker
-    delete_topics(kafka, prefix)
+        written = _end(kafka, topics.journal, PARTITIONS)
+        if written < entries:
+            raise RuntimeError(f"{written} of {entries} entries are in the topic")
+        transactions = _end(kafka, topics.cursor, 1) // 2  # each leaves a row and a marker
     return Produced(entries, asked[-1] - asked[0], transactions, usage.cpu, usage.peak_mb)
 
 

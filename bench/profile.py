@@ -16,12 +16,12 @@ from bench.report import Section, Table
 from bench.setting import Setting
 
 GROUPS = {
-    "HTTP client": r"httpx|httpcore|h11|clients/http|anyio|ssl\.py|ipaddress",
+    "HTTP client": r"httpx|httpcore|h11|clients/(http|network)|anyio|ssl\.py|ipaddress",
     "phone numbers": r"phonenumbers|processor/phones",
     "log lines": r"structlog|logging/|runtime/logging",
     "JSON": r"json/",
     "orders parsed": r"clients/(orders|parsing|baselinker)",
-    "rules, mapping, fingerprint": r"processor/(rules|mapping|tags|fingerprint|lookups|enrich|windows)",
+    "rules, mapping, fingerprint": r"processor/(rules|mapping|tags|fingerprint|lookups|enrich|windows|coverage)",
     "SALESmanago calls and answers": r"clients/(salesmanago|contacts|errors)",
     "Kafka, rows, codec, ledger": r"processor/(record|consume|decode|ledger|assignment|outcomes)|schemas/|fastavro",
     "threads and queues": r"concurrent/futures|threading|queue\.py",

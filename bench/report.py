@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from statistics import median
 
 import confluent_kafka
 
@@ -25,7 +26,6 @@ HEAD = """# Benchmarks
 that section. Figures are medians, the least and the largest stand in brackets. What stands side by side was measured in
 one run, in turns. CPU is what the kernel counted for the programs alone: not the broker, not the APIs' stand-ins.
 """
-ORDER = ("backlog", "limit", "real", "trickle", "producing", "codec", "ledger", "kafka", "profile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def machine() -> str:
     )
 
 
-def publish(section: Section, at: str, write: bool = True) -> None:
-    """Print a section, and put it into its place of the page."""
+def publish(section: Section, at: str, order: Iterable[str], write: bool) -> None:
+    """Print a section, and put it into its place of the page; `order` names all sections that the page may have."""
     parts = [part.markdown() if isinstance(part, Table) else part for part in section.parts]
     pictures = [f"![{section.title}](charts/{name}.svg)" for name in section.charts]
     text = "\n\n".join([f"## {section.title}", *parts, *pictures, f"*Measured {at}.*"])
@@ -78,17 +78,16 @@ def publish(section: Section, at: str, write: bool = True) -> None:
         (DOCS / "charts" / f"{name}.svg").write_text(svg)
     found = _sections(PAGE.read_text() if PAGE.exists() else "")
     found[section.name] = text
-    ordered = [f"<!-- {name} -->\n{found[name]}" for name in ORDER if name in found]
+    ordered = [f"<!-- {name} -->\n{found[name]}" for name in order if name in found]
     PAGE.write_text("\n\n".join([HEAD.rstrip(), *ordered]) + "\n")
 
 
 def spread(values: Iterable[float], digits: int = 1) -> str:
     """Return `median (least-largest)`."""
     ordered = sorted(values)
-    middle = ordered[len(ordered) // 2] if len(ordered) % 2 else sum(ordered[len(ordered) // 2 - 1 :][:2]) / 2
     if len(ordered) == 1:
-        return f"{middle:,.{digits}f}"
-    return f"{middle:,.{digits}f} ({ordered[0]:,.{digits}f}-{ordered[-1]:,.{digits}f})"
+        return f"{ordered[0]:,.{digits}f}"
+    return f"{median(ordered):,.{digits}f} ({ordered[0]:,.{digits}f}-{ordered[-1]:,.{digits}f})"
 
 
 def say(text: str) -> None:

@@ -46,7 +46,7 @@ class BaseLinkerSide:
         self._blocked_until = 0.0
         self.requests: Counter[str] = Counter()
         self.times: list[float] = []
-        self.blocks = self.asked_while_blocked = self.most_a_minute = 0
+        self.blocks = self.most_a_minute = 0
 
     def order(self, order_id: int) -> dict[str, Any]:
         """An order as getOrders tells it."""
@@ -89,8 +89,6 @@ class BaseLinkerSide:
                 return None
             self.blocks += 1
             self._blocked_until = now + BLOCK_SECONDS
-        else:
-            self.asked_while_blocked += 1
         until = datetime.fromtimestamp(self._blocked_until, UTC).astimezone(ZoneInfo("Europe/Warsaw"))
         text = f"Query limit exceeded, token blocked until {until:%Y-%m-%d %H:%M:%S}"
         return json.dumps({"status": "ERROR", "error_code": "ERROR_BLOCKED_TOKEN", "error_message": text}).encode()
@@ -218,7 +216,6 @@ class Standins:
             "baselinker": dict(base.requests),
             "salesmanago": dict(sales.requests),
             "blocks": base.blocks,
-            "asked_while_blocked": base.asked_while_blocked,
             "most_a_minute": base.most_a_minute,
             "purchases": len(sales.came),
             "doubled": sales.doubled,
@@ -234,12 +231,11 @@ class Standins:
 
 async def serve(options: argparse.Namespace) -> None:
     """Serve until a signal comes."""
-    choice = Choice(options.orders, options.allegro, options.sparse, options.scattered, options.seed)
-    shop = make(choice, int(time.time()))
+    shop = make(Choice(options.orders), int(time.time()))
     sales = SalesManagoSide("owner@example.com")
     both = Standins(shop, BaseLinkerSide(shop, options.limit, options.live), sales, options.latency)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(both.answer), "127.0.0.1", options.port, backlog=512)
+    server = await loop.create_server(lambda: Connection(both.answer), "127.0.0.1", 0, backlog=512)
     port = server.sockets[0].getsockname()[1]
     root = f"http://127.0.0.1:{port}"
     print(json.dumps(environment(f"{root}/connector.php", f"{root}/api")), flush=True)
@@ -252,12 +248,7 @@ async def serve(options: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run both stand-ins."""
     parser = argparse.ArgumentParser(prog="bench.standin", description="Lean stand-ins of both APIs, for measuring.")
-    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--orders", type=int, default=1000, help="orders that the journal names")
-    parser.add_argument("--allegro", type=float, default=0.0, help="share of Allegro orders, 0 to 1")
-    parser.add_argument("--sparse", action="store_true", help="order ids far apart")
-    parser.add_argument("--scattered", type=int, default=1, help="the journal names one of so many orders")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, default=10**9, help="BaseLinker requests a minute before a block")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds SALESmanago takes to answer")
     parser.add_argument("--live", type=float, default=0.0, help="seconds between two orders; 0 = all are there")

@@ -1,9 +1,9 @@
 """Topics filled beforehand: a journal with a backlog, a ledger of any size."""
 
-import itertools
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,18 +18,17 @@ from schemas.topics import Topics, ensure_topics, order_key, topic_id
 PARTITIONS = 6
 
 
-def make_topics(kafka: str, prefix: str) -> Topics:
-    """Make all topics of a prefix."""
-    topics = Topics(prefix)
-    ensure_topics(AdminClient({"bootstrap.servers": kafka, "log_level": 3}), topics, PARTITIONS)
-    return topics
-
-
-def delete_topics(kafka: str, prefix: str) -> None:
-    """Delete them: a million rows are not left behind."""
+@contextmanager
+def own_topics(kafka: str) -> Iterator[Topics]:
+    """All topics of a prefix that nobody has; deleted at the end: a million rows are not left behind."""
+    topics = Topics(f"bench-{uuid.uuid4().hex[:10]}")
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 3})
-    for future in admin.delete_topics(list(Topics(prefix).all)).values():
-        future.exception()
+    ensure_topics(admin, topics, PARTITIONS)
+    try:
+        yield topics
+    finally:
+        for future in admin.delete_topics(list(topics.all)).values():
+            future.exception()
 
 
 def fill_journal(kafka: str, topics: Topics, logs: Iterable[dict[str, Any]]) -> None:
@@ -76,7 +75,7 @@ def _fill(kafka: str, topic: str, messages: Iterable[tuple[int, bytes]]) -> None
     )  # fmt: skip
     for count, (order_id, value) in enumerate(messages):
         key = order_key(order_id)
-        for _ in itertools.count():
+        while True:
             try:
                 producer.produce(topic, partition=partition_of(key, PARTITIONS), key=key, value=value)
                 break

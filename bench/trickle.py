@@ -6,12 +6,13 @@ Producer and processor run with their default settings (a look every 10 s, a bud
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from bench.charts import Bar, bars
-from bench.processes import Programs, Standin, new_prefix, settings, standin, wait_for
+from bench.processes import Programs, Standin, settings, standin, wait_for
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
-from bench.topics import PARTITIONS, delete_topics, make_topics
+from bench.topics import PARTITIONS, own_topics
 
 SECONDS_BETWEEN, LATENCY, NEVER = 1.0, 0.1, 1e9
 PERCENTS = (50, 90, 99, 100)
@@ -46,34 +47,32 @@ def measure(setting: Setting) -> Section:
         ("from the journal's entry to SALESmanago", *names.values()),
         [("seconds", *(spread(found, 2) for found in seconds.values()))],
     )
-    shown = [Bar(names[percent], sorted(found)[len(found) // 2]) for percent, found in seconds.items()]
+    every = f"{sizes.trickle_poll_seconds:g}"
+    shown = [Bar(names[percent], median(found)) for percent, found in seconds.items()]
     return Section(
         "trickle",
         "Live: one order a second",
         [
-            f"{sizes.trickle_orders} orders a run, the journal looked at every {sizes.trickle_poll_seconds:g} s;"
+            f"{sizes.trickle_orders} orders a run, the journal looked at every {every} s;"
             " SALESmanago answers in 100 ms.",
             latency,
             Table(("BaseLinker requests of both programs", "a minute"), rows),
         ],
-        {"trickle": bars("From the journal's entry to SALESmanago, a look every 10 s", "seconds", shown)},
+        {"trickle": bars(f"From the journal's entry to SALESmanago, a look every {every} s", "seconds", shown)},
     )
 
 
 def measure_live(kafka: str, folder: Path, orders: int, poll: float) -> Trickled:
     """Let so many orders come."""
-    prefix = new_prefix()
-    make_topics(kafka, prefix)
     flags = ("--orders", orders, "--live", SECONDS_BETWEEN, "--latency", LATENCY)
-    with standin(*flags) as apis, Programs(folder) as programs:
-        environment = _settings(apis, kafka, prefix, poll)
-        processor = programs.start("processor", environment)
-        wait_for(lambda: processor.said("partition ready") >= PARTITIONS, 120, "the processor has its partitions")
+    with own_topics(kafka) as topics, standin(*flags) as apis, Programs(folder) as programs:
+        environment = _settings(apis, kafka, topics.prefix, poll)
+        programs.start("processor", environment)
+        programs.wait_until_ready(PARTITIONS)
         programs.start("producer", environment)
         wait_for(lambda: apis.purchases() >= orders, 180 + 3 * orders * SECONDS_BETWEEN, "every order came")
         programs.must_run()
         state = apis.state(whole=True)
-    delete_topics(kafka, prefix)
     asked = state["asked_at"]
     minutes = max(asked[-1] - asked[0], 1.0) / 60
     return Trickled(sorted(state["latencies"]), len(asked) / minutes)
@@ -81,10 +80,8 @@ def measure_live(kafka: str, folder: Path, orders: int, poll: float) -> Trickled
 
 def measure_idle(kafka: str, folder: Path, seconds: float, poll: float) -> float:
     """Return the requests a minute while nothing comes."""
-    prefix = new_prefix()
-    make_topics(kafka, prefix)
-    with standin("--orders", 1, "--live", NEVER) as apis, Programs(folder) as programs:
-        environment = _settings(apis, kafka, prefix, poll)
+    with own_topics(kafka) as topics, standin("--orders", 1, "--live", NEVER) as apis, Programs(folder) as programs:
+        environment = _settings(apis, kafka, topics.prefix, poll)
         for module in ("processor", "producer"):
             programs.start(module, environment)
         wait_for(lambda: sum(apis.state()["baselinker"].values()) >= 3, 120, "both programs ask")
@@ -92,7 +89,6 @@ def measure_idle(kafka: str, folder: Path, seconds: float, poll: float) -> float
         time.sleep(seconds)
         programs.must_run()
         asked = int(sum(apis.state()["baselinker"].values())) - int(before)
-    delete_topics(kafka, prefix)
     return asked / seconds * 60
 
 

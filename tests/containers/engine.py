@@ -1,10 +1,8 @@
 """The container engine by its own command line, and the images the tests need."""
 
-import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,9 +16,9 @@ def run(command: list[str], timeout: float = 300, **options: object) -> subproce
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, **options)  # type: ignore[call-overload, no-any-return]
 
 
-def docker(*arguments: str, timeout: float = 300, env: Mapping[str, str] | None = None) -> str:
+def docker(*arguments: str, timeout: float = 300) -> str:
     """Run `docker …` and return what it printed; what it says when it fails is the error."""
-    ended = run(["docker", *arguments], timeout, env={**os.environ, **(env or {})})
+    ended = run(["docker", *arguments], timeout)
     assert ended.returncode == 0, f"docker {' '.join(arguments)}: {(ended.stdout + ended.stderr)[-2000:]}"
     return ended.stdout.strip()
 

@@ -10,6 +10,7 @@ from testcontainers.core.container import DockerContainer
 
 from tests.containers.engine import REGISTRY, docker
 
+SECURE = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
 PASSED_ON = ("BASELINKER_", "SALESMANAGO_", "KAFKA_", "SCHEMA_", "TOPIC_", "POLL_", "CONTACT_", "TAG_", "LOG_")
 HURRIED = {
     "SETTLE_SECONDS": "3", "CREATE_TIMEOUT_SECONDS": "2", "SESSION_TIMEOUT_MS": "7000", "DELIVERY_THREADS": "4",
@@ -46,15 +47,13 @@ class Registry:
 
 def start(image: str, environment: dict[str, str], *command: str) -> str:
     """Start a program as compose does, on this machine's network; its container's id."""
-    given = {**environment, **HURRIED}
-    options = [
-        part
-        for name, value in given.items()
-        if name in HURRIED or name.startswith(PASSED_ON)
-        for part in ("--env", f"{name}={value}")
-    ]
-    secure = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
-    return docker("run", "--detach", "--network", "host", *secure, *options, image, *command)
+    options = [part for name, value in passed_on(environment).items() for part in ("--env", f"{name}={value}")]
+    return docker("run", "--detach", "--network", "host", *SECURE, *options, image, *command)
+
+
+def passed_on(environment: dict[str, str]) -> dict[str, str]:
+    """The settings among the variables, with those that make tests short."""
+    return {**{name: value for name, value in environment.items() if name.startswith(PASSED_ON)}, **HURRIED}
 
 
 def ended(container: str, seconds: float = 150) -> int:

@@ -15,7 +15,7 @@ import pytest
 from sandbox.verify import fetch_state
 from tests.containers.compose import Compose, clean_copy, exit_code
 from tests.containers.engine import docker
-from tests.containers.running import HURRIED, PASSED_ON
+from tests.containers.running import passed_on
 from tests.faults.life import Life
 from tests.programs import ask_sandbox, sandbox, settings, switch, wait_until, wrong
 
@@ -25,8 +25,6 @@ x-here: &here {extra_hosts: ["host.docker.internal:host-gateway"]}
 services: {producer: *here, processor: *here, bl2sm: *here}
 """
 SECRETS = {"BASELINKER_TOKEN": "baselinker_token", "SALESMANAGO_API_SECRET": "salesmanago_api_secret"}
-
-
 VERIFY = (
     "python -m sandbox.verify --baselinker-url http://127.0.0.1:7001/connector.php"
     " --salesmanago-url http://127.0.0.1:7002/api --tag-order-source both --contact-tag"
@@ -64,18 +62,13 @@ def shop(project: Compose) -> Iterator[Shop]:
     folder = project.folder
     with sandbox("--orders", "150", "--latency", "0.1", "--versions", "--host", "0.0.0.0") as apis:
         reached = {name: value.replace("127.0.0.1", "host.docker.internal") for name, value in apis.items()}
-        wanted = {**settings(reached, "", "shop"), **HURRIED, "COMPOSE_FILE": FILES}
+        wanted = {**passed_on(settings(reached, "", "shop")), "COMPOSE_FILE": FILES}
         (folder / "secrets").mkdir()
         for name, file in SECRETS.items():
             (folder / "secrets" / file).write_text(wanted.pop(name))
             os.chown(folder / "secrets" / file, 10001, -1)
             (folder / "secrets" / file).chmod(0o400)
-        kept = {
-            name: value
-            for name, value in wanted.items()
-            if name.startswith((*PASSED_ON, "COMPOSE_")) or name in HURRIED
-        }
-        (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in kept.items()))
+        (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in wanted.items()))
         (folder / "here.yml").write_text(HERE)
         project("up", "--detach", "--wait", "--no-build")
         yield Shop(project, apis)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import ROOT, docker, run
-from tests.containers.running import ended, logs
+from tests.containers.running import SECURE, ended, logs
 
 
 def inside(image: str, *command: str) -> str:
-    return docker("run", "--rm", "--read-only", "--tmpfs", "/tmp", "--entrypoint", command[0], image, *command[1:])
+    return docker("run", "--rm", *SECURE, "--entrypoint", command[0], image, *command[1:])
 
 
 def test_it_has_labels_and_a_user_who_is_not_root(image: str) -> None:
@@ -34,9 +34,8 @@ def test_it_has_no_package_manager_of_python_and_no_compiler(image: str) -> None
 
 
 def test_every_program_starts_from_it_on_a_read_only_root(image: str) -> None:
-    secure = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
     for command in ("--help", "produce --help", "process --help", "check --help", "sandbox --help"):
-        assert "Usage" in docker("run", "--rm", *secure, image, *command.split())
+        assert "Usage" in docker("run", "--rm", *SECURE, image, *command.split())
 
 
 def test_missing_settings_end_it_with_2_and_are_named(image: str) -> None:
@@ -48,7 +47,7 @@ def test_missing_settings_end_it_with_2_and_are_named(image: str) -> None:
 def test_a_stop_reaches_a_command_that_waits(image: str) -> None:
     """A signal that did not arrive would be a kill after 60 s, with 137."""
     waiting = docker("run", "--detach", "--env", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1", image, "kafka", "--port", "1")
-    first = docker("run", "--detach", "--read-only", "--tmpfs", "/tmp", image, "sandbox")
+    first = docker("run", "--detach", *SECURE, image, "sandbox")
     for container in (waiting, first):
         docker("stop", "--time", "60", container)
         assert ended(container) in {0, 143}, logs(container)

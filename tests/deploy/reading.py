@@ -58,5 +58,9 @@ def _series(metric: Any) -> list[str]:
 
 def headings() -> set[str]:
     """Return the anchors of the runbook's headings, as GitHub makes them."""
-    found = re.findall(r"^#{1,4} (.+)$", OPERATIONS.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-") for text in found}
+    return {anchor(title) for title in re.findall(r"^#{1,4} (.+)$", OPERATIONS.read_text(), re.MULTILINE)}
+
+
+def anchor(title: str) -> str:
+    """Return a heading's anchor."""
+    return re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-")

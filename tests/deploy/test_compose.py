@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.reading import ROOT, read_yaml
+from tests.deploy.reading import DEPLOY, ROOT, read_yaml
 
 OPTIONAL = {
+    "console": "console",
     "prometheus": "monitoring",
     "grafana": "monitoring",
     "kafka-ui": "tools",
@@ -37,6 +38,12 @@ def test_pages_are_open_on_this_machine_only_and_images_have_a_version(services:
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", [])), name
         if "baselinker-salesmanago" not in service["image"]:
             assert service["image"].rpartition(":")[2] not in {"", "latest", service["image"]}, name
+
+
+def test_secrets_by_file_reach_every_program_that_asks_the_apis(services: dict[str, Any]) -> None:
+    (overlay,) = read_yaml(DEPLOY / "compose.secrets.yml")
+    ask = {name for name, service in services.items() if "env_file" in service} - {"alerts"}
+    assert overlay["services"].keys() == ask
 
 
 def test_kafka_ui_looks_at_the_programs_broker_and_registry(services: dict[str, Any]) -> None:

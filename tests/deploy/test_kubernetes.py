@@ -70,10 +70,10 @@ def test_settings_are_settings_and_nothing_that_a_program_needs_is_missing(deplo
     (secret,) = [volume for volume in _pod(deployment)["volumes"] if "secret" in volume]
     there = {f"{mounted[secret['name']]}/{item['path']}" for item in secret["secret"]["items"]}
     assert set(files.values()) == there
-    need = "producer" if deployment["metadata"]["name"] == "producer" else "processor"
+    need = deployment["metadata"]["name"]
     given = {name.removesuffix("_FILE"): "1-2-secret" for name in files}
-    assert set(REQUIRED[need]) <= {*given, *data}  # type: ignore[index]
-    load_settings({**data, **given}, env_file=None, need=need)  # type: ignore[arg-type]
+    assert set(REQUIRED[need]) <= {*given, *data}
+    load_settings({**data, **given}, env_file=None, need=need)
 
 
 def test_every_secret_that_the_example_makes_is_used() -> None:

@@ -61,9 +61,8 @@ class Life(threading.Thread):
     def _new(self) -> dict[str, Any]:
         chance, now = self._chance, int(time.time())
         like = chance.choice(self._templates)
-        if (
-            like["order_source"] == "allegro"
-        ):  # only a phone's newest ten orders are looked at: don't push the buyer's out
+        if like["order_source"] == "allegro":
+            # only a phone's newest ten orders are looked at: don't push the buyer's out
             phone = "".join(letter for letter in like["phone"] if letter.isdigit())[-9:]
             self._clones[phone] += 1
             if self._clones[phone] > MOST_CLONES:

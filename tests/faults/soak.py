@@ -36,7 +36,7 @@ COLUMNS = ("what", "seed", "size", "faults", "seconds", "lost", "doubled", "out 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`seconds`: its slice of the usual 30 minutes; in `environment`, {name} stands for a size worked out from it."""
+    """`seconds`: its slice of a scale of 1; in `environment`, {name} stands for a size worked out from it."""
 
     name: str
     seconds: float
@@ -237,6 +237,7 @@ def table(done: Sequence[Done]) -> Table:
 def main() -> int:
     """Run all parts, or those that SOAK_ONLY names; print the table."""
     minutes = float(os.environ.get("SOAK_MINUTES") or USUAL_MINUTES)
+    scale = minutes * 60 / sum(part.seconds for part in PARTS)
     seed = int(os.environ.get("SEED") or time.time())
     only = {name.strip() for name in os.environ.get("SOAK_ONLY", "").split(",") if name.strip()}
     parts = [part for part in PARTS if not only or any(word in part.name for word in only)]
@@ -250,16 +251,14 @@ def main() -> int:
     until = began + minutes * 60 * 1.05
     try:
         with start_kafka() as kafka:
-            soak = Soak(folder, minutes / USUAL_MINUTES, seed, kafka.bootstrap)
+            soak = Soak(folder, scale, seed, kafka.bootstrap)
             for name in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(name, soak.stop)
             console.print(f"{minutes:g} minutes, seed {seed}, Kafka: {kafka.way}, logs in {folder}")
             for part in parts:
                 if soak.stopped:
                     break
-                console.print(
-                    f"{time.strftime('%H:%M:%S')} {part.name} ({part.seconds * minutes / USUAL_MINUTES:.0f} s)"
-                )
+                console.print(f"{time.strftime('%H:%M:%S')} {part.name} ({part.seconds * scale:.0f} s)")
                 done.append(soak.run(part, until))
     except NoKafka as error:
         console.print(str(error))
