@@ -1,4 +1,4 @@
-"""From decision to SALESmanago: lanes, a pool of threads that only call, retries; way.py says what follows what.
+"""From decision to SALESmanago: lanes, queues, retries; way.py says what follows what, calls.py what is called.
 
 The main thread owns all state. Calls start while the gate admits them; looks carry up to 50 orders each.
 """
@@ -9,21 +9,16 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Any
 
 from clients import BackpressureError, FatalError, RejectedError, RetriableError, SalesManago
+from processor.calls import Calls
 from processor.gate import Gate
 from processor.jobs import WRITES_EVENT, Job, Step
 from processor.lanes import Lanes
 from processor.lease import Lease, LeaseLost
-from processor.look import CARDS_A_CALL, Ask, Seen, has_newer_purchase, look
+from processor.look import CARDS_A_CALL, Seen
 from processor.mapping import lane_key
-from processor.unexpected import nameless
+from processor.pool import Pool, Reply
 from processor.way import (
     Ending,
     Limits,
@@ -36,7 +31,6 @@ from processor.way import (
 )
 from runtime.logging import get_logger
 
-LOOK_AGE_SECONDS = 10.0
 LOOKS_AT_ONCE = 4  # cards of heavy contacts are large
 NOT_SHOWN_SECONDS = 1800.0  # a card may be listed late: only after that its absence speaks against the order
 REFUSED_KEYS = 3  # refusals of the key on one order, with an accepted probe after each: it is the order's
@@ -44,14 +38,6 @@ COMPANY, ALONE_AFTER = 8, 3  # after failures a look is shared by fewer: 8 >> fa
 INTENTS_A_THREAD = 4  # more would be too old before their turn comes
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    jobs: tuple[Job, ...]
-    step: Step
-    value: Any
-    error: BaseException | None
 
 
 class Deliver:
@@ -66,26 +52,24 @@ class Deliver:
         clock: Callable[[], float],
         end: Callable[[Job, Ending], None],
     ) -> None:
-        self._api, self.gate, self._lease, self._limits, self._clock, self._end = api, gate, lease, limits, clock, end
-        self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="deliver")
-        self._replies: SimpleQueue[_Reply] = SimpleQueue()
+        self.gate, self._limits, self._clock, self._end = gate, limits, clock, end
+        self._calls, self._pool = Calls(api, lease, limits, clock), Pool(limits.threads)
         self._lanes = Lanes()
         self._runnable: deque[Job] = deque()
         self._looks: deque[Job] = deque()
         self._to_intend: deque[Job] = deque()
         self._timers: list[tuple[float, int, Job]] = []
         self._tick = itertools.count()
-        self._in_flight = 0
-        self._looking = 0
         self._starting: deque[Job] = deque()  # got their lane
         self._open_intents: set[Job] = set()  # taken to be intended, and neither created nor ended
         self.halted = False  # dead letters storm: nothing goes on but `only`, as a probe
         self.only: Job | None = None
+        self._probe_done: Callable[[BaseException | None], None] = lambda _: None
 
     @property
     def in_flight(self) -> int:
         """Calls under way."""
-        return self._in_flight
+        return self._pool.in_flight
 
     @property
     def parked(self) -> int:
@@ -127,14 +111,12 @@ class Deliver:
             job = heapq.heappop(self._timers)[2]
             if not job.abandoned:
                 self._place(job)
-        while self._looks and self._looking < LOOKS_AT_ONCE and self._may_call(now):
+        while self._looks and self._pool.looking < LOOKS_AT_ONCE and self._may_call(now):
             batch = self._look_batch()
             if batch:
                 for job in batch:
                     job.looked_at = now  # a look is as old as its question
-                self._looking += 1
-                asks = [_ask(job) for job in batch]
-                self._call(tuple(batch), Step.LOOK, partial(look, self._api, asks))
+                self._pool.start(tuple(batch), Step.LOOK, self._calls.looks(batch))
         for _ in range(len(self._runnable)):
             if not self._may_call(now):
                 return
@@ -144,23 +126,15 @@ class Deliver:
             if self.halted and job is not self.only and not self._lanes.same(job, self.only):
                 self._runnable.append(job)
                 continue
-            self._run(job)
+            self._pool.start((job,), job.step, self._calls.of(job))
 
     def collect(self, seconds: float) -> int:
         """Handle replies; wait up to so many seconds for the first."""
         count = 0
-        while True:
-            try:
-                reply = self._replies.get(timeout=seconds) if count == 0 and seconds > 0 else self._replies.get_nowait()
-            except Empty:
-                return count
+        for reply in self._pool.replies(seconds):
             count += 1
-            self._in_flight -= 1
-            if reply.step is Step.LOOK:
-                self._looking -= 1
-            for job in reply.jobs:
-                job.in_call = False
             self._handle(reply)
+        return count
 
     def abandon(self, jobs: list[Job]) -> None:
         """Take jobs out; a lane whose call is under way is freed by its reply."""
@@ -171,67 +145,17 @@ class Deliver:
 
     def shut(self) -> None:
         """Wait for the calls under way (each has its time-out) and end the threads."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shut()
 
     def probe(self, done: Callable[[BaseException | None], None]) -> None:
         """Ask SALESmanago who we are; `done` is called on the main thread."""
         self._probe_done = done
-        self._call((), Step.WAITING, self._api.users)
+        self._pool.start((), Step.WAITING, self._calls.who())
 
     # ---- starting
 
     def _may_call(self, now: float) -> bool:
-        return self._in_flight < self._limits.threads and self.gate.admits(now, self._in_flight)
-
-    def _run(self, job: Job) -> None:
-        send, contact_id = job.send, job.contact_id
-        assert send is not None
-        if job.step is Step.PRELOOK:
-            email, date = send.contact.email, send.purchase.date if send.purchase else datetime.now(UTC)
-            self._call((job,), job.step, lambda: has_newer_purchase(self._api, email, job.order_id, date))
-        elif job.step is Step.UPSERT:
-            contact = replace(_bare(send.contact), tags=send.contact.tags) if job.keep_fields else send.contact
-            self._call((job,), job.step, lambda: self._api.upsert_contact(contact, before_write=self._lease.check))
-        elif job.step is Step.CREATE:
-            assert contact_id is not None and send.purchase is not None
-            event, check = send.purchase, self._guard(job)
-            self._call((job,), job.step, lambda: self._api.add_event(contact_id, event, before_write=check))
-        elif job.step is Step.UPDATE:
-            assert contact_id is not None and send.purchase is not None and job.event_id
-            event, event_id = send.purchase, job.event_id
-            self._call(
-                (job,),
-                job.step,
-                lambda: self._api.update_event(contact_id, event_id, event, before_write=self._lease.check),
-            )
-
-    def _guard(self, job: Job) -> Callable[[], None]:
-        """At the write of a create: the loop turns, the look is young, and so is the proof that the partition is ours.
-
-        The intent's transaction is that proof: its offsets are refused once the group has given the partition away.
-        """
-        looked_at, intended_at = job.looked_at, job.intended_at
-        assert intended_at is not None
-
-        def check() -> None:
-            self._lease.check()
-            now = self._clock()
-            if now - looked_at > LOOK_AGE_SECONDS or now - intended_at > self._limits.intent_seconds:
-                raise TooOld
-
-        return check
-
-    def _call(self, jobs: tuple[Job, ...], step: Step, call: Callable[[], Any]) -> None:
-        def work() -> None:
-            try:
-                self._replies.put(_Reply(jobs, step, call(), None))
-            except BaseException as error:
-                self._replies.put(_Reply(jobs, step, None, nameless(error)))
-
-        for job in jobs:
-            job.in_call = True
-        self._in_flight += 1
-        self._pool.submit(work)
+        return self.in_flight < self._limits.threads and self.gate.admits(now, self.in_flight)
 
     def _look_batch(self) -> list[Job]:
         """Up to 50 orders; those whose look failed before go in smaller company, so that one cannot stall many."""
@@ -288,7 +212,7 @@ class Deliver:
 
     # ---- replies
 
-    def _handle(self, reply: _Reply) -> None:
+    def _handle(self, reply: Reply) -> None:
         error = reply.error
         if not reply.jobs:
             self._probe_done(error)
@@ -372,17 +296,3 @@ class Deliver:
                 error=type(error).__name__,
             )
         self._go(job, after)
-
-
-def _ask(job: Job) -> Ask:
-    assert job.send is not None and job.contact_id is not None
-    row = job.row
-    earlier = {row.contact_id} if row is not None and row.contact_id else set()
-    intended = earlier if row is not None and (job.uncertain or row.reason == "gave_up") else set()
-    if job.settle_until > 0 and job.intended_contact:
-        intended = intended | {job.intended_contact}
-    return Ask(job.order_id, job.send.contact.email, job.contact_id, frozenset(earlier), frozenset(intended))
-
-
-def _bare(contact: Any) -> Any:
-    return type(contact)(email=contact.email)

@@ -71,7 +71,7 @@ BREAKS = (
                 "job.intended_contact = at, job.contact_id\n                self._go(job, Next(Step.CREATE))\n",
             ),
             (
-                "processor/deliver.py",
+                "processor/calls.py",
                 "if now - looked_at > LOOK_AGE_SECONDS or now - intended_at",
                 "if now - intended_at",
             ),
@@ -83,7 +83,7 @@ BREAKS = (
         "Nothing is checked at the write of a create: not the loop, not the age of look and intent.",
         (
             (
-                "processor/deliver.py",
+                "processor/calls.py",
                 "            self._lease.check()\n            now = self._clock()\n",
                 "            return\n            now = self._clock()\n",
             ),
@@ -96,9 +96,9 @@ BREAKS = (
         "The lease is checked before the call instead of at the write of the request body.",
         (
             (
-                "processor/deliver.py",
-                "lambda: self._api.add_event(contact_id, event, before_write=check))\n",
-                "lambda: [check(), self._api.add_event(contact_id, event)][1])\n",
+                "processor/calls.py",
+                "partial(self._api.add_event, contact_id, event, before_write=check)\n",
+                "lambda: [check(), self._api.add_event(contact_id, event)][1]\n",
             ),
         ),
         (STOP,),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from clients import Contact
-from processor.deliver import _ask
+from processor.calls import ask_of
 from processor.jobs import Entry, Job, Raw, Step
 from processor.ledger import Ledger
 from processor.record import final_row, intent_row
@@ -135,7 +135,7 @@ def test_a_contact_where_a_create_may_be_alive_is_looked_at_before_another_inten
     job.settle_until = 30.0
     after = after_contact(job)
     assert after == Next(Step.LOOK, 30.0)
-    ask = _ask(job)
+    ask = ask_of(job)
     assert ask.intended == {"c1"}
 
 
