@@ -146,6 +146,8 @@ def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
     moved = []
     for one in plan.parts:
         old = before.get(one.partition) or Progress(identity)
+        if old.topic_id not in {"", identity}:  # offsets of a topic that was made anew since: no mark of this one
+            old = replace(old, replay_until=0)
         mark = replace(old, topic_id=identity, replay_until=max(one.until, old.replay_until), dead_streak=0)
         moved.append(TopicPartition(topic, one.partition, one.start, mark.encode()))
     asking = [ConsumerGroupTopicPartitions(group, moved)]

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import httpx2 as httpx
@@ -158,6 +159,17 @@ def test_a_block_that_by_our_clock_is_just_over_is_asked_about_in_a_minute_not_i
     with pytest.raises(BackpressureError) as caught:
         baselinker(reply(200, error("ERROR_BLOCKED_TOKEN", message))).journal(0, [1])
     assert caught.value.retry_at == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=8), timedelta(minutes=14), timedelta(hours=3), -timedelta(hours=2)])
+def test_a_wrong_clock_of_ours_does_not_ask_within_a_block(ahead: timedelta) -> None:
+    theirs = NOW - ahead
+    message = f"token blocked until {theirs + timedelta(hours=1, minutes=10):%Y-%m-%d %H:%M:%S}"  # Warsaw's
+    answer = reply(200, error("ERROR_BLOCKED_TOKEN", message), date=format_datetime(theirs, usegmt=True))
+    with pytest.raises(BackpressureError) as caught:
+        baselinker(answer).journal(0, [1])
+    assert caught.value.retry_at is not None
+    assert timedelta() <= caught.value.retry_at - (NOW + timedelta(minutes=10)) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
