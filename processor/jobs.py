@@ -71,8 +71,8 @@ class Job:
     """All that is known of the way of one order; owned by the main thread alone.
 
     `attempts` are the failures that speak against this order, `failures` all of them (they set the back-off).
-    `intended_at`: when the transaction that holds its intent was begun. `settle_until`: no look before. `slow_look`: the
-    last look took too long for an intent before it; `absent_on`: the contact on which it showed no purchase.
+    `intended_at`: when the transaction that holds its intent was begun. `settle_until`: no look before. `slow_look`:
+    the last look took too long for an intent before it; `absent_on`: the contact on which it showed no purchase.
     """
 
     order_id: int

@@ -3,8 +3,9 @@
     PRELOOK → UPSERT → [wait → LOOK] → INTEND → LOOK → CREATE     no purchase is known
                      → UPDATE                                      its event is known
 A job whose order had an intent when its partition came waits and looks before it writes an intent of its own: the
-row in Kafka keeps naming the contact on which somebody's create may still be alive. So does one whose earlier try was for
-another contact. Where a look takes so long that the intent would be too old after it, the look made before it counts.
+row in Kafka keeps naming the contact on which somebody's create may still be alive. One whose earlier try was for
+another contact looks there first, too. Where a look takes so long that an intent is too old after it, the intent comes
+right after the look.
 """
 
 from dataclasses import dataclass
