@@ -301,6 +301,6 @@ def test_baselinker_away_is_said_where_it_is_needed_and_the_rest_goes_on(seen: T
     number = shop.missing[1]
     seen.go(f"/orders/{number}")
     assert "Co się działo" in seen.text()
-    seen.sees("Program nie mógł tego zrobić")
+    seen.sees("BaseLinker teraz nie odpowiada albo prosi, żeby poczekać")
     seen.go("/")
     seen.sees("Co stało się z zamówieniami")
