@@ -2,14 +2,22 @@
 
 httpx tells when it begins to write a body; between that and the write lie more of its own lines than a check may
 precede, when many threads share a busy machine. Here nothing lies between but the call into the socket.
+
+What was written lies with the kernel, which delivers it in its own time: over an outage of the line for a minute and
+more, also after the socket was closed or the process killed. So every close is an abort (SO_LINGER with 0 seconds): what
+the other side did not get by then it never gets, and a call that was given up reaches nobody after the wait for it.
 """
 
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpcore2 as httpcore
+
+ABORT = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Call(threading.local):
@@ -61,5 +69,6 @@ class Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """As httpcore does it."""
-        return _Stream(self._backend.connect_tcp(host, port, timeout, local_address, socket_options), self._call)
+        """As httpcore does it, with an end that takes back what was not delivered."""
+        options = [*(socket_options or ()), ABORT]
+        return _Stream(self._backend.connect_tcp(host, port, timeout, local_address, options), self._call)

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -29,13 +29,21 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/"
 
 
+def whole(connection: socket.socket) -> bytes:
+    """All that comes until the connection ends, in order or not."""
+    found = bytearray()
+    with suppress(ConnectionResetError):
+        while data := connection.recv(65536):
+            found += data
+    return bytes(found)
+
+
 def test_a_check_that_turns_bad_after_the_writing_began_keeps_the_body_unsent() -> None:
     received = bytearray()
     asked = threading.Event()
 
     def serve(connection: socket.socket) -> None:
-        while data := connection.recv(65536):
-            received.extend(data)
+        received.extend(whole(connection))
         asked.set()
 
     checks: list[int] = []
@@ -72,3 +80,29 @@ def test_headers_that_dribble_are_given_up_at_the_calls_end() -> None:
             http.post_json(url, {})
         assert time.monotonic() - began < 15  # twenty seconds of headers
         http.close()
+
+
+def test_a_request_that_was_given_up_is_not_delivered_later() -> None:
+    """The line is stuck while the call is made, here for want of room at the other side, and free again after it."""
+    received: list[bytes] = []
+    free, ended = threading.Event(), threading.Event()
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            free.wait(30)
+            received.append(whole(connection))
+            ended.set()
+
+        threading.Thread(target=serve, daemon=True).start()
+        http = Http("test", 0.5)
+        with pytest.raises(RetriableError) as caught:
+            http.post_json(f"http://127.0.0.1:{server.getsockname()[1]}/", {"what": "x" * 20_000 + "the end"})
+        assert caught.value.may_have_applied
+        free.set()
+        assert ended.wait(10)
+        http.close()
+    assert b"POST" in received[0] and b"the end" not in received[0]
