@@ -4,8 +4,8 @@ httpx tells when it begins to write a body; between that and the write lie more 
 precede, when many threads share a busy machine. Here nothing lies between but the call into the socket.
 
 What was written lies with the kernel, which delivers it in its own time: over an outage of the line for a minute and
-more, also after the socket was closed or the process killed. So every close is an abort (SO_LINGER with 0 seconds): what
-the other side did not get by then it never gets, and a call that was given up reaches nobody after the wait for it.
+more, also after the socket was closed or the process killed. So every close is an abort (SO_LINGER with 0 seconds):
+what the other side did not get by then it never gets; a call that was given up reaches nobody after the wait for it.
 """
 
 import socket
