@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import backlog, codec, kafka, ledger, limit, limit_real, producing, profile, trickle
+from bench import backlog, codec, kafka, ledger, limit, limit_real, memory, producing, profile, trickle
 from bench.report import Section, machine, publish, say
 from bench.setting import Setting
 from bench.sizes import SMALL, WHOLE, Sizes
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[Setting], Section]] = {
     "producing": producing.measure,
     "codec": codec.measure,
     "ledger": ledger.measure,
+    "memory": memory.measure,
     "kafka": kafka.measure,
     "profile": profile.measure,
 }

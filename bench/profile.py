@@ -22,9 +22,9 @@ GROUPS = {
     "JSON": r"json/",
     "orders parsed": r"clients/(orders|parsing|baselinker)",
     "rules, mapping, fingerprint": r"processor/(rules|mapping|tags|fingerprint|lookups|enrich|windows|coverage)",
-    "SALESmanago calls and answers": r"clients/(salesmanago|contacts|errors)",
+    "SALESmanago calls and answers": r"clients/(salesmanago|contacts|errors)|processor/(calls|look)",
     "Kafka, rows, codec, ledger": r"processor/(record|consume|decode|ledger|assignment|outcomes)|schemas/|fastavro",
-    "threads and queues": r"concurrent/futures|threading|queue\.py",
+    "threads and queues": r"concurrent/futures|threading|queue\.py|processor/pool",
     "the loop, lanes, steps": r"processor/",
     "metrics": r"prometheus_client|runtime/metrics",
 }

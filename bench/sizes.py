@@ -24,6 +24,7 @@ class Sizes:
     producing_entries: int
     codec_records: int
     ledger_rows: tuple[int, ...]
+    memory_entries: int
     kafka_transactions: int
     kafka_rows: int
     profile_orders: int
@@ -47,6 +48,7 @@ WHOLE = Sizes(
     producing_entries=100_000,
     codec_records=50_000,
     ledger_rows=(10_000, 100_000, 1_000_000),
+    memory_entries=1_000_000,
     kafka_transactions=60,
     kafka_rows=300_000,
     profile_orders=5000,
@@ -69,6 +71,7 @@ SMALL = Sizes(
     producing_entries=500,
     codec_records=200,
     ledger_rows=(200,),
+    memory_entries=2000,
     kafka_transactions=2,
     kafka_rows=500,
     profile_orders=100,

@@ -33,18 +33,23 @@ def own_topics(kafka: str) -> Iterator[Topics]:
 
 def fill_journal(kafka: str, topics: Topics, logs: Iterable[dict[str, Any]]) -> None:
     """Write the journal's entries in their order."""
+    fill_entries(kafka, topics, map(entry_of, logs))
+
+
+def fill_entries(kafka: str, topics: Topics, entries: Iterable[JournalEntry]) -> None:
+    """Write entries of any origin in their order."""
     codec = make_codec(topics, None)
-    _fill(kafka, topics.journal, ((log["order_id"], codec.encode(entry_of(log))) for log in logs))
+    _fill(kafka, topics.journal, ((entry.order_id, codec.encode(entry)) for entry in entries))
 
 
-def fill_ledger(kafka: str, topics: Topics, count: int) -> None:
+def fill_ledger(kafka: str, topics: Topics, count: int, first: int = 747_000_000) -> None:
     """Write one row for each of so many orders, as they are after a purchase."""
     codec = make_codec(topics, None)
     identity = topic_id(AdminClient({"bootstrap.servers": kafka, "log_level": 3}), topics.journal)
-    _fill(kafka, topics.deliveries, _rows(codec, identity, count))
+    _fill(kafka, topics.deliveries, _rows(codec, identity, count, first))
 
 
-def _rows(codec: Codec, identity: str, count: int) -> Iterable[tuple[int, bytes]]:
+def _rows(codec: Codec, identity: str, count: int, first: int) -> Iterable[tuple[int, bytes]]:
     now, chance = datetime.now(UTC), random.Random(count)
     for number in range(count):
         row = Delivery(
@@ -59,7 +64,7 @@ def _rows(codec: Codec, identity: str, count: int) -> Iterable[tuple[int, bytes]
             fingerprint=f"{chance.getrandbits(128):032x}.{chance.getrandbits(128):032x}",
             delivered_at=now,
         )
-        yield 747_000_000 + number, codec.encode(row)
+        yield first + number, codec.encode(row)
 
 
 def entry_of(log: dict[str, Any]) -> JournalEntry:

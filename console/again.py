@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from starlette.responses import Response
 
 from console.orders import ORDER_ID
+from console.said import Known
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
 from operations.backfill import BackfillPlan, execute_backfill, plan_backfill
-from operations.output import Refused, WrongUsage
+from operations.output import WrongUsage
 from operations.replay import OrderPlan, move_offsets, plan_orders, plan_replay
 from operations.replay import replay_orders as publish_orders
 from operations.times import read_span
@@ -122,7 +123,7 @@ def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
 def _result(visit: Visit, kind: str) -> Any:
     work = found(visit, visit.given("work"), kind)
     if work.result is None:
-        raise Refused(visit.words("trouble.no_work"))
+        raise Known("no_work")
     return work.result
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from clients import ApiError
+from console.said import tell
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
@@ -15,7 +16,6 @@ from operations.credentials import keys
 from operations.dry_run import Decision, count_orders, dry_run
 from operations.init import source_tags
 from operations.live_settings import Current, Difference, Value, effective, save_rules
-from operations.output import sentence
 from processor.main import rule_settings
 from runtime.shop_choice import FIELDS, merged, validated
 from schemas.records import ShopSettings
@@ -108,7 +108,7 @@ def _shops(visit: Visit) -> tuple[list[Any], str]:
     try:
         return visit.program.shops(), ""
     except Exception as error:
-        return [], sentence(error)[0] if isinstance(error, ApiError) else ""
+        return [], tell(error, visit.words).text if isinstance(error, ApiError) else ""
 
 
 def _held(visit: Visit, current: Current) -> dict[str, Value]:

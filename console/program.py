@@ -18,7 +18,6 @@ from operations import live_settings
 from operations.apis import Apis, open_apis
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
-from operations.output import sentence
 from operations.status import Status, read_status
 from runtime.settings import Settings, load_settings
 from runtime.shop_choice import merged
@@ -30,12 +29,12 @@ RECENT, MOST_RECENT = timedelta(days=1), 100
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of the deployment last; `away` = why nothing can be seen, "" where it can."""
+    """What was seen of the deployment last; `away` = why nothing can be seen."""
 
     status: Status | None
     current: live_settings.Current
     recent: tuple[RowAt, ...]
-    away: str = ""
+    away: Exception | None = None
 
 
 class Program:
@@ -131,6 +130,6 @@ class Program:
                 current = live_settings.read_from(reads)
                 rows = reads.rows(now - RECENT)
         except Exception as error:
-            return Seen(None, live_settings.Current(), (), sentence(error)[0])
+            return Seen(None, live_settings.Current(), (), error)
         newest = sorted(rows.values(), key=lambda one: one.row.delivered_at, reverse=True)[:MOST_RECENT]
         return Seen(status, current, tuple(newest))

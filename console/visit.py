@@ -15,10 +15,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import filters
 from console.program import Program
+from console.said import Known, tell
 from console.sessions import Session
 from console.words import LANGUAGES, Words, choose
-from operations.output import debugging, sentence
+from operations.output import WrongUsage, debugging
 from runtime.logging import get_logger
+from runtime.settings import SettingsError
 
 SESSION, LANGUAGE = "bl2sm_session", "bl2sm_language"
 LARGEST_FORM = 256 * 1024
@@ -30,6 +32,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+TEMPLATES.globals["tell"] = tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,10 @@ class Visit:
             self.session.notice = notice
         return RedirectResponse(path, 303)
 
-    def trouble(self, error: Exception) -> Response:
-        """Return a page that says what went wrong, in a sentence without secrets."""
-        text, code = sentence(error)
-        return self.page("trouble.html", 400 if code == 2 else 503, title="trouble", text=text)
+    def trouble(self, error: Exception, code: int = 503) -> Response:
+        """Return a page that says what went wrong, without secrets."""
+        usage = isinstance(error, WrongUsage | SettingsError)
+        return self.page("trouble.html", 400 if usage else code, title="trouble", error=error)
 
 
 View = Callable[[Visit], Response]
@@ -107,11 +110,11 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
             request.url.scheme == "https",
         )
         if values is None:
-            response = visit.page("trouble.html", 413, title="trouble", text=visit.words("trouble.too_large"))
+            response = visit.trouble(Known("too_large"), 413)
         elif not open_to_all and program.locked and not session.logged_in:
             response = _to_login(visit)
         elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
-            response = visit.page("trouble.html", 403, title="trouble", text=visit.words("trouble.csrf"))
+            response = visit.trouble(Known("csrf"), 403)
         else:
             response = await run_in_threadpool(_safely, view, visit)
         if new and SESSION not in str(response.headers.getlist("set-cookie")):

@@ -2,9 +2,9 @@
 
 from starlette.responses import Response
 
+from console.said import Known
 from console.visit import Visit
 from console.works import Work
-from operations.output import Refused
 
 
 def page(visit: Visit) -> Response:
@@ -26,8 +26,8 @@ def follow(visit: Visit, work: Work) -> Response:
 
 
 def found(visit: Visit, work_id: str, *kinds: str) -> Work:
-    """Return a piece of work by its id; Refused where it is gone or of another kind."""
+    """Return a piece of work by its id; refused where it is gone or of another kind."""
     work = visit.program.works.find(work_id)
     if work is None or (kinds and work.kind not in kinds):
-        raise Refused(visit.words("trouble.no_work"))
+        raise Known("no_work")
     return work

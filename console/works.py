@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from operations.output import Refused, sentence
+from console.said import Known
 from runtime.logging import get_logger
 
 KEPT = 50
@@ -29,7 +29,7 @@ class Work:
     done: int = 0
     total: int | None = None
     result: Any = None
-    error: str = ""
+    error: Exception | None = None
     stopping: bool = False
 
     def step(self, done: int) -> None:
@@ -51,12 +51,12 @@ class Works:
         self._lock = threading.Lock()
 
     def start(self, kind: str, by: str, given: Any, job: Callable[[Work], Any], alone: bool = False) -> Work:
-        """Begin; `alone` = Refused while one of this kind is running, else those are stopped that `by` began."""
+        """Begin; `alone` = refused while one of this kind is running, else those are stopped that `by` began."""
         work = Work(kind, by, given)
         with self._lock:
             running = [one for one in self._known.values() if one.kind == kind and one.state == "running"]
             if running and alone:
-                raise Refused(f"{kind} is running already: wait for its end, or stop it")
+                raise Known("busy")
             for one in running:
                 one.stopping = one.stopping or one.by == by
             for old in [one for one in self._known.values() if one.state != "running"][:-KEPT]:
@@ -92,6 +92,5 @@ class Works:
         except Stopped:
             work.state = "stopped"
         except Exception as error:
-            work.error, _ = sentence(error)
-            work.state = "failed"
+            work.error, work.state = error, "failed"
             get_logger(__name__).error("work failed", kind=work.kind, error=type(error).__name__)

@@ -157,7 +157,7 @@ def _refusing(settings: Settings, work: Callable[[], T]) -> T:
     try:
         return work()
     except KafkaException as error:
-        raise Refused(away(settings, error)) from None
+        raise away(settings, error) from None
     except RegistryUnavailable as error:
         raise Refused(f"the schema registry does not answer ({error}): check SCHEMA_REGISTRY_URL") from None
     except TopicProblem as error:

@@ -22,9 +22,13 @@ END_WAIT_MS = 10
 MANY = 2000
 
 
-def away(settings: Settings, error: KafkaException) -> str:
-    """Return the sentence for a broker that does not answer."""
-    return (
+class KafkaAway(Refused):
+    """The broker does not answer."""
+
+
+def away(settings: Settings, error: KafkaException) -> KafkaAway:
+    """Return the error that says so in a sentence."""
+    return KafkaAway(
         f"Kafka does not answer at {settings.kafka_bootstrap_servers} ({told_by(error)}):"
         " is it running, and is KAFKA_BOOTSTRAP_SERVERS right?"
     )
@@ -60,7 +64,7 @@ class TopicReads:
         try:
             known = self.admin.list_topics(timeout=ANSWER_SECONDS).topics
         except KafkaException as error:
-            raise Refused(away(self.settings, error)) from None
+            raise away(self.settings, error) from None
         if topic not in known:
             raise Refused(
                 f"there is no topic {topic}: check TOPIC_PREFIX and KAFKA_BOOTSTRAP_SERVERS; `bl2sm topics` makes them"

@@ -7,7 +7,7 @@ import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from operations.output import Refused, command, print_json, table
+from operations.output import command, print_json, table
 from operations.topic_reads import ANSWER_SECONDS, away
 from runtime.kafka import admin_config
 from runtime.logging import configure_logging
@@ -30,7 +30,7 @@ def make_topics(settings: Settings) -> list[TopicState]:
     try:
         count = ensure_topics(admin, names, settings.journal_partitions, seconds=ANSWER_SECONDS)
     except KafkaException as error:
-        raise Refused(away(settings, error)) from None
+        raise away(settings, error) from None
     return [TopicState(name, 1 if name in (names.cursor, names.settings) else count) for name in names.all]
 
 

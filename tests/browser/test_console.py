@@ -184,6 +184,19 @@ def test_missing_orders_are_brought_by_date_and_single_ones_sent_again(seen: Tab
     assert len(purchases) == len(set(purchases))
 
 
+def test_a_backfill_is_stopped_where_it_stands_and_says_so(seen: Tab, shop: Scene) -> None:
+    seen.go("/again")
+    seen.page.get_by_label("Od", exact=True).fill("2026-01-01T00:00")
+    seen.page.locator("form[action='/again/backfill/preview'] button").click()
+    seen.sees("Podgląd: jeszcze nic się nie stało")
+    switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 4.0}])
+    seen.press("Rozpocznij teraz")
+    seen.press("Zatrzymaj")
+    seen.sees("Zatrzymano po")
+    switch(shop.base, faults=[])
+    assert seen.page.get_by_role("button", name="Zatrzymaj").count() == 0
+
+
 def test_pausing_holds_orders_back_until_resumed(seen: Tab, shop: Scene) -> None:
     seen.go("/")
     seen.page.get_by_label("Powód").fill("nowy cennik")
@@ -301,6 +314,6 @@ def test_baselinker_away_is_said_where_it_is_needed_and_the_rest_goes_on(seen: T
     number = shop.missing[1]
     seen.go(f"/orders/{number}")
     assert "Co się działo" in seen.text()
-    seen.sees("Program nie mógł tego zrobić")
+    seen.sees("BaseLinker teraz nie odpowiada albo prosi, żeby poczekać")
     seen.go("/")
     seen.sees("Co stało się z zamówieniami")

@@ -1,11 +1,14 @@
 """Both languages say the same things, and everything a page or a command's code needs."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
+from clients import BackpressureError, FatalError
+from console.said import KINDS, Known, Told, tell
 from console.words import Words, catalog, choose, plural
 from processor.rules import SkipReason
 from schemas.records import Outcome
@@ -36,6 +39,19 @@ def test_every_text_that_pages_name_is_there() -> None:
     sections = {name.partition(".")[0] for name in catalog("en")}
     known = set(catalog("en")) | {name.rpartition(".")[0] for name in catalog("en")}
     assert {name for name in named if name.partition(".")[0] in sections and not name.endswith(("_", ".html"))} <= known
+
+
+def test_a_failure_is_told_in_the_readers_language_above_the_programs_own_words() -> None:
+    polish = Words("pl")
+    assert all(polish.has(f"trouble.{key}") for _, key in KINDS)
+    end = datetime.now(UTC) + timedelta(minutes=9.9)
+    blocked = tell(BackpressureError("the token is blocked", api="BaseLinker", retry_at=end), polish)
+    assert blocked.text == "BaseLinker nie przyjmuje zapytań jeszcze przez 10\u00a0min. Potem spróbuj ponownie."
+    assert blocked.detail == "BaseLinker: the token is blocked"
+    assert "Klucze i hasła" in tell(FatalError("no", api="SALESmanago"), polish).text
+    assert tell(Known("busy"), polish) == Told(polish("trouble.busy"), "")
+    assert "Zgłoś go autorom" in tell(KeyError("secret"), polish).text
+    assert "secret" not in tell(KeyError("secret"), polish).detail
 
 
 @pytest.mark.parametrize(
