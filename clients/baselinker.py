@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ from clients.http import Answer, Http
 from clients.orders import JournalLog, Order, OrderSummary, parse_order
 from clients.pacing import Pacer
 from clients.parsing import as_int, as_map, as_rows, as_seconds, as_text
-from clients.retry_after import asks_to_wait, failed_itself, retry_after
+from clients.retry_after import asks_to_wait, clock_ahead, date_of, failed_itself, retry_after
 
 API = "BaseLinker"
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -176,30 +175,15 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
 
 
 def _dated(answer: Answer) -> tuple[datetime, float] | None:
-    told = _date_of(answer)
+    told = date_of(answer)
     return (told, time.monotonic()) if told is not None else None
 
 
-def _date_of(answer: Answer) -> datetime | None:
-    try:
-        told = parsedate_to_datetime(answer.headers["Date"])
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
-
-
 def _block_end(message: str, answer: Answer, now: datetime) -> datetime | None:
-    """The end that the message states, as our clock will show it; None where it states none.
-
-    The end is of BaseLinker's clock: a wrong one of ours must not ask within the block. Its `Date` tells how far they
-    differ; one that differs by days tells nothing.
-    """
-    told = _date_of(answer)
-    behind = now - told if told is not None else timedelta()
-    if abs(behind) >= LONGEST_BLOCK:
-        behind = timedelta()
-    end = _stated_end(message, now - behind)
-    return end + behind if end is not None else None
+    """The end that the message states, as our clock will show it; None where it states none."""
+    ahead = clock_ahead(answer, now)
+    end = _stated_end(message, now - ahead)
+    return end + ahead if end is not None else None
 
 
 def _stated_end(message: str, now: datetime) -> datetime | None:

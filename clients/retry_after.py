@@ -1,4 +1,8 @@
-"""Until when an answer asks to wait: Retry-After in seconds or as an HTTP date, bounded either way."""
+"""Until when an answer asks to wait: Retry-After in seconds or as an HTTP date, bounded either way.
+
+A time that an answer states is of the server's clock: a wrong one of ours must not ask too early. The answer's `Date`
+tells how far they differ.
+"""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -6,6 +10,23 @@ from email.utils import parsedate_to_datetime
 from clients.http import Answer
 
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(hours=1)
+NO_CLOCK = timedelta(days=1)  # a Date that differs by so much tells nothing
+
+
+def date_of(answer: Answer) -> datetime | None:
+    """Return the server's time (aware UTC) as the answer tells it; None where it does not."""
+    try:
+        told = parsedate_to_datetime(answer.headers["date"])
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def clock_ahead(answer: Answer, now: datetime) -> timedelta:
+    """Return how far our clock is before the server's; 0 where that is not known."""
+    told = date_of(answer)
+    ahead = now - told if told is not None else timedelta()
+    return ahead if abs(ahead) < NO_CLOCK else timedelta()
 
 
 def retry_after(answer: Answer, now: datetime) -> datetime | None:
@@ -14,10 +35,13 @@ def retry_after(answer: Answer, now: datetime) -> datetime | None:
     if value is None:
         return None
     try:
-        until = parsedate_to_datetime(value) if not value.strip().isdigit() else now + timedelta(seconds=int(value))
+        if value.strip().isdigit():
+            until = now + timedelta(seconds=int(value))
+        else:
+            until = parsedate_to_datetime(value)
+            until = (until if until.tzinfo else until.replace(tzinfo=UTC)) + clock_ahead(answer, now)
     except (ValueError, TypeError, OverflowError):
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max(until, now + SHORTEST), now + LONGEST)
 
 

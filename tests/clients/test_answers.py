@@ -31,6 +31,7 @@ from clients import (
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TOKEN, SECRET = "1-23-VERYSECRETTOKEN", "very-secret"
+END_OF_DATES = "Fri, 31 Dec 9999 23:59:59 GMT"
 EVENT = PurchaseEvent("7", NOW, "shop", Decimal("9.99"))
 
 
@@ -171,6 +172,23 @@ def test_a_wrong_clock_of_ours_does_not_ask_within_a_block(minutes: int) -> None
         baselinker(answer).journal(0, [1])
     assert caught.value.retry_at is not None
     assert timedelta() <= caught.value.retry_at - (NOW + timedelta(minutes=10)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("minutes", [0, 10, -10])
+def test_a_wrong_clock_of_ours_waits_until_the_servers_clock_says_so(minutes: int) -> None:
+    theirs = NOW - timedelta(minutes=minutes)
+    told = {"date": format_datetime(theirs, usegmt=True)}
+    told["retry-after"] = format_datetime(theirs + timedelta(minutes=2), usegmt=True)
+    with pytest.raises(BackpressureError) as caught:
+        salesmanago(reply(429, {}, **told)).users()
+    assert caught.value.retry_at == NOW + timedelta(minutes=2)
+
+
+def test_a_date_at_the_end_of_all_calendars_is_no_end_of_a_wait() -> None:
+    told = {"date": format_datetime(NOW - timedelta(hours=1), usegmt=True), "retry-after": END_OF_DATES}
+    with pytest.raises(BackpressureError) as caught:
+        salesmanago(reply(429, {}, **told)).users()
+    assert caught.value.retry_at is None
 
 
 @pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
