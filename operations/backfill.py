@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
@@ -50,16 +50,35 @@ class BackfillResult:
     complete: bool
 
 
-def pages(base: BaseLinker, since: datetime, until: datetime) -> Iterator[list[Order]]:
-    """Yield the confirmed orders of a time, page by page, none twice; ApiError as BaseLinker fails."""
-    paging = Paging(since)
+class Lists(Protocol):
+    """The part of the BaseLinker client that lists orders."""
+
+    def orders(self, *, confirmed_from: datetime, id_from: int | None) -> list[Order]:
+        """Return at most 100 confirmed orders from a time on, and from an id on."""
+
+
+def walk(base: Lists, since: datetime, until: datetime) -> Iterator[tuple[list[Order], datetime]]:
+    """Yield the confirmed orders of a time, page by page, none twice; ApiError as BaseLinker fails.
+
+    With each page: from when on to list again after an interruption. That is not its latest order's time: where
+    BaseLinker is asked by id, orders of an earlier one may follow.
+    """
+    paging, begun = Paging(since), since
     while not paging.done and (paging.id_from is not None or paging.confirmed_from <= until):
         page = base.orders(confirmed_from=paging.confirmed_from, id_from=paging.id_from)
-        yield [
+        fresh = [
             order
             for order in paging.take(page)
             if order.confirmed and (order.date_confirmed is None or since <= order.date_confirmed <= until)
         ]
+        begun = max(begun, paging.confirmed_from)
+        yield fresh, begun
+
+
+def pages(base: Lists, since: datetime, until: datetime) -> Iterator[list[Order]]:
+    """Yield the pages alone."""
+    for page, _ in walk(base, since, until):
+        yield page
 
 
 def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: datetime) -> BackfillPlan:
@@ -112,7 +131,7 @@ def execute_backfill(
     published, reached = 0, since
     try:
         with progress("published", None) as done:
-            for page in pages(base, since, until):
+            for page, begun in walk(base, since, until):
                 entries = [
                     JournalEntry(
                         0, CONFIRMED, one.order_id, None, one.date_confirmed or datetime.now(UTC), Origin.BACKFILL
@@ -121,7 +140,7 @@ def execute_backfill(
                 ]
                 drip(reads, publisher, entries, breathe=partial(tell, published, reached))
                 published += len(entries)
-                reached = max([reached, *(one.date_confirmed for one in page if one.date_confirmed)])
+                reached = begun
                 done(published)
                 tell(published, reached)
     except (KeyboardInterrupt, ApiError):

@@ -1,0 +1,28 @@
+"""A backfill that is interrupted goes on from where it says, and leaves no order out. In memory."""
+
+from datetime import timedelta
+
+import pytest
+
+from operations.backfill import walk
+from tests.producer.simulated import DAY, NOW, World, plan
+
+SINCE, UNTIL = NOW - DAY, NOW
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_what_is_listed_again_after_an_interruption_leaves_no_order_out(by_id: bool) -> None:
+    shop = World(plan()).shop
+    for order_id in range(1000, 1110):  # a bulk action: more than a page of one second
+        shop.place(order_id, SINCE)
+    shop.place(500, SINCE + timedelta(seconds=5))
+    for order_id in range(2000, 2330):
+        shop.place(order_id, SINCE + timedelta(seconds=order_id - 1990))
+    everything = {order.order_id for order in shop.placed}
+    shop.by_id = by_id
+    whole = list(walk(shop, SINCE, UNTIL))
+    assert {order.order_id for page, _ in whole for order in page} == everything
+    for count in range(1, len(whole) + 1):
+        published = {order.order_id for page, _ in whole[:count] for order in page}
+        after = {order.order_id for page in walk(shop, whole[count - 1][1], UNTIL) for order in page[0]}
+        assert published | after == everything, f"after {count} pages"
