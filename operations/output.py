@@ -44,9 +44,10 @@ def command(function: F) -> F:
     def run(*arguments: Any, **named: Any) -> Any:
         warnings.showwarning = lambda message, *_, **__: note(str(message))
         try:
-            found = function(*arguments, **named)
-            sys.stdout.flush()
-            return found
+            try:
+                return function(*arguments, **named)
+            finally:
+                sys.stdout.flush()  # here, where a reader that has gone is known; not at the interpreter's end
         except BrokenPipeError:
             _leave_quietly()
         except (typer.Exit, typer.Abort, typer.BadParameter):
@@ -152,6 +153,16 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def unfinished(how_to_go_on: Callable[[], str]) -> Iterator[None]:
+    """Say how to go on where work is interrupted, or fails on the way, before that goes its way."""
+    try:
+        yield
+    except (KeyboardInterrupt, ApiError, KafkaException, Refused):
+        note(how_to_go_on())
+        raise
 
 
 def age(seconds: float | None) -> str:
