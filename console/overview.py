@@ -63,8 +63,8 @@ def values(seen: Seen, words: Words) -> dict[str, Any]:
 
 
 def troubles(status: Status, words: Words) -> list[Trouble]:
-    """Return the alarms of `bl2sm alerts` in words, each with the way out; once a kind."""
-    kinds = dict.fromkeys(alarm.kind for alarm in alarms(status))
+    """Return the alarms of `bl2sm alerts` in words, each with the way out; once a kind. A pause has its own place."""
+    kinds = dict.fromkeys(alarm.kind for alarm in alarms(status) if alarm.kind != "switched_off")
     values = {
         "order": status.oldest_unfinished_order or "",
         "age": words.age(status.oldest_unfinished_seconds),

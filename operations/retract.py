@@ -229,7 +229,7 @@ def retract(
         plan = [one for one in found if order or one.known != ADOPTED]
         result = _execute(settings, reads, plan) if execute and plan else None
     if as_json:
-        print_json({"executed": result is not None, "purchases": plan, "result": result})
+        print_json({"executed": execute, "purchases": plan, "result": result})
     else:
         _print(plan, result, execute)
     if adopted := len(found) - len(plan):

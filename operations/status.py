@@ -3,6 +3,7 @@
 From Kafka, and from each member's own /readyz and /metrics where these can be reached.
 """
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +12,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 
-from clients.pacing import processor_share
+from operations.cost import REQUESTS_PER_ORDER, processors_rate, seconds_at
 from operations.endpoints import LastError, Told, ask, targets
 from operations.group_reads import Member, Position
-from operations.in_force import pauses
+from operations.in_force import pause_sentence
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
-from operations.output import age, command, line, print_json, table
-from runtime.settings import Settings, load_settings
+from operations.live_settings import read_from
+from operations.output import Refused, age, command, line, note, print_json, sentence, table
+from runtime.settings import load_settings
+from schemas.codec import RegistryUnavailable
 from schemas.records import Cursor, Delivery, Outcome
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-JOURNAL_WARNING, JOURNAL_KEEPS = timedelta(days=2), timedelta(days=3)
+JOURNAL_WARNING = timedelta(days=2)  # of the three that BaseLinker keeps
 OLD_ENTRY = timedelta(minutes=30)
-REQUESTS_PER_ORDER = 12 / 1000  # the bar of design §8, with one processor
+SWITCH = "switch"  # a processor's own check of what `paused_by` tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class PartitionStatus:
 class Status:
     """All that is known of the deployment. `problems` are sentences; ages are seconds, None = not known.
 
-    `retrying` and `requests_last_minute` are summed over the `programs` that answered, None where none did.
+    `paused_by` = who switched the processors off, since when and why, "" = nobody; entries that are replayed do not
+    count for the oldest unfinished one. `retrying` and `requests_last_minute` are summed over the `programs` that answered, None where none did.
     """
 
     at: datetime
@@ -73,6 +78,7 @@ class Status:
     processors_requests_per_minute: float
     replaying: int
     gaps: int
+    paused_by: str
     problems: tuple[str, ...]
 
 
@@ -89,8 +95,8 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
     owners = {number: f"{one.client_id}@{one.host}" for one in processors for number in one.partitions}
     parts = tuple(_part(one, owners.get(one.partition, "")) for one in positions)
     waiting, replaying = reads.waiting(positions)
-    share = _share(settings)
-    status = Status(
+    rate = _rate(programs) or processors_rate(settings)
+    found = Status(
         at=now,
         group_id=settings.group_id,
         processors=tuple(processors),
@@ -98,7 +104,7 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         partitions=parts,
         programs=tuple(programs),
         waiting=waiting,
-        eta_seconds=60 * waiting * REQUESTS_PER_ORDER / share if waiting and share > 0 and processors else None,
+        eta_seconds=seconds_at(rate, waiting * REQUESTS_PER_ORDER) if waiting and processors else None,
         oldest_unfinished_order=oldest.entry.order_id if oldest and oldest.entry else None,
         oldest_unfinished_seconds=(now - oldest.written_at).total_seconds() if oldest else None,
         last_log_id=max([*cursor.recent_log_ids, cursor.settled_log_id]) if cursor else None,
@@ -113,13 +119,13 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         last_error=_last_error(programs, letters),
         requests_last_minute=_sum(one.requests_last_minute for one in programs),
         requests_per_minute=settings.baselinker_requests_per_minute,
-        processors_requests_per_minute=share,
+        processors_requests_per_minute=processors_rate(settings),
         replaying=replaying,
         gaps=_open_gaps(positions, cursor),
+        paused_by=pause_sentence(read_from(reads)),
         problems=(),
     )
-    found = _with_problems(status)
-    return replace(found, problems=(*pauses(reads), *found.problems))
+    return replace(found, problems=tuple(_problems(found)))
 
 
 @command
@@ -134,22 +140,29 @@ def status(
     """Is it running, what waits, what was delivered? Exit 1 when something is wrong. Example: bl2sm status --watch."""
     with KafkaReads(load_settings(need="kafka")) as reads:
         while True:
-            found = read_status(reads, endpoint or ())
-            if watch and not as_json:
-                Console().clear()
-            if as_json:
-                print_json(found)
+            try:
+                found = read_status(reads, endpoint or ())
+            except (KafkaException, Refused, RegistryUnavailable) as error:
+                if not watch:
+                    raise
+                note(f"{datetime.now(UTC):%H:%M:%S}: {sentence(error)[0]}")
             else:
-                _print(found)
-            if not watch:
-                raise typer.Exit(1 if found.problems else 0)
+                if watch and not as_json:
+                    Console().clear()
+                if as_json:
+                    print_json(found)
+                else:
+                    _print(found)
+                if not watch:
+                    raise typer.Exit(1 if found.problems else 0)
+            sys.stdout.flush()
             time.sleep(seconds)
 
 
 def _part(one: Position, owner: str) -> PartitionStatus:
-    until = one.progress.replay_until if one.progress is not None else 0
+    replaying = one.replay_until > max(0, one.committed)
     return PartitionStatus(
-        one.partition, owner, one.committed, one.end, one.lag, until if until > max(0, one.committed) else 0
+        one.partition, owner, one.committed, one.end, one.lag, one.replay_until if replaying else 0
     )
 
 
@@ -172,8 +185,9 @@ def _last_error(programs: Sequence[Told], letters: Sequence[Letter]) -> LastErro
     return max(told, key=lambda error: error.at, default=None)
 
 
-def _share(settings: Settings) -> float:
-    return processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)
+def _rate(programs: Sequence[Told]) -> float:
+    """What the processors allow themselves now: less after a block. 0 = not known."""
+    return sum(one.share or 0.0 for one in programs if one.program == "processor")
 
 
 def _counts(rows: list[Delivery]) -> dict[str, int]:
@@ -191,8 +205,10 @@ def _hours(rows: list[Delivery], now: datetime) -> tuple[tuple[datetime, Mapping
     return tuple((hour, Counter(str(row.outcome) for row in found)) for hour, found in by_hour.items())
 
 
-def _with_problems(found: Status) -> Status:
+def _problems(found: Status) -> list[str]:
     problems = []
+    if found.paused_by:
+        problems.append(f"{found.paused_by}: `bl2sm resume` lets the processors go on")
     if not found.processors:
         problems.append("no processor is running: start one (`bl2sm process`, or the processor service)")
     if not found.producers:
@@ -204,7 +220,9 @@ def _with_problems(found: Status) -> Status:
         problems.append(f"nobody owns partitions {unowned}: a rebalance is under way, or a processor cannot join")
     for one in found.programs:
         passing = {} if one.ready else one.checks or {}
-        problems += [f"{one.program} {one.member}: {name}: {state}" for name, state in passing.items()]
+        problems += [
+            f"{one.program} {one.member}: {name}: {state}" for name, state in passing.items() if name != SWITCH
+        ]
         if one.named and one.not_asked:
             problems.append(one.not_asked)
     if found.journal_read_age_seconds is None:
@@ -223,7 +241,7 @@ def _with_problems(found: Status) -> Status:
         )
     if found.dead_letters:
         problems.append(f"{found.dead_letters} dead letters wait for you: see `bl2sm dead-letters list`")
-    return replace(found, problems=tuple(problems))
+    return problems
 
 
 def _print(found: Status) -> None:
@@ -234,10 +252,7 @@ def _print(found: Status) -> None:
     line(f"waiting entries {found.waiting}{eta}; oldest {age(found.oldest_unfinished_seconds)}")
     if found.replaying:
         line(f"replay under way: about {found.replaying} entries are applied again")
-    line(
-        f"journal: last log id {found.last_log_id}, logged {age(found.last_log_age_seconds)} ago,"
-        f" read {age(found.journal_read_age_seconds)} ago"
-    )
+    line(_journal(found))
     used = "not known" if found.requests_last_minute is None else f"{found.requests_last_minute} in the last minute"
     line(
         f"BaseLinker requests: {used}, of {found.requests_per_minute} a minute in all,"
@@ -264,6 +279,13 @@ def _print(found: Status) -> None:
     )
     for problem in found.problems:
         line(f"! {problem}", style="bold red")
+
+
+def _journal(found: Status) -> str:
+    if found.last_log_id is None:
+        return "journal: not read yet"
+    logged = f", logged {age(found.last_log_age_seconds)} ago" if found.last_log_age_seconds is not None else ""
+    return f"journal: last log id {found.last_log_id or '-'}{logged}, read {age(found.journal_read_age_seconds)} ago"
 
 
 def _program(one: Told) -> tuple[object, ...]:

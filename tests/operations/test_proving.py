@@ -76,7 +76,7 @@ def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mend
 def test_alerts_tell_a_webhook_that_nothing_runs(kafka: str, prefix: str) -> None:
     with sandbox("--orders", "3") as apis, receiver() as (url, got):
         environment = settings(apis, kafka, prefix)
-        assert bl2sm(environment, "alerts", "--test").code == 1
+        assert bl2sm(environment, "alerts", "--test").code == 2
         environment["ALERT_WEBHOOK_URL"] = url
         assert bl2sm(environment, "topics").code == 0
         assert bl2sm(environment, "alerts", "--test").code == 0
