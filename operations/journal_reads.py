@@ -65,6 +65,12 @@ class JournalReads(GroupReads):
         found = list(self.entries(starts, ends))
         return len(found), sum(one.offset < until[one.partition] for one in found)
 
+    def waiting_orders(self) -> set[int]:
+        """Return the orders of all entries without an outcome."""
+        positions = self.positions()
+        starts, ends = {one.partition: one.next for one in positions}, {one.partition: one.end for one in positions}
+        return {found.entry.order_id for found in self.entries(starts, ends) if found.entry is not None}
+
     def oldest_unfinished(self, positions: list[Position]) -> EntryAt | None:
         """Return the oldest entry without an outcome, by when it was written; replayed ones had theirs before."""
         starts = {one.partition: max(one.next, one.replay_until) for one in positions}

@@ -6,7 +6,8 @@ The report holds counts and yes or no, nothing personal.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,7 +37,7 @@ class Fact:
     answer: str
 
 
-def probe_baselinker(base: BaseLinker) -> Iterator[Fact]:
+def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
     """Ask what decides the open readings; ApiError as BaseLinker fails. At most 12 requests."""
     page = base.journal(0, LOG_TYPES)
     ids = [row.log_id for row in page]
@@ -90,7 +91,7 @@ def _phones(base: BaseLinker, orders: Sequence[Order]) -> Iterator[Fact]:
     yield Fact("spellings of a phone that getOrdersByPhone finds", ", ".join(found) or "none")
 
 
-def probe_salesmanago(sales: SalesManago) -> Iterator[Fact]:
+def probe_salesmanago(sales: SalesManago) -> Generator[Fact, None, None]:
     """Read only."""
     yield Fact("users that listByClient shows", str(len(sales.users())))
     yield Fact("an unknown contact in listById", f"{len(sales.contacts_by_id([UNKNOWN_CONTACT]))} cards")
@@ -102,7 +103,7 @@ def probe_writes(
     location: str,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Fact]:
+) -> Generator[Fact, None, None]:
     """Write to the test contact, look, and delete every event made; the last fact says how much was cleaned up."""
     made: list[str] = []
     many: list[str] = []
@@ -157,10 +158,11 @@ def probe(
         failed = False
         for part in parts:
             try:
-                for fact in part:
-                    facts.append(fact)
-                    if not as_json:
-                        line(f"{fact.question}\t{fact.answer}")
+                with closing(part):  # an interruption cleans up at once, while SALESmanago can still be asked
+                    for fact in part:
+                        facts.append(fact)
+                        if not as_json:
+                            line(f"{fact.question}\t{fact.answer}")
             except FatalError:
                 raise
             except ApiError as error:

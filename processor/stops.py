@@ -186,15 +186,16 @@ class Stops:
         tried = (job.failures or job.attempts or job.unknown_since is not None for job in self._holdings.jobs)
         metrics.retrying.set(sum(map(bool, tried)))
         wall = time.time()
-        written = [entry.raw.written_at for job in self._holdings.jobs for entry in job.entries[:1]]
-        age = max(0.0, wall - min(written)) if written else 0.0
+        # what is replayed had its outcome before, and is as old as may be
+        waiting = [job for job in self._holdings.jobs if job.entries and not job.entries[0].replayed]
+        oldest = min(waiting, key=lambda job: job.entries[0].raw.written_at, default=None)
+        age = max(0.0, wall - oldest.entries[0].raw.written_at) if oldest is not None else 0.0
         metrics.oldest_unfinished.set(age)
-        if age > ALARM_SECONDS and now >= self._next_alarm:
+        if oldest is not None and age > ALARM_SECONDS and now >= self._next_alarm:
             self._next_alarm = now + PROBE_SECONDS
-            self._alarm(age)
+            self._alarm(oldest, age)
 
-    def _alarm(self, age: float) -> None:
-        oldest = min(self._holdings.jobs, key=lambda job: job.entries[0].raw.written_at)
+    def _alarm(self, oldest: Job, age: float) -> None:
         log.error(
             "an entry waits for long",
             seconds=round(age),

@@ -68,7 +68,7 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
         *((name, shop[name]) for name in ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET",
             "SALESMANAGO_OWNER", "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION")),
         ("CONTACT_TAG", "Klient"), ("TAG_ORDER_SOURCE", "code"), ("SKIP_SHOP_ORDERS", ""),
-        ("KAFKA_BOOTSTRAP_SERVERS", ""),
+        ("KAFKA_BOOTSTRAP_SERVERS", ""), ("CONSOLE_PASSWORD", "short"), ("CONSOLE_PASSWORD", "long enough"),
     ]  # fmt: skip
     pid, terminal = pty.fork()
     if pid == 0:
@@ -95,6 +95,7 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
     found = load_settings({}, file)
     assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
     assert found.tag_order_source == "code"
+    assert found.console_password.get_secret_value() == "long enough"
 
 
 def test_probe_finds_the_open_readings_with_few_requests_and_writes_nothing(shop: dict[str, str]) -> None:
