@@ -1,7 +1,7 @@
 """`bl2sm backfill`: confirmed orders of a time are published as BACKFILL; what is delivered already stays untouched."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -51,6 +51,19 @@ class BackfillResult:
     """What was published."""
 
     published: int
+
+
+class Reached:
+    """`at` = the time up to which every order is published; the beginning, once pages do not come by date."""
+
+    def __init__(self, since: datetime) -> None:
+        self.at = self._since = since
+        self._in_order = True
+
+    def add(self, dates: Sequence[datetime]) -> None:
+        """A page is published."""
+        self._in_order = self._in_order and all(one <= other for one, other in pairwise([self.at, *dates]))
+        self.at = max([self.at, *dates]) if self._in_order else self._since
 
 
 def pages(base: BaseLinker, since: datetime, until: datetime) -> Iterator[list[Order]]:
@@ -112,13 +125,12 @@ def execute_backfill(
 
     `tell` hears how many were published and up to which time, again and again while it waits; it may raise to end it.
     """
-    publisher = Publisher(reads)
-    published, reached, in_order = 0, since, True
+    publisher, reached, published = Publisher(reads), Reached(since), 0
 
     def go_on() -> str:
         return (
             f"stopped after {published} orders, nothing is lost: go on with"
-            f" `bl2sm backfill --since {reached:{ISO}} --until {until:{ISO}} --execute`"
+            f" `bl2sm backfill --since {reached.at:{ISO}} --until {until:{ISO}} --execute`"
         )
 
     with unfinished(go_on), progress("published", None) as done:
@@ -127,14 +139,11 @@ def execute_backfill(
                 JournalEntry(0, CONFIRMED, one.order_id, None, one.date_confirmed or datetime.now(UTC), Origin.BACKFILL)
                 for one in page
             ]
-            drip(reads, publisher, entries, breathe=partial(tell, published, reached))
+            drip(reads, publisher, entries, breathe=partial(tell, published, reached.at))
             published += len(entries)
-            dates = [one.date_confirmed for one in page if one.date_confirmed]
-            in_order = in_order and all(one <= other for one, other in pairwise([reached, *dates]))
-            # pages that do not come by date say nothing of the orders still to come
-            reached = dates[-1] if in_order and dates else reached if in_order else since
+            reached.add([one.date_confirmed for one in page if one.date_confirmed])
             done(published)
-            tell(published, reached)
+            tell(published, reached.at)
     return BackfillResult(published)
 
 

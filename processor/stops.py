@@ -185,15 +185,19 @@ class Stops:
         metrics.parked.set(self._deliver.parked)
         tried = (job.failures or job.attempts or job.unknown_since is not None for job in self._holdings.jobs)
         metrics.retrying.set(sum(map(bool, tried)))
-        wall = time.time()
-        # what is replayed had its outcome before, and is as old as may be
-        waiting = [job for job in self._holdings.jobs if job.entries and not job.entries[0].replayed]
-        oldest = min(waiting, key=lambda job: job.entries[0].raw.written_at, default=None)
-        age = max(0.0, wall - oldest.entries[0].raw.written_at) if oldest is not None else 0.0
+        age, oldest = self._oldest(time.time())
         metrics.oldest_unfinished.set(age)
         if oldest is not None and age > ALARM_SECONDS and now >= self._next_alarm:
             self._next_alarm = now + PROBE_SECONDS
             self._alarm(oldest, age)
+
+    def _oldest(self, wall: float) -> tuple[float, Job | None]:
+        """Age and job of the entry that waits for longest; what is replayed had its outcome before."""
+        written: list[tuple[float, Job | None]] = [
+            (entry.raw.written_at, job) for job in self._holdings.jobs for entry in job.entries if not entry.replayed
+        ]
+        at, job = min(written, key=lambda pair: pair[0], default=(wall, None))
+        return max(0.0, wall - at), job
 
     def _alarm(self, oldest: Job, age: float) -> None:
         log.error(
