@@ -19,6 +19,7 @@ from operations.differing import differences
 from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
+from operations.options import AsJson
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
 from processor.fingerprint import fingerprint
@@ -110,7 +111,7 @@ def read_cards(sales: SalesManago, orders: Sequence[Order], rows: Mapping[int, R
 def audit(
     since: Annotated[str, typer.Option(help="Orders confirmed since then: ISO date or time (UTC), or an age like 7d.")],
     until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Did every order get there, once? Exit 1 if one is missing, doubled or differs. Reads only.
 

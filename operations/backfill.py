@@ -14,6 +14,7 @@ from clients import BaseLinker, Order
 from operations.apis import open_apis, seconds_for, tell_pace
 from operations.cost import AUTOMATIONS, processors_rate, requests_for, seconds_at
 from operations.kafka_reads import KafkaReads
+from operations.options import AsJson, Execute
 from operations.output import age, command, line, note, print_json, progress, unfinished
 from operations.publish import Publisher, drip
 from operations.times import read_span
@@ -151,8 +152,8 @@ def execute_backfill(
 def backfill(
     since: Annotated[str, typer.Option(help="Orders confirmed since then: ISO date or time (UTC), or an age like 7d.")],
     until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would be.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    execute: Execute = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send confirmed orders of a time that are not delivered yet; safe beside running processors.
 

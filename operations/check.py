@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
 import typer
 from confluent_kafka import KafkaException
@@ -15,6 +14,7 @@ from clients import ApiError, FatalError
 from operations.apis import Apis, open_apis, tell_pace
 from operations.in_force import findings, saved_over
 from operations.kafka_reads import KafkaReads
+from operations.options import AsJson
 from operations.output import Refused, age, command, line, print_json, sentence, told_by
 from operations.status import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
@@ -180,7 +180,7 @@ def check_disk() -> Finding:
 
 
 @command
-def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def check(as_json: AsJson = False) -> None:
     """Is everything set up right? Exit 1 if anything fails. Example: bl2sm check."""
     report = run_checks(_nothing if as_json else _print)
     if as_json:

@@ -14,6 +14,7 @@ import typer
 
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
+from operations.options import AsJson, Execute
 from operations.output import Refused, WrongUsage, command, line, note, print_json, table, unfinished
 from operations.publish import PAGE, Message, Publisher, wait_for_room
 from operations.times import read_time
@@ -29,8 +30,6 @@ Reason = Annotated[str | None, typer.Option(help="Only those with this reason.")
 Since = Annotated[str | None, typer.Option(help="Only those since then: ISO time (UTC), or an age like 2d.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.")]
 Keys = Annotated[list[str] | None, typer.Argument(help="Keys (partition/offset) as `list` shows them; none = all.")]
-Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would happen.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from operations.in_force import origin, shown
 from operations.journal_reads import EntryAt
 from operations.kafka_reads import KafkaReads
 from operations.live_settings import Value, effective, read_from
+from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, sentence, table
 from processor.clock import boottime
 from processor.enrich import Enricher
@@ -141,7 +142,7 @@ def explain(
         bool, typer.Option("--offline", help="Only what Kafka knows: no request to BaseLinker.")
     ] = False,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data in the payload.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Why was an order sent, or not? Its entries, its ledger row, today's rules and the exact payload.
 

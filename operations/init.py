@@ -13,6 +13,7 @@ import typer
 from clients import ApiError, Catalog
 from operations import env_file
 from operations.apis import open_apis, tell_pace
+from operations.options import AsJson
 from operations.output import Refused, command, line, note, print_json, table
 from processor.tags import tags_for
 from runtime.environment import read_variables
@@ -66,7 +67,7 @@ def init(
     non_interactive: Annotated[
         bool, typer.Option("--non-interactive", help="Ask nothing: take the answers from the environment.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Set everything up: each answer is tried on the spot. Example: bl2sm init."""
     read = read_variables(os.environ, file, lambda name: name in SECRETS)

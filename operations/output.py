@@ -78,8 +78,8 @@ def sentence(error: Exception) -> tuple[str, int]:
     return f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1
 
 
-def told_by(error: KafkaException) -> str:
-    """Return the sentence in a Kafka exception."""
+def told_by(error: Exception) -> str:
+    """Return the sentence in one of the Kafka client's exceptions."""
     cause = error.args[0] if error.args else None
     return str(cause.str()) if cause is not None and hasattr(cause, "str") else str(error)
 

@@ -18,6 +18,7 @@ import typer
 
 from clients import ApiError, BaseLinker, Contact, FatalError, Order, PurchaseEvent, RejectedError, SalesManago
 from operations.apis import open_apis, tell_pace
+from operations.options import AsJson
 from operations.output import WrongUsage, command, line, note, print_json
 from processor.rules import is_usable
 from runtime.settings import load_settings
@@ -143,7 +144,7 @@ def probe(
     write_as: Annotated[
         str | None, typer.Option(help="E-mail of a test contact of yours: events are made for it, and deleted.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find out what the APIs' references leave open, for a bug report. Example: bl2sm probe."""
     if write_as is not None and not is_usable(write_as):

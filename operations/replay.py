@@ -14,6 +14,7 @@ from operations.apis import open_apis, tell_pace
 from operations.cost import AUTOMATIONS, processors_rate, requests_for, seconds_at
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
+from operations.options import AsJson, Execute
 from operations.output import (
     Refused,
     WrongUsage,
@@ -82,10 +83,8 @@ def replay(
     order: Annotated[
         list[int] | None, typer.Option(help="An order's id; may be given often. Safe beside running processors.")
     ] = None,
-    execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without this only tell what would happen.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    execute: Execute = False,
+    as_json: AsJson = False,
 ) -> None:
     """Apply old entries again: contacts are upserted, existing purchases updated, never created twice.
 
@@ -136,8 +135,10 @@ def plan_replay(
         first, end = ends[number]
         if start < first or (from_time is not None and start == first > 0):
             notes.append(f"partition {number} begins at {first}: what was before has expired (see `bl2sm backfill`)")
-        # never forward: what the group has not done yet is still to be done
-        parts.append(Move(number, max(first, min(start, committed[number])), end))
+        waits = max(first, committed[number])
+        if start > waits:  # never forward: what the group has not done yet is still to be done
+            notes.append(f"partition {number} is at {waits}: it stays there, what waits is not left out")
+        parts.append(Move(number, max(first, min(start, waits)), end))
     keys: set[bytes] = set()
     entries = 0
     begin, until = {one.partition: one.start for one in parts}, {one.partition: one.until for one in parts}

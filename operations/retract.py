@@ -22,6 +22,7 @@ from operations.apis import open_apis
 from operations.group_reads import Position
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
+from operations.options import AsJson, Execute
 from operations.output import (
     Refused,
     WrongUsage,
@@ -207,8 +208,8 @@ def retract(
     order: Annotated[list[int] | None, typer.Option(help="An order's id; may be given often.")] = None,
     since: Annotated[str | None, typer.Option(help="Purchases recorded since then: ISO time (UTC), or age.")] = None,
     until: Annotated[str | None, typer.Option(help="Purchases recorded until then; now if not given.")] = None,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would be.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    execute: Execute = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete PURCHASE events we created, e.g. sent with a wrong e-shop. Stop the processors first.
 
