@@ -136,7 +136,7 @@ def plan_replay(
         if start < first or (from_time is not None and start == first > 0):
             notes.append(f"partition {number} begins at {first}: what was before has expired (see `bl2sm backfill`)")
         waits = max(first, committed[number])
-        if start > waits:  # never forward: what the group has not done yet is still to be done
+        if waits < start < end:  # never forward: what the group has not done yet is still to be done
             notes.append(f"partition {number} is at {waits}: it stays there, what waits is not left out")
         parts.append(Move(number, max(first, min(start, waits)), end))
     keys: set[bytes] = set()
