@@ -31,7 +31,6 @@ TAKEN_OVER = (
 app = typer.Typer(help="The shop's settings. Example: bl2sm settings set SKIP_SHOP_ORDERS true.")
 
 
-
 @dataclass(frozen=True, slots=True)
 class SettingsView:
     """What holds, and what was changed, newest first."""

@@ -50,7 +50,8 @@ class Status:
     """All that is known of the deployment. `problems` are sentences; ages are seconds, None = not known.
 
     `paused_by` = who switched the processors off, since when and why, "" = nobody; entries that are replayed do not
-    count for the oldest unfinished one. `retrying` and `requests_last_minute` are summed over the `programs` that answered, None where none did.
+    count for the oldest unfinished one. `retrying` and `requests_last_minute` are summed over the `programs` that
+    answered, None where none did.
     """
 
     at: datetime
@@ -161,9 +162,7 @@ def status(
 
 def _part(one: Position, owner: str) -> PartitionStatus:
     replaying = one.replay_until > max(0, one.committed)
-    return PartitionStatus(
-        one.partition, owner, one.committed, one.end, one.lag, one.replay_until if replaying else 0
-    )
+    return PartitionStatus(one.partition, owner, one.committed, one.end, one.lag, one.replay_until if replaying else 0)
 
 
 def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:

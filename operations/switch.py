@@ -14,7 +14,6 @@ from runtime.settings import load_settings
 from schemas.records import Switch
 
 
-
 @dataclass(frozen=True, slots=True)
 class Switched:
     """How it stands now; `changed` = by this command."""

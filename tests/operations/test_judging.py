@@ -44,7 +44,9 @@ def test_an_order_on_its_way_is_not_to_be_published_again() -> None:
 def test_what_has_its_outcome_is_judged_by_it_however_new_it_is() -> None:
     retracted = row(outcome=Outcome.RETRACTED, reason="retracted", event_id=None)
     assert why(known=retracted, read_after=-JUST_READ) == "was retracted"
-    assert "SALESmanago does not show it" in why(known=row(), cards=[ContactCard("c1", "", (), ())], read_after=-JUST_READ)
+    assert "SALESmanago does not show it" in why(
+        known=row(), cards=[ContactCard("c1", "", (), ())], read_after=-JUST_READ
+    )
 
 
 def test_what_the_rules_leave_out_is_not_missing_while_it_waits() -> None:
