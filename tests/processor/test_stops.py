@@ -88,7 +88,7 @@ def test_an_entry_that_is_replayed_is_not_the_oldest_unfinished_one() -> None:
     name = "bl2sm_oldest_unfinished_seconds"
     assert place.metrics.registry.get_sample_value(name) == 0
     job.entries.append(replace(old, raw=replace(old.raw, written_at=time.time() - 3600), replayed=False))
-    place.mind()
+    place.mind(10.0)
     assert 3600 <= (place.metrics.registry.get_sample_value(name) or 0) < 7200
 
 
