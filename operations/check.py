@@ -15,7 +15,7 @@ from operations.apis import Apis, open_apis, tell_pace
 from operations.in_force import findings, saved_over
 from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
-from operations.output import Refused, age, command, line, print_json, sentence, told_by
+from operations.output import Refused, age, command, line, print_json, sentence, told_by, waits
 from operations.status import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
 from runtime.settings import Settings, SettingsError, load_settings
@@ -139,7 +139,7 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
                           "is the journal switched on? BaseLinker → My account → API")  # fmt: skip
     except ApiError as error:
         mend = "make a new token: BaseLinker → My account → API" if isinstance(error, FatalError) else "try again later"
-        yield Finding("BaseLinker token", "failed", str(error), mend)
+        yield Finding("BaseLinker token", "failed", f"{error}{waits(error)}", mend)
     try:
         users = [user.lower() for user in apis.sales.users()]
         yield Finding("SALESmanago credentials", "ok", "accepted")

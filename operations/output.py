@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from clients import ApiError
+from clients import ApiError, BackpressureError
 from runtime.settings import SettingsError
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.topics import TopicProblem
@@ -74,8 +74,14 @@ def sentence(error: Exception) -> tuple[str, int]:
     if isinstance(error, KafkaException):
         return f"Kafka refuses or does not answer: {told_by(error)}", 1
     if isinstance(error, ApiError):
-        return f"{error.api}: {error}", 1
+        return f"{error.api}: {error}{waits(error)}", 1
     return f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1
+
+
+def waits(error: ApiError) -> str:
+    """Return until when an API asks to wait, "" where it does not say."""
+    until = error.retry_at if isinstance(error, BackpressureError) else None
+    return f"; wait until {until:%H:%M:%S} UTC" if until is not None else ""
 
 
 def told_by(error: Exception) -> str:

@@ -234,12 +234,12 @@ def retract(
     else:
         _print(plan, result, execute)
     if adopted := len(found) - len(plan):
-        note(f"{adopted} adopted ones are left out, another program may have created them: name them with --order")
+        note(f"left out, for another program may have created them (adopted): {adopted}; --order takes them, too")
     older = sum(one.known not in SENT for one in plan)
     if older and not order:
         note(
-            f"{older} were only looked at again in this time (see `ledger`), their purchases may be older: to spare"
-            " these, name the others with --order"
+            f"only looked at again in this time, so their purchases may be older (see `ledger`): {older};"
+            " to spare these, name the others with --order"
         )
     if plan and not execute:
         note("Add --execute to do it, once the processors are stopped.")

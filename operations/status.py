@@ -268,7 +268,10 @@ def _print(found: Status) -> None:
         line()
     table(
         ["partition", "owner", "committed", "end", "lag", "replay until"],
-        [(p.partition, p.owner or "-", p.committed, p.end, p.lag, p.replay_until or "-") for p in found.partitions],
+        [
+            (p.partition, p.owner or "-", p.committed if p.committed >= 0 else "-", p.end, p.lag, p.replay_until or "-")
+            for p in found.partitions
+        ],
     )
     line()
     names = sorted({*found.last_hour, *found.last_day})
