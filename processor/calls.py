@@ -40,9 +40,10 @@ class Calls:
         if step is Step.UPSERT:
             contact = Contact(send.contact.email, tags=send.contact.tags) if job.keep_fields else send.contact
             return partial(self._api.upsert_contact, contact, before_write=self._lease.check)
-        contact_id, event, check = job.contact_id, send.purchase, self._guard(job)
+        contact_id, event = job.contact_id, send.purchase
         assert contact_id is not None and event is not None
         if step is Step.CREATE:
+            check = self._guard(job)
             return partial(self._api.add_event, contact_id, event, before_write=check)
         assert step is Step.UPDATE and job.event_id
         return partial(self._api.update_event, contact_id, job.event_id, event, before_write=self._lease.check)

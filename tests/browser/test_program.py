@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from console.program import Program
+from console.said import Known
 from console.works import Work, Works
-from operations.output import Refused
 from runtime.settings import load_settings
 from tests.programs import sandbox, settings, wait_until
 
@@ -44,7 +44,7 @@ def test_a_new_preview_ends_ones_own_earlier_one_and_what_runs_alone_is_refused_
     wait_until(lambda: mine.state == "stopped", 30, "the earlier one has ended")
     assert (yours.state, again.state) == ("running", "running")
     works.start("backfill", "AK", None, job, alone=True)
-    with pytest.raises(Refused, match="running already"):
+    with pytest.raises(Known, match="busy"):
         works.start("backfill", "BN", None, job, alone=True)
     works.end(30.0)
     assert works.running("preview") is works.running("backfill") is None

@@ -1,6 +1,7 @@
-"""`make soak`: every fault, long, one part after the other on a broker of its own; one table, exit 1 if any failed.
+"""`make soak`: every fault, long, on a broker of its own; one table, exit 1 if any failed.
 
-`SOAK_MINUTES=30` in all: the slices and sizes of the parts scale with it. `SOAK_ONLY="stops,API faults"` runs only
+Two lanes run side by side, for most of it is waiting; each does its parts one after the other. `SOAK_MINUTES=30` in
+all: the slices and sizes of the parts scale with it. `SOAK_ONLY="stops,API faults"` runs only
 some parts. A part that overruns its slice is ended and has failed; so has one whose tests are not there. Ctrl-C ends
 the part that runs and prints what was done so far. Logs and results stay in the folder that is named at the end.
 """
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +36,7 @@ MOST_ROWS = 6  # of one part in the table
 COLUMNS = ("what", "seed", "size", "faults", "seconds", "lost", "doubled", "out of order", "verdict")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """`seconds`: its slice of a scale of 1; in `environment`, {name} stands for a size worked out from it."""
 
@@ -54,33 +56,40 @@ def _kills(protocol: str, seconds: float, storm: str) -> Part:
     return Part(f"random kills, {protocol}", seconds, (f"{FAULTS}/test_random_kills.py",), environment)
 
 
-PARTS = (
-    _points("kill -9, processor", 200, "test_crash_points.py"),
-    _points("kill -9, producer", 80, "test_crash_points_producer.py"),
-    _points("SIGSTOP, processor", 110, "test_stop_points.py"),
-    _points("SIGSTOP, producer", 60, "test_stop_points_producer.py"),
-    _kills("cooperative", 150, "{storm}"),
-    _kills("range", 150, "{storm}"),
-    _kills("consumer", 190, "{short_storm}"),  # a killed member's partitions wait for the broker's own session time-out
-    Part(
-        "stops", 380, (f"{FAULTS}/test_stops.py",), {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"}
+LANES = (
+    (
+        _points("kill -9, processor", 320, "test_crash_points.py"),
+        _points("kill -9, producer", 130, "test_crash_points_producer.py"),
+        _points("SIGSTOP, processor", 180, "test_stop_points.py"),
+        _points("SIGSTOP, producer", 110, "test_stop_points_producer.py"),
+        Part(
+            "stops",
+            700,
+            (f"{FAULTS}/test_stops.py",),
+            {"STOPS": "{stops}", "STOPS_AT_ONCE": "6", "STOPS_PROCESSORS": "4"},
+        ),
+        Part(
+            "hostile, properties",
+            280,
+            ("tests/hostile", "tests/properties"),
+            {"HYPOTHESIS_PROFILE": "soak", "SOAK_CASES": "{cases}"},
+        ),
     ),
-    Part(
-        "API faults",
-        210,
-        (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"),
-        {"API_FAULTS": "{cells}"},
-        4,
-    ),
-    Part("broker faults", 190, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
-    Part(
-        "hostile, properties",
-        170,
-        ("tests/hostile", "tests/properties"),
-        {"HYPOTHESIS_PROFILE": "soak", "SOAK_CASES": "{cases}"},
-        2,
+    (
+        _kills("cooperative", 250, "{storm}"),
+        _kills("range", 250, "{storm}"),
+        _kills("consumer", 300, "{short_storm}"),  # a killed member's partitions wait for the broker's session time-out
+        Part(
+            "API faults",
+            500,
+            (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"),
+            {"API_FAULTS": "{cells}"},
+            4,
+        ),
+        Part("broker faults", 420, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     ),
 )
+PARTS = tuple(part for lane in LANES for part in lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +162,10 @@ class Soak:
 
     def _environment(self, part: Part, seconds: float) -> dict[str, str]:
         sizes = {
-            "begin": f"{max(seconds - 30, seconds / 2):.0f}",  # the points begun last take so long
+            "begin": f"{max(seconds - 50, seconds / 2):.0f}",  # the points begun last take so long
             "entries": f"{5000 / 3 * self._scale:.0f}",
-            "storm": f"{seconds - min(90, seconds / 2):.0f}",  # the rest is for the start and for what is left over
-            "short_storm": f"{seconds - min(150, seconds * 2 / 3):.0f}",
+            "storm": f"{seconds - min(130, seconds / 2):.0f}",  # the rest is for the start and for what is left over
+            "short_storm": f"{seconds - min(200, seconds * 2 / 3):.0f}",
             "stops": f"{max(8, 200 * self._scale):.0f}",
             "cells": f"{max(4, 24 * self._scale):.0f}",
             "cases": f"{0.1 * self._scale:.4f}",
@@ -237,7 +246,7 @@ def table(done: Sequence[Done]) -> Table:
 def main() -> int:
     """Run all parts, or those that SOAK_ONLY names; print the table."""
     minutes = float(os.environ.get("SOAK_MINUTES") or USUAL_MINUTES)
-    scale = minutes * 60 / sum(part.seconds for part in PARTS)
+    scale = minutes * 60 / max(sum(part.seconds for part in lane) for lane in LANES)
     seed = int(os.environ.get("SEED") or time.time())
     only = {name.strip() for name in os.environ.get("SOAK_ONLY", "").split(",") if name.strip()}
     parts = [part for part in PARTS if not only or any(word in part.name for word in only)]
@@ -246,7 +255,7 @@ def main() -> int:
     if not parts:
         console.print(f"no such part; there are: {', '.join(part.name for part in PARTS)}")
         return 2
-    done: list[Done] = []
+    done: dict[Part, Done] = {}
     began = time.monotonic()
     until = began + minutes * 60 * 1.05
     try:
@@ -255,17 +264,22 @@ def main() -> int:
             for name in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(name, soak.stop)
             console.print(f"{minutes:g} minutes, seed {seed}, Kafka: {kafka.way}, logs in {folder}")
-            for part in parts:
-                if soak.stopped:
-                    break
-                console.print(f"{time.strftime('%H:%M:%S')} {part.name} ({part.seconds * scale:.0f} s)")
-                done.append(soak.run(part, until))
+
+            def work(lane: Sequence[Part]) -> None:
+                for part in lane:
+                    if part in parts and not soak.stopped:
+                        console.print(f"{time.strftime('%H:%M:%S')} {part.name} ({part.seconds * scale:.0f} s)")
+                        done[part] = soak.run(part, until)
+
+            with ThreadPoolExecutor(len(LANES)) as pool:
+                for lane in [pool.submit(work, lane) for lane in LANES]:
+                    lane.result()
     except NoKafka as error:
         console.print(str(error))
         return 1
-    console.print(table(done))
-    failed = [one.part.name for one in done if not one.fine]
-    left_out = [part.name for part in parts[len(done) :]]
+    console.print(table([done[part] for part in parts if part in done]))
+    failed = [one.part.name for one in done.values() if not one.fine]
+    left_out = [part.name for part in parts if part not in done]
     console.print(f"{time.monotonic() - began:.0f} s; logs in {folder}")
     if failed or left_out:
         console.print(f"failed: {', '.join(failed) or 'none'}; not run: {', '.join(left_out) or 'none'}")
