@@ -10,7 +10,7 @@ from console.program import Seen
 from console.visit import Visit
 from console.words import Words
 from operations.alerts import alarms
-from operations.status import Status
+from operations.status_read import Status
 
 DRAWN = ("delivered", "skipped", "dead")
 HEIGHT = 120

@@ -16,7 +16,7 @@ from clients import ApiError, Http
 from operations.endpoints import Told, ask, targets
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, told_by
-from operations.status import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, read_status
+from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, read_status
 from runtime.settings import Settings, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 

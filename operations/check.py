@@ -16,7 +16,7 @@ from operations.in_force import findings, saved_over
 from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
 from operations.output import Refused, age, command, line, print_json, sentence, told_by, waits
-from operations.status import JOURNAL_WARNING
+from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
