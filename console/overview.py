@@ -10,7 +10,7 @@ from console.program import Seen
 from console.visit import Visit
 from console.words import Words
 from operations.alerts import alarms
-from operations.status import Status
+from operations.status_read import Status
 
 DRAWN = ("delivered", "skipped", "dead")
 HEIGHT = 120
@@ -63,8 +63,8 @@ def values(seen: Seen, words: Words) -> dict[str, Any]:
 
 
 def troubles(status: Status, words: Words) -> list[Trouble]:
-    """Return the alarms of `bl2sm alerts` in words, each with the way out; once a kind."""
-    kinds = dict.fromkeys(alarm.kind for alarm in alarms(status))
+    """Return the alarms of `bl2sm alerts` in words, each with the way out; once a kind. A pause has its own place."""
+    kinds = dict.fromkeys(alarm.kind for alarm in alarms(status) if alarm.kind != "switched_off")
     values = {
         "order": status.oldest_unfinished_order or "",
         "age": words.age(status.oldest_unfinished_seconds),

@@ -18,7 +18,7 @@ from operations import live_settings
 from operations.apis import Apis, open_apis
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
-from operations.status import Status, read_status
+from operations.status_read import Status, read_status
 from runtime.settings import Settings, load_settings
 from runtime.shop_choice import merged
 

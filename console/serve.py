@@ -10,9 +10,7 @@ from console.guard import is_loopback
 from console.program import Program
 from operations.output import Refused, note
 from runtime.logging import configure_logging
-from runtime.settings import Settings, SettingsError
-
-LEAST_PASSWORD = 8
+from runtime.settings import LEAST_PASSWORD, Settings, SettingsError
 
 
 def serve(settings: Settings) -> int:

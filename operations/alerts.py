@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from confluent_kafka import KafkaException
@@ -15,20 +15,24 @@ from confluent_kafka import KafkaException
 from clients import ApiError, Http
 from operations.endpoints import Told, ask, targets
 from operations.kafka_reads import KafkaReads
-from operations.output import Refused, command, json_ready, line, note, print_json, told_by
-from operations.status import OLD_ENTRY, Status, read_status
+from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, told_by
+from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, read_status
 from runtime.settings import Settings, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 
 REPEAT_SECONDS = 6 * 3600.0
-PASSING = frozenset({"assignment", "leadership"})  # not ready for a moment at each rebalance
+PASSING = frozenset({"assignment", "leadership", "saved settings"})  # not ready for a moment at each rebalance
+Kind = Literal[
+    "processors_stopped", "producers_stopped", "switched_off", "paused", "token_blocked", "broker_away",
+    "journal_silent", "journal_gap", "oldest_unfinished", "dead_letters", "endpoint_away", "unreadable", "test",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One trouble. `kind` is stable, for the receiver's own rules; nothing personal is in the text."""
 
-    kind: str
+    kind: Kind
     text: str
 
 
@@ -39,11 +43,13 @@ def alarms(found: Status) -> list[Alarm]:
         told.append(Alarm("processors_stopped", "no processor is running"))
     if not found.producers:
         told.append(Alarm("producers_stopped", "no producer is running"))
-    if found.journal_read_age_seconds is not None and found.journal_read_age_seconds > 2 * 86_400:
+    if found.paused_by:
+        told.append(Alarm("switched_off", found.paused_by))
+    if (found.journal_read_age_seconds or 0) > JOURNAL_WARNING.total_seconds():
         told.append(Alarm("journal_gap", "BaseLinker's journal keeps 3 days and was not read for more than 2"))
     if found.gaps:
         told.append(Alarm("journal_gap", "entries expired before they were read; the producer brings them by date"))
-    if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
+    if not found.paused_by and (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
         told.append(Alarm("oldest_unfinished", f"order {found.oldest_unfinished_order} waits for over half an hour"))
     if found.dead_letters:
         told.append(Alarm("dead_letters", f"{found.dead_letters} dead letters wait for a decision"))
@@ -59,26 +65,27 @@ def told_alarms(programs: Iterable[Told]) -> list[Alarm]:
                 told.append(Alarm("endpoint_away", one.not_asked))
             continue
         for name, state in (one.checks or {}).items():
-            if name not in PASSING:
+            if name not in PASSING and name != SWITCH:
                 told.append(Alarm(_kind(name, one), f"{one.program} {one.member}: {name}: {state}"))
     return told
 
 
-def _kind(check: str, one: Told) -> str:
+def _kind(check: str, one: Told) -> Kind:
     if check == "BaseLinker" and one.blocked:
         return "token_blocked"
-    return {"broker": "broker_away", "journal": "journal_silent"}.get(check, "paused")
+    others: dict[str, Kind] = {"broker": "broker_away", "journal": "journal_silent"}
+    return others.get(check, "paused")
 
 
 class Teller:
     """Decides what is told: a kind when it begins, again after hours, and once when it is over. Pure."""
 
     def __init__(self) -> None:
-        self._since: dict[str, float] = {}
+        self._since: dict[Kind, float] = {}
 
     def due(self, now: float, found: Iterable[Alarm]) -> list[tuple[Alarm, bool]]:
         """Return alarms to be told, and whether each is over."""
-        current: dict[str, Alarm] = {}
+        current: dict[Kind, Alarm] = {}
         for alarm in found:
             before = f"{current[alarm.kind].text}; " if alarm.kind in current else ""
             current[alarm.kind] = Alarm(alarm.kind, f"{before}{alarm.text}")
@@ -121,7 +128,7 @@ def post(settings: Settings, alarm: Alarm, over: bool, now: datetime) -> None:
 @command
 def alerts(
     test: Annotated[bool, typer.Option("--test", help="Post one test alarm and end.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="Look once, tell what is wrong, and end (for cron).")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once, tell all that is wrong, and end.")] = False,
     endpoint: Annotated[
         list[str] | None,
         typer.Option(help="Also ask this program's HTTP_PORT, e.g. http://processor:8080; may be given often."),
@@ -129,10 +136,13 @@ def alerts(
     seconds: Annotated[float, typer.Option(min=1, help="How often to look.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print each alarm as a line of JSON.")] = False,
 ) -> None:
-    """Post alarms to ALERT_WEBHOOK_URL, from outside the programs. Example: bl2sm alerts --test."""
+    """Post alarms to ALERT_WEBHOOK_URL as JSON, from outside the programs, until Ctrl-C. Example: bl2sm alerts --test.
+
+    Each kind of trouble is told when it begins, every six hours while it lasts, and when it is over.
+    """
     settings = load_settings(need="kafka")
     if not settings.alert_webhook_url.get_secret_value():
-        raise Refused("ALERT_WEBHOOK_URL is not set: give the URL that takes JSON posts")
+        raise WrongUsage("ALERT_WEBHOOK_URL is not set: give the URL that takes JSON posts")
     if test:
         post(settings, Alarm("test", "this is a test"), False, datetime.now(UTC))
         if as_json:

@@ -5,9 +5,9 @@ Reads only. Two cards' calls a hundred orders; a card that is not shown is told 
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -19,6 +19,7 @@ from operations.differing import differences
 from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
+from operations.options import AsJson
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
 from processor.fingerprint import fingerprint
@@ -29,6 +30,7 @@ from runtime.settings import load_settings
 from schemas.records import Delivery, Outcome
 
 CARDS = 50
+JUST_READ = timedelta(seconds=60)  # what is read is judged within seconds, unless it waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,13 @@ def audit_orders(
     cards: Sequence[ContactCard],
     rules: RuleSettings,
     secret: bytes,
+    waiting: Collection[int] = (),
+    read_to: datetime | None = None,
 ) -> tuple[int, Counter[str], list[AuditFinding]]:
     """Compare; return how many are fine, skipped by reason, and what is wrong. Pure.
 
-    `secret` is the fingerprints'.
+    `secret` is the fingerprints'; `waiting` are the orders of entries without an outcome; the journal was read up to
+    `read_to`, None = never.
     """
     events: dict[str, dict[str, ExtEvent]] = {}
     for card in cards:
@@ -75,7 +80,8 @@ def audit_orders(
     for order in orders:
         row = rows[order.order_id].row if order.order_id in rows else None
         found = events.get(str(order.order_id), {})
-        finding = _judge(order, row, found, shown, rules, secret)
+        late = order.order_id in waiting or (row is None and _is_new(order, read_to))
+        finding = _judge(order, row, found, shown, rules, secret, late)
         if finding is not None:
             findings.append(finding)
         elif found:
@@ -105,7 +111,7 @@ def read_cards(sales: SalesManago, orders: Sequence[Order], rows: Mapping[int, R
 def audit(
     since: Annotated[str, typer.Option(help="Orders confirmed since then: ISO date or time (UTC), or an age like 7d.")],
     until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Did every order get there, once? Exit 1 if one is missing, doubled or differs. Reads only.
 
@@ -116,11 +122,11 @@ def audit(
     secret = settings.salesmanago_api_secret.get_secret_value().encode()
     with KafkaReads(settings) as reads, open_apis(settings) as apis:
         rules = rule_settings(in_force(reads))
-        rows = reads.rows()
+        began, rows = datetime.now(UTC), reads.rows()
         in_time = sum(begin <= one.row.delivered_at <= end for one in rows.values())
         listing = max(1, math.ceil(in_time / 100))
         note(
-            f"cost: about {listing} requests to BaseLinker ({age(seconds_for(settings, listing))}) and"
+            f"cost, by the ledger: about {listing} requests to BaseLinker ({age(seconds_for(settings, listing))}) and"
             f" {math.ceil(in_time / CARDS) + 1} to SALESmanago; nothing is written"
         )
         orders: list[Order] = []
@@ -128,8 +134,11 @@ def audit(
             for page in pages(apis.base, begin, end):
                 orders += page
                 done(len(orders))
+        waiting, cursor = reads.waiting_orders(), reads.cursor()
+        rows |= reads.rows(began - JUST_READ)  # what became of orders while the others were listed
         cards = [card for found in read_cards(apis.sales, orders, rows) for card in found]
-        sent, skipped, findings = audit_orders(orders, rows, cards, rules, secret)
+        read_to = cursor.read_at if cursor is not None else None
+        sent, skipped, findings = audit_orders(orders, rows, cards, rules, secret, waiting, read_to)
         report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests())
     if as_json:
         print_json(report)
@@ -151,6 +160,7 @@ def _judge(
     shown: set[str],
     rules: RuleSettings,
     secret: bytes,
+    late: bool,
 ) -> AuditFinding | None:
     number = order.order_id
     if len(events) > 1:
@@ -161,11 +171,11 @@ def _judge(
     if events:
         event_id, event = next(iter(events.items()))
         if row is None or not row.event_id:
-            if row is not None and row.outcome is Outcome.SENDING:
+            if late or (row is not None and row.outcome is Outcome.SENDING):
                 return None
             return AuditFinding(
-                number, "differing", f"purchase {event_id} is there, the ledger does not name it",
-                f"bl2sm replay --order {number} --execute (adopts it)",
+                number, "differing", f"purchase {event_id} is there, the ledger does not name it: a replay adopts it",
+                f"bl2sm replay --order {number} --execute",
             )  # fmt: skip
         if row.event_id != event_id:
             return AuditFinding(
@@ -183,7 +193,7 @@ def _judge(
             number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",
             f"bl2sm retract --order {number} --execute, then bl2sm replay --order {number} --execute",
         )  # fmt: skip
-    return _without(order, row, rules)
+    return _without(order, row, rules, late)
 
 
 def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, secret: bytes) -> AuditFinding | None:
@@ -205,9 +215,11 @@ def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, 
     )
 
 
-def _without(order: Order, row: Delivery | None, rules: RuleSettings) -> AuditFinding | None:
+def _without(order: Order, row: Delivery | None, rules: RuleSettings, late: bool) -> AuditFinding | None:
     number = order.order_id
     skip = _skip(order, row, rules)
+    if late and skip is None:
+        return AuditFinding(number, "missing", "not sent yet: it waits, or is newer than what was read", "bl2sm status")
     if row is None:
         if skip is not None:
             return None
@@ -243,6 +255,11 @@ def _skip(order: Order, row: Delivery | None, rules: RuleSettings) -> str | None
     if not order.email.strip():
         return "no_email"
     return row.reason if skipped and row is not None and row.reason in {"invalid_email", "undated"} else None
+
+
+def _is_new(order: Order, read_to: datetime | None) -> bool:
+    """Whether the producer has not asked BaseLinker since the order was confirmed."""
+    return read_to is not None and order.date_confirmed is not None and order.date_confirmed > read_to - JUST_READ
 
 
 def _day(order: Order) -> str:

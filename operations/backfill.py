@@ -9,10 +9,12 @@ from typing import Annotated, Protocol
 
 import typer
 
-from clients import ApiError, BaseLinker, Order
+from clients import BaseLinker, Order
 from operations.apis import open_apis, seconds_for, tell_pace
+from operations.cost import AUTOMATIONS, processors_rate, requests_for, seconds_at
 from operations.kafka_reads import KafkaReads
-from operations.output import age, command, line, note, print_json, progress
+from operations.options import AsJson, Execute
+from operations.output import age, command, line, note, print_json, progress, unfinished
 from operations.publish import Publisher, drip
 from operations.times import read_span
 from producer.sweep import CONFIRMED, Paging
@@ -20,14 +22,16 @@ from runtime.settings import load_settings
 from schemas.records import JournalEntry, Origin
 
 PREVIEW_PAGES = 3
-AUTOMATIONS = "Creating or updating purchases fires the shop's automations (mails)."
+ISO = "%Y-%m-%dT%H:%M:%S"
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
     """What a backfill would do. `complete` = the orders were counted, else the counts are of those seen so far.
 
-    `estimated_orders` and `requests` (listing them, then the processors' reading) are for the whole time.
+    `to_do` are not delivered yet; which of them are sent is for the rules to say. For the whole time:
+    `estimated_orders`, `requests` (listing them, then the processors' reading), `seconds` to list them,
+    `processing_seconds` at the processors' budget.
     """
 
     since: datetime
@@ -39,15 +43,14 @@ class BackfillPlan:
     estimated_orders: int
     requests: int
     seconds: float
+    processing_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillResult:
-    """What was published; `next_since` = where to go on after an interruption."""
+    """What was published."""
 
     published: int
-    next_since: datetime
-    complete: bool
 
 
 class Lists(Protocol):
@@ -102,7 +105,7 @@ def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: d
         estimated = math.ceil(len(found) * (until - since).total_seconds() / max(1.0, covered))
     listing = max(asked, math.ceil((estimated + 1) / 100))
     share = (len(found) - delivered) / max(1, len(found))
-    reading = math.ceil(estimated * share * 12 / 1000)
+    reading = requests_for(estimated * share)
     return BackfillPlan(
         since,
         until,
@@ -113,6 +116,7 @@ def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: d
         estimated,
         listing + reading,
         seconds_for(reads.settings, listing),
+        seconds_at(processors_rate(reads.settings), reading),
     )
 
 
@@ -127,37 +131,34 @@ def execute_backfill(
 
     `tell` hears how many were published and up to which time, again and again while it waits; it may raise to end it.
     """
-    publisher = Publisher(reads)
-    published, reached = 0, since
-    try:
-        with progress("published", None) as done:
-            for page, begun in walk(base, since, until):
-                entries = [
-                    JournalEntry(
-                        0, CONFIRMED, one.order_id, None, one.date_confirmed or datetime.now(UTC), Origin.BACKFILL
-                    )
-                    for one in page
-                ]
-                drip(reads, publisher, entries, breathe=partial(tell, published, reached))
-                published += len(entries)
-                reached = begun
-                done(published)
-                tell(published, reached)
-    except (KeyboardInterrupt, ApiError):
-        note(
+    publisher, reached, published = Publisher(reads), since, 0
+
+    def go_on() -> str:
+        return (
             f"stopped after {published} orders, nothing is lost: go on with"
-            f" `bl2sm backfill --since {reached:%Y-%m-%dT%H:%M:%S} --until {until:%Y-%m-%dT%H:%M:%S} --execute`"
+            f" `bl2sm backfill --since {reached:{ISO}} --until {until:{ISO}} --execute`"
         )
-        raise
-    return BackfillResult(published, reached, True)
+
+    with unfinished(go_on), progress("published", None) as done:
+        for page, begun in walk(base, since, until):
+            entries = [
+                JournalEntry(0, CONFIRMED, one.order_id, None, one.date_confirmed or datetime.now(UTC), Origin.BACKFILL)
+                for one in page
+            ]
+            drip(reads, publisher, entries, breathe=partial(tell, published, reached))
+            published += len(entries)
+            reached = begun
+            done(published)
+            tell(published, reached)
+    return BackfillResult(published)
 
 
 @command
 def backfill(
     since: Annotated[str, typer.Option(help="Orders confirmed since then: ISO date or time (UTC), or an age like 7d.")],
     until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would be.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    execute: Execute = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send confirmed orders of a time that are not delivered yet; safe beside running processors.
 
@@ -182,6 +183,9 @@ def backfill(
     more = "" if plan.complete else f" (the first ones; about {plan.estimated_orders} in all)"
     line(f"orders confirmed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC: {plan.orders}{more}")
     line(f"delivered already, nothing happens: {plan.delivered}")
-    line(f"would be judged by the rules and sent: {plan.to_do}")
-    line(f"cost: about {plan.requests} BaseLinker requests, {age(plan.seconds)} to list the orders")
+    line(f"not delivered yet, each would be judged by the rules, and sent where they allow it: {plan.to_do}")
+    line(
+        f"cost: about {plan.requests} BaseLinker requests; {age(plan.seconds)} to list the orders,"
+        f" {age(plan.processing_seconds)} at the processors' budget"
+    )
     note(f"{AUTOMATIONS} Add --execute to do it.")

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
 import typer
 from confluent_kafka import KafkaException
@@ -15,7 +14,9 @@ from clients import ApiError, FatalError
 from operations.apis import Apis, open_apis, tell_pace
 from operations.in_force import findings, saved_over
 from operations.kafka_reads import KafkaReads
-from operations.output import Refused, age, command, line, print_json, told_by
+from operations.options import AsJson
+from operations.output import Refused, age, command, line, print_json, sentence, told_by, waits
+from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
@@ -102,8 +103,8 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
         try:
             count = check_topics(reads.admin, reads.topics)
         except (TopicProblem, KafkaException) as error:
-            told = told_by(error) if isinstance(error, KafkaException) else str(error)
-            yield Finding("topics", "failed", told.replace("\n", "; "), "`bl2sm topics` makes what is missing")
+            mend = "`bl2sm topics` makes what is missing, and so does a producer when it starts"
+            yield Finding("topics", "failed", sentence(error)[0].replace("\n", "; "), mend)
             return
         yield Finding("topics", "ok", f"all as they must be, {count} partitions")
         try:
@@ -111,7 +112,7 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
             yield _cursor(cursor, count)
             lag, _ = reads.waiting(reads.positions())
         except (KafkaException, DecodeError, RegistryUnavailable, Refused) as error:
-            yield Finding("cursor", "failed", str(error), "see docs/guarantees.md")
+            yield Finding("cursor", "failed", sentence(error)[0], "see docs/operations.md")
             return
         if lag > LAG_WARNING:
             yield Finding("lag", "warning", f"{lag} entries wait", "see `bl2sm status`: is a processor running?")
@@ -138,7 +139,7 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
                           "is the journal switched on? BaseLinker → My account → API")  # fmt: skip
     except ApiError as error:
         mend = "make a new token: BaseLinker → My account → API" if isinstance(error, FatalError) else "try again later"
-        yield Finding("BaseLinker token", "failed", str(error), mend)
+        yield Finding("BaseLinker token", "failed", f"{error}{waits(error)}", mend)
     try:
         users = [user.lower() for user in apis.sales.users()]
         yield Finding("SALESmanago credentials", "ok", "accepted")
@@ -179,7 +180,7 @@ def check_disk() -> Finding:
 
 
 @command
-def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def check(as_json: AsJson = False) -> None:
     """Is everything set up right? Exit 1 if anything fails. Example: bl2sm check."""
     report = run_checks(_nothing if as_json else _print)
     if as_json:
@@ -230,7 +231,7 @@ def _cursor(cursor: Cursor | None, count: int) -> Finding:
                        "move to a new TOPIC_PREFIX")  # fmt: skip
     unread = datetime.now(UTC) - cursor.read_at
     text = f"BaseLinker's journal was read {age(unread.total_seconds())} ago"
-    if unread > timedelta(days=2):
+    if unread > JOURNAL_WARNING:
         return Finding("cursor", "failed", text, "it keeps 3 days: start a producer now")
     return Finding("cursor", "ok", text)
 

@@ -14,13 +14,15 @@ import typer
 
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
-from operations.output import Refused, WrongUsage, command, line, note, print_json, table
+from operations.options import AsJson, Execute
+from operations.output import Refused, WrongUsage, command, line, note, print_json, table, unfinished
 from operations.publish import PAGE, Message, Publisher, wait_for_room
 from operations.times import read_time
 from runtime.settings import load_settings
 
 COUNTER = "bl2sm.retries"
 CUT = "error.cut_from"
+AGAIN = "not finished: run the same command again; letters that are done are off the list"
 
 app = typer.Typer(help="Messages that can never succeed. Example: bl2sm dead-letters list.", no_args_is_help=True)
 
@@ -28,8 +30,6 @@ Reason = Annotated[str | None, typer.Option(help="Only those with this reason.")
 Since = Annotated[str | None, typer.Option(help="Only those since then: ISO time (UTC), or an age like 2d.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.")]
 Keys = Annotated[list[str] | None, typer.Argument(help="Keys (partition/offset) as `list` shows them; none = all.")]
-Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would happen.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,14 @@ def list_(reason: Reason = None, since: Since = None, limit: Limit = 50, as_json
     """How many by reason, then the letters. Example: bl2sm dead-letters list --since 2d."""
     with KafkaReads(load_settings(need="kafka")) as reads:
         found = choose(reads, None, reason, _since(since))
+        others = len(choose(reads)) if not found and (reason or since) else 0
     shown = found[:limit] if limit else found
     told = LetterList(len(found), dict(Counter(one.why.reason for one in found)), tuple(map(view, shown)))
     if as_json:
         print_json(told)
         return
     if not found:
-        note("no dead letters")
+        note("no dead letters" + (f" of these; {others} others" if others else ""))
         return
     table(["reason", "letters"], Counter(told.by_reason).most_common())
     line()
@@ -193,7 +194,8 @@ def retry(
         cut = [letter for letter in found if not retryable(letter)]
         if execute and found and len(cut) == len(found):
             raise Refused(_not_whole(cut))
-        done = retry_letters(reads, found) if execute else 0
+        with unfinished(lambda: AGAIN):
+            done = retry_letters(reads, found) if execute else 0
     _tell("published again", "publish again", [one for one in found if retryable(one)], done, execute, as_json)
     if cut:
         note(_not_whole(cut))
@@ -212,7 +214,8 @@ def drop(
     """Take letters off the list; their orders stay unsent. Example: bl2sm dead-letters drop 3/1042 --execute."""
     with KafkaReads(load_settings(need="kafka")) as reads:
         found = choose(reads, keys, reason, _since(since), limit)
-        done = drop_letters(reads, found) if execute else 0
+        with unfinished(lambda: AGAIN):
+            done = drop_letters(reads, found) if execute else 0
     _tell("dropped", "drop", found, done, execute, as_json)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients import BaseLinker
+from clients import ApiError, BaseLinker
 from operations.apis import open_apis, tell_pace
 from operations.dead_letters import LetterView, view
 from operations.group_reads import Position
@@ -15,7 +15,8 @@ from operations.in_force import origin, shown
 from operations.journal_reads import EntryAt
 from operations.kafka_reads import KafkaReads
 from operations.live_settings import Value, effective, read_from
-from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, table
+from operations.options import AsJson
+from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, sentence, table
 from processor.clock import boottime
 from processor.enrich import Enricher
 from processor.explain import explain as judge
@@ -73,7 +74,7 @@ class FreshRead:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that is known of an order. `row` None = the ledger has none; `now` None = offline, and no `settings` then."""
+    """All that is known of an order. `row` None = the ledger has none; `now` None = offline, or BaseLinker failed."""
 
     order_id: int
     partition: int
@@ -141,13 +142,14 @@ def explain(
         bool, typer.Option("--offline", help="Only what Kafka knows: no request to BaseLinker.")
     ] = False,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data in the payload.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Why was an order sent, or not? Its entries, its ledger row, today's rules and the exact payload.
 
     Example: bl2sm explain 12345678
     """
     settings = load_settings(need="kafka" if offline else "processor")
+    failed: ApiError | None = None
     with KafkaReads(settings) as reads:
         story = read_story(reads, order)
         if not offline:
@@ -155,20 +157,32 @@ def explain(
             rules = rule_settings(merged(settings, current.rules))
             story = replace(story, settings=tuple(effective(settings, current)))
             tell_pace(settings, USUAL_REQUESTS)
-            with open_apis(settings) as apis:
-                enriched = read_order(apis.base, rules, order)
-            if enriched.order is None and not story.entries and story.row is None:
-                raise Refused(
-                    f"nothing is known of order {order}: BaseLinker does not know it, and no journal entry or ledger"
-                    " row names it. Is it the id that BaseLinker shows, and the token of that account?"
-                )
-            story = replace(story, now=fresh_read(enriched, purchase_due(story), story.row, rules, reveal))
-        elif not story.entries and story.row is None:
+            try:
+                with open_apis(settings) as apis:
+                    enriched = read_order(apis.base, rules, order)
+                if enriched.order is None and not _known(story):
+                    raise Refused(
+                        f"nothing is known of order {order}: BaseLinker does not know it, and no journal entry or"
+                        " ledger row names it. Is it the id that BaseLinker shows, and the token of that account?"
+                    )
+                story = replace(story, now=fresh_read(enriched, purchase_due(story), story.row, rules, reveal))
+            except ApiError as error:
+                if not _known(story):
+                    raise
+                failed = error
+        elif not _known(story):
             raise Refused(f"Kafka knows nothing of order {order}: without --offline BaseLinker is asked, too")
     if as_json:
         print_json(story)
     else:
         _print(story)
+    if failed is not None:
+        note(f"this is what Kafka knows; {sentence(failed)[0]}")
+        raise typer.Exit(1)
+
+
+def _known(story: Story) -> bool:
+    return bool(story.entries) or story.row is not None
 
 
 def purchase_due(story: Story) -> bool:
@@ -227,7 +241,8 @@ def _would(verdict: Send, row: Delivery | None) -> str:
 
 def _print(story: Story) -> None:
     line(f"order {story.order_id}: {story.summary}")
-    line(f"partition {story.partition}, the group is at offset {story.committed}")
+    at = f"the group is at offset {story.committed}" if story.committed >= 0 else "no processor was there yet"
+    line(f"partition {story.partition}, {at}")
     line()
     table(
         ["offset", "state", "origin", "log id", "type", "logged", "published"],

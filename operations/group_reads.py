@@ -35,6 +35,11 @@ class Position:
         return max(self.committed, self.first)
 
     @property
+    def replay_until(self) -> int:
+        """The offset up to which entries are applied again, 0 = no replay was asked for."""
+        return self.progress.replay_until if self.progress is not None else 0
+
+    @property
     def lag(self) -> int:
         """Offsets still to be read; transaction markers count, so a few may stay."""
         return max(0, self.end - self.next)

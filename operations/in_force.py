@@ -53,12 +53,6 @@ def findings(reads: KafkaReads) -> Iterator[tuple[str, str, str, str]]:
         yield "switch", "ok", "not paused", ""
 
 
-def pauses(reads: KafkaReads) -> tuple[str, ...]:
-    """Return a sentence for `status` while somebody has paused the processors."""
-    sentence = pause_sentence(read_from(reads))
-    return (f"{sentence}: `bl2sm resume` lets the processors go on",) if sentence else ()
-
-
 def origin(value: Value) -> str:
     """Return where a value comes from, in words."""
     if value.source == "saved" and value.changed_at is not None:

@@ -1,8 +1,10 @@
 """`bl2sm init`: asks for the five settings and the credentials, tries each answer on the spot, writes `.env`."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,19 +13,23 @@ import typer
 from clients import ApiError, Catalog
 from operations import env_file
 from operations.apis import open_apis, tell_pace
+from operations.options import AsJson
 from operations.output import Refused, command, line, note, print_json, table
 from processor.tags import tags_for
 from runtime.environment import read_variables
-from runtime.settings import REQUIRED, SECRETS, Settings, SettingsError, load_settings
+from runtime.settings import LEAST_PASSWORD, REQUIRED, SECRETS, Settings, SettingsError, load_settings
 
 ASKED = (
     "BASELINKER_TOKEN", "SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET", "SALESMANAGO_OWNER",
     "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION", "CONTACT_TAG", "TAG_ORDER_SOURCE", "SKIP_SHOP_ORDERS",
-    "KAFKA_BOOTSTRAP_SERVERS",
+    "KAFKA_BOOTSTRAP_SERVERS", "CONSOLE_PASSWORD",
 )  # fmt: skip
+WRITTEN = (*ASKED, "BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "TOPIC_PREFIX")
 NEEDED = (*REQUIRED["all"], "KAFKA_BOOTSTRAP_SERVERS")
+MAY_BE_EMPTY, NONE = frozenset({"SALESMANAGO_V3_API_KEY", "CONTACT_TAG", "CONSOLE_PASSWORD"}), "-"
 DEFAULTS = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "TAG_ORDER_SOURCE": "false", "SKIP_SHOP_ORDERS": "false"}
 TRIES = 5
+BROKER_SECONDS = 2.0
 
 
 def try_token(settings: Settings) -> dict[str, dict[int, str]]:
@@ -59,90 +65,101 @@ def source_tags(sources: Mapping[str, Mapping[int, str]], contact_tag: str, choi
 def init(
     file: Annotated[Path, typer.Option(help="The file to write.")] = Path(".env"),
     non_interactive: Annotated[
-        bool, typer.Option("--non-interactive", help="Ask nothing: take all from the environment, try it, write it.")
+        bool, typer.Option("--non-interactive", help="Ask nothing: take the answers from the environment.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Set everything up: each answer is tried on the spot. Example: bl2sm init."""
     read = read_variables(os.environ, file, lambda name: name in SECRETS)
     if read.errors:
         raise SettingsError("\n".join(read.errors))
     given = dict(read.values)
-    answers = _given(given) if non_interactive else _ask(given)
+    named = read_variables(os.environ, file, lambda name: False).values
+    held = frozenset(name for name in SECRETS if f"{name}_FILE" in named)
+    values = _given(given) if non_interactive else _ask(given, held)
+    if not any(map(_answers, values["KAFKA_BOOTSTRAP_SERVERS"].split(","))):
+        note(f"nothing answers at {values['KAFKA_BOOTSTRAP_SERVERS']} yet: start Kafka before the programs")
+    answers = {
+        name: values.get(name, "")
+        for name in WRITTEN
+        if name not in held and (values.get(name) or name in given)  # what is emptied stays no more
+    }
     env_file.write(file, answers)
     names = sorted(answers)
     if as_json:
         print_json({"file": str(file), "written": names})
     else:
         line(f"wrote {file}: {', '.join(names)}")
-        note("next: `bl2sm check`, then start a producer and a processor")
+        note("next: `bl2sm topics`, `bl2sm check`, then start a producer and a processor")
 
 
-def _given(given: Mapping[str, str]) -> dict[str, str]:
+def _given(given: dict[str, str]) -> dict[str, str]:
     settings = load_settings(given, None, need="all")
     tell_pace(settings, 1)
     try_token(settings)
     users = try_credentials(settings)
     check_owner(settings.salesmanago_owner, users)
-    shops = list_shops(settings)
-    if shops and settings.salesmanago_location not in {shop.location for shop in shops}:
-        raise Refused(
-            f"SALESMANAGO_LOCATION is none of {', '.join(shop.location for shop in shops)}: give one of these"
-        )
-    from_files = {name for name in SECRETS if f"{name}_FILE" in {key.upper() for key in os.environ}}
-    return {name: given[name] for name in given if name in _writable() and name not in from_files}
+    check_shop(settings, list_shops(settings))
+    check_password(settings)
+    return given
 
 
-def _writable() -> set[str]:
-    return {*ASKED, "BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "TOPIC_PREFIX"}
-
-
-def _ask(given: dict[str, str]) -> dict[str, str]:
+def _ask(given: Mapping[str, str], held: frozenset[str]) -> dict[str, str]:
     if not sys.stdin.isatty():
         raise Refused("there is no terminal to ask on: use --non-interactive with the settings in the environment")
-    values = dict(given)
-    sources = _until_right(values, ("BASELINKER_TOKEN",), try_token)
-    users = _until_right(
-        values, ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET"), try_credentials
+    _settings({name: value for name, value in given.items() if name not in ASKED})  # what no answer can mend
+    wizard = _Wizard(dict(given), held)
+
+    def sources_of(settings: Settings) -> dict[str, dict[int, str]]:
+        tell_pace(settings, 1)
+        return try_token(settings)
+
+    sources = wizard.until_right(("BASELINKER_TOKEN",), sources_of)
+    users = wizard.until_right(
+        ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET"), try_credentials
     )
-    _until_right(values, ("SALESMANAGO_OWNER",), lambda settings: check_owner(settings.salesmanago_owner, users))
-    shops = _until_right(values, ("SALESMANAGO_V3_API_KEY",), list_shops)
+    wizard.until_right(("SALESMANAGO_OWNER",), lambda settings: check_owner(settings.salesmanago_owner, users))
+    shops = wizard.until_right(("SALESMANAGO_V3_API_KEY",), list_shops)
     if shops:
         table(["e-shop", "name", "currency"], [(shop.location, shop.name, shop.currency) for shop in shops])
-
-    def shop_is_there(settings: Settings) -> None:
-        if shops and settings.salesmanago_location not in {shop.location for shop in shops}:
-            raise Refused("that is none of the e-shops above")
-
-    _until_right(values, ("SALESMANAGO_LOCATION",), shop_is_there)
+    wizard.until_right(("SALESMANAGO_LOCATION",), lambda settings: check_shop(settings, shops))
     shown = [row for choice in ("code", "name") for row in source_tags(sources, "", choice)]
     table(["source", "name", "tag with TAG_ORDER_SOURCE=code, then =name"], shown)
-    _until_right(
-        values, ("CONTACT_TAG", "TAG_ORDER_SOURCE", "SKIP_SHOP_ORDERS", "KAFKA_BOOTSTRAP_SERVERS"), lambda _: None
-    )
-    return {name: values[name] for name in ASKED if values.get(name)}
+    for name in ("CONTACT_TAG", "TAG_ORDER_SOURCE", "SKIP_SHOP_ORDERS", "KAFKA_BOOTSTRAP_SERVERS", "CONSOLE_PASSWORD"):
+        wizard.until_right((name,), check_password)
+    return wizard.values
 
 
-def _until_right(values: dict[str, str], names: tuple[str, ...], attempt: Callable[[Settings], Any]) -> Any:
-    """Ask for these until they are accepted; Refused after some tries."""
-    for _ in range(TRIES):
-        for name in names:
-            values[name] = _prompt(name, values.get(name, DEFAULTS.get(name, "")))
-        try:
-            settings = _settings(values)
-            return attempt(settings)
-        except (ApiError, Refused, SettingsError) as error:
-            note(f"not accepted: {error}")
-    raise Refused(f"{', '.join(names)}: not accepted {TRIES} times; nothing was written")
+@dataclass(slots=True)
+class _Wizard:
+    """Asks; `held` come from files of their own and are not asked for."""
+
+    values: dict[str, str]
+    held: frozenset[str]
+
+    def until_right(self, names: tuple[str, ...], attempt: Callable[[Settings], Any]) -> Any:
+        """Ask for these until they are accepted; Refused after some tries."""
+        asked = [name for name in names if name not in self.held]
+        for _ in range(TRIES if asked else 1):
+            for name in asked:
+                self.values[name] = _prompt(name, self.values.get(name, DEFAULTS.get(name, "")))
+            if missing := [name for name in names if name in NEEDED and not self.values[name]]:
+                note(f"not accepted: {missing[0]} is needed")
+                continue
+            try:
+                return attempt(_settings(self.values))
+            except (ApiError, Refused, SettingsError) as error:
+                note(f"not accepted: {error}")
+        raise Refused(f"{', '.join(names)}: not accepted; nothing was written")
 
 
 def _prompt(name: str, default: str) -> str:
-    secret = name in SECRETS
-    text = f"{name} ({Settings.model_fields[name.lower()].description})"
-    if default and secret:
-        text += " [keep]"
-    answer = typer.prompt(text, default=default, show_default=not secret, hide_input=secret, err=True)
-    return str(answer).strip()
+    secret, told = name in SECRETS, str(Settings.model_fields[name.lower()].description)
+    if name in MAY_BE_EMPTY and (default or "none" not in told):
+        told += f"; {NONE if default else 'empty'} = none"
+    text = f"{name} ({told})" + (" [keep]" if default and secret else "")
+    answer = str(typer.prompt(text, default=default, show_default=not secret, hide_input=secret, err=True)).strip()
+    return "" if name in MAY_BE_EMPTY and answer == NONE else answer
 
 
 def _settings(values: Mapping[str, str]) -> Settings:
@@ -156,3 +173,26 @@ def check_owner(owner: str, users: list[str]) -> None:
     """Refused where the owner is none of the account's users."""
     if users and owner.lower() not in {user.lower() for user in users}:
         raise Refused("SALESMANAGO_OWNER is no user of the account: give the e-mail of one of its users")
+
+
+def check_shop(settings: Settings, shops: list[Catalog]) -> None:
+    """Refused where the e-shop is none of those that are known."""
+    places = [shop.location for shop in shops]
+    if places and settings.salesmanago_location not in places:
+        raise Refused(f"SALESMANAGO_LOCATION is none of {', '.join(places)}: give one of these")
+
+
+def check_password(settings: Settings) -> None:
+    """Refused where the console would refuse it; none is fine, as long as nobody else reaches the console."""
+    password = settings.console_password.get_secret_value()
+    if password and len(password) < LEAST_PASSWORD:
+        raise Refused(f"CONSOLE_PASSWORD is shorter than {LEAST_PASSWORD} characters: give a longer one")
+
+
+def _answers(server: str) -> bool:
+    host, _, port = server.strip().rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), BROKER_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False

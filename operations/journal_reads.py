@@ -13,6 +13,7 @@ from schemas.records import JournalEntry
 from schemas.topics import order_key
 
 COUNTED_EXACTLY = 5000
+LAST = (20, 2000)  # offsets of each partition that are looked at for the newest log id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,20 @@ class JournalReads(GroupReads):
     def last_entry(self) -> EntryAt | None:
         """Return the entry with the highest log id among the last messages of each partition."""
         ends = self.log_ends(self.topics.journal)
-        starts = {number: max(first, end - 20) for number, (first, end) in ends.items()}
-        best: EntryAt | None = None
-        for found in self.entries(starts, {number: end for number, (_, end) in ends.items()}):
-            if found.entry is not None and found.entry.log_id > (best.entry.log_id if best and best.entry else 0):
-                best = found
-        return best
+        for count in LAST:  # a backfill or replay may lie behind the live entries
+            starts = {number: max(first, end - count) for number, (first, end) in ends.items()}
+            found = self.entries(starts, {number: end for number, (_, end) in ends.items()})
+            logged = [(one.entry.log_id, one) for one in found if one.entry is not None and one.entry.log_id > 0]
+            if logged:
+                return max(logged, key=lambda pair: pair[0])[1]
+        return None
 
     def waiting(self, positions: list[Position]) -> tuple[int, int]:
         """Return entries without an outcome, and how many of them are replayed ones.
 
         Read where they are few, for transaction markers lie between them.
         """
-        until = {one.partition: one.progress.replay_until if one.progress else 0 for one in positions}
+        until = {one.partition: one.replay_until for one in positions}
         lag = sum(one.lag for one in positions)
         if lag > COUNTED_EXACTLY:
             return lag, sum(max(0, min(one.end, until[one.partition]) - one.next) for one in positions)
@@ -63,10 +65,16 @@ class JournalReads(GroupReads):
         found = list(self.entries(starts, ends))
         return len(found), sum(one.offset < until[one.partition] for one in found)
 
+    def waiting_orders(self) -> set[int]:
+        """Return the orders of all entries without an outcome."""
+        positions = self.positions()
+        starts, ends = {one.partition: one.next for one in positions}, {one.partition: one.end for one in positions}
+        return {found.entry.order_id for found in self.entries(starts, ends) if found.entry is not None}
+
     def oldest_unfinished(self, positions: list[Position]) -> EntryAt | None:
-        """Return the oldest entry without an outcome, by when it was written."""
-        starts = {one.partition: one.next for one in positions}
-        ends = {one.partition: min(one.end, one.next + 50) for one in positions}  # markers lie between
+        """Return the oldest entry without an outcome, by when it was written; replayed ones had theirs before."""
+        starts = {one.partition: max(one.next, one.replay_until) for one in positions}
+        ends = {one.partition: min(one.end, starts[one.partition] + 50) for one in positions}  # markers lie between
         found = list(self.entries(starts, ends))
         return min(found, key=lambda entry: entry.written_at, default=None)
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from clients import ApiError
+from clients import ApiError, BackpressureError
 from runtime.settings import SettingsError
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.topics import TopicProblem
@@ -44,9 +44,10 @@ def command(function: F) -> F:
     def run(*arguments: Any, **named: Any) -> Any:
         warnings.showwarning = lambda message, *_, **__: note(str(message))
         try:
-            found = function(*arguments, **named)
-            sys.stdout.flush()
-            return found
+            try:
+                return function(*arguments, **named)
+            finally:
+                sys.stdout.flush()  # here, where a reader that has gone is known; not at the interpreter's end
         except BrokenPipeError:
             _leave_quietly()
         except (typer.Exit, typer.Abort, typer.BadParameter):
@@ -73,12 +74,18 @@ def sentence(error: Exception) -> tuple[str, int]:
     if isinstance(error, KafkaException):
         return f"Kafka refuses or does not answer: {told_by(error)}", 1
     if isinstance(error, ApiError):
-        return f"{error.api}: {error}", 1
+        return f"{error.api}: {error}{waits(error)}", 1
     return f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1
 
 
-def told_by(error: KafkaException) -> str:
-    """Return the sentence in a Kafka exception."""
+def waits(error: ApiError) -> str:
+    """Return until when an API asks to wait, "" where it does not say."""
+    until = error.retry_at if isinstance(error, BackpressureError) else None
+    return f"; wait until {until:%H:%M:%S} UTC" if until is not None else ""
+
+
+def told_by(error: Exception) -> str:
+    """Return the sentence in one of the Kafka client's exceptions."""
     cause = error.args[0] if error.args else None
     return str(cause.str()) if cause is not None and hasattr(cause, "str") else str(error)
 
@@ -152,6 +159,16 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def unfinished(how_to_go_on: Callable[[], str]) -> Iterator[None]:
+    """Say how to go on where work is interrupted, or fails on the way, before that goes its way."""
+    try:
+        yield
+    except (KeyboardInterrupt, ApiError, KafkaException, Refused):
+        note(how_to_go_on())
+        raise
 
 
 def age(seconds: float | None) -> str:

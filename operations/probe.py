@@ -6,7 +6,8 @@ The report holds counts and yes or no, nothing personal.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ import typer
 
 from clients import ApiError, BaseLinker, Contact, FatalError, Order, PurchaseEvent, RejectedError, SalesManago
 from operations.apis import open_apis, tell_pace
+from operations.options import AsJson
 from operations.output import WrongUsage, command, line, note, print_json
 from processor.rules import is_usable
 from runtime.settings import load_settings
@@ -36,7 +38,7 @@ class Fact:
     answer: str
 
 
-def probe_baselinker(base: BaseLinker) -> Iterator[Fact]:
+def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
     """Ask what decides the open readings; ApiError as BaseLinker fails. At most 12 requests."""
     page = base.journal(0, LOG_TYPES)
     ids = [row.log_id for row in page]
@@ -90,7 +92,7 @@ def _phones(base: BaseLinker, orders: Sequence[Order]) -> Iterator[Fact]:
     yield Fact("spellings of a phone that getOrdersByPhone finds", ", ".join(found) or "none")
 
 
-def probe_salesmanago(sales: SalesManago) -> Iterator[Fact]:
+def probe_salesmanago(sales: SalesManago) -> Generator[Fact, None, None]:
     """Read only."""
     yield Fact("users that listByClient shows", str(len(sales.users())))
     yield Fact("an unknown contact in listById", f"{len(sales.contacts_by_id([UNKNOWN_CONTACT]))} cards")
@@ -102,7 +104,7 @@ def probe_writes(
     location: str,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Fact]:
+) -> Generator[Fact, None, None]:
     """Write to the test contact, look, and delete every event made; the last fact says how much was cleaned up."""
     made: list[str] = []
     many: list[str] = []
@@ -142,7 +144,7 @@ def probe(
     write_as: Annotated[
         str | None, typer.Option(help="E-mail of a test contact of yours: events are made for it, and deleted.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find out what the APIs' references leave open, for a bug report. Example: bl2sm probe."""
     if write_as is not None and not is_usable(write_as):
@@ -157,10 +159,11 @@ def probe(
         failed = False
         for part in parts:
             try:
-                for fact in part:
-                    facts.append(fact)
-                    if not as_json:
-                        line(f"{fact.question}\t{fact.answer}")
+                with closing(part):  # an interruption cleans up at once, while SALESmanago can still be asked
+                    for fact in part:
+                        facts.append(fact)
+                        if not as_json:
+                            line(f"{fact.question}\t{fact.answer}")
             except FatalError:
                 raise
             except ApiError as error:

@@ -65,7 +65,7 @@ class Publisher:
                 )
         except (KafkaException, BufferError) as error:
             self._abort()
-            raise Refused(f"Kafka did not take it, nothing was written: {error}") from None
+            raise Refused(f"Kafka did not take it, nothing was written: {told_by(error)}") from None
         try:
             self._producer.commit_transaction(TRANSACTION_SECONDS)
         except KafkaException as error:

@@ -1,8 +1,7 @@
 """`bl2sm replay`: entries are applied again under today's rules, by moving the group's offsets back or by order."""
 
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,24 +10,37 @@ import typer
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from clients import BaseLinker, Order
-from clients.pacing import processor_share
 from operations.apis import open_apis, tell_pace
+from operations.cost import AUTOMATIONS, processors_rate, requests_for, seconds_at
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
-from operations.output import Refused, WrongUsage, age, command, line, note, print_json, table, told_by
+from operations.options import AsJson, Execute
+from operations.output import (
+    Refused,
+    WrongUsage,
+    age,
+    command,
+    line,
+    note,
+    print_json,
+    progress,
+    table,
+    told_by,
+    unfinished,
+)
 from operations.publish import Publisher, drip
 from operations.times import read_time
 from operations.topic_reads import SECONDS
 from processor.windows import Windows
 from producer.sweep import CONFIRMED
 from runtime.offsets import group_offsets
-from runtime.settings import Settings, load_settings
+from runtime.settings import load_settings
 from schemas.progress import Progress, read_progress
 from schemas.records import JournalEntry, Origin
 from schemas.topics import topic_id
 
-REQUESTS_PER_ORDER = 12 / 1000
-AUTOMATIONS = "Updating an event, and creating one that is missing, fires the shop's automations (mails)."
+COUNTED_AT_ONCE = 1000
+AGAIN = "not finished: run the same command again; orders that are applied twice get their purchase once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +83,8 @@ def replay(
     order: Annotated[
         list[int] | None, typer.Option(help="An order's id; may be given often. Safe beside running processors.")
     ] = None,
-    execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without this only tell what would happen.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    execute: Execute = False,
+    as_json: AsJson = False,
 ) -> None:
     """Apply old entries again: contacts are upserted, existing purchases updated, never created twice.
 
@@ -86,7 +96,8 @@ def replay(
         _replay_orders(order, execute, as_json)
         return
     with KafkaReads(load_settings(need="kafka")) as reads:
-        plan = plan_replay(reads, from_offset, from_time)
+        with progress("entries counted", None) as done:
+            plan = plan_replay(reads, from_offset, from_time, done)
         if execute:
             move_offsets(reads, plan)
             plan = replace(plan, executed=True)
@@ -96,43 +107,51 @@ def replay(
     table(["partition", "from", "until"], [(one.partition, one.start, one.until) for one in plan.parts])
     for text in plan.notes:
         note(text)
-    done = "moved" if execute else "would move"
-    line(f"{done}: {plan.entries} entries of {plan.orders} orders are applied again")
+    did = "moved" if execute else "would move"
+    line(f"{did}: {plan.entries} entries of {plan.orders} orders are applied again")
     line(f"cost: about {plan.requests} BaseLinker requests, {age(plan.seconds)} at the processors' budget")
     note("start the processors" if execute else f"{AUTOMATIONS} Stop the processors and add --execute to do it.")
 
 
-def plan_replay(reads: KafkaReads, from_offset: str | None, from_time: str | None) -> ReplayPlan:
-    """Return what would be moved where; WrongUsage for offsets that are not there."""
+def plan_replay(
+    reads: KafkaReads, from_offset: str | None, from_time: str | None, done: Callable[[int], None] = lambda count: None
+) -> ReplayPlan:
+    """Return what would be moved where; WrongUsage for offsets that are not there. `done` hears how many were read."""
     ends = reads.log_ends(reads.topics.journal)
     notes: list[str] = []
     if from_time is not None:
         at = read_time(from_time, "--from-time", datetime.now(UTC))
         starts = reads.offsets_at(reads.topics.journal, at)
     else:
-        starts = _offsets(from_offset or "", sorted(ends))
+        starts = _offsets(from_offset or "", {number: end for number, (_, end) in ends.items()})
+        notes += [
+            f"partition {number} ends at {end} and stays as it is"
+            for number, (_, end) in sorted(ends.items())
+            if number not in starts
+        ]
     parts = []
     committed = {one.partition: one.committed for one in reads.positions()}
     for number, start in sorted(starts.items()):
         first, end = ends[number]
-        if start > end:
-            raise WrongUsage(f"partition {number} ends at {end}: there is no offset {start}")
         if start < first or (from_time is not None and start == first > 0):
             notes.append(f"partition {number} begins at {first}: what was before has expired (see `bl2sm backfill`)")
-        # never forward: what the group has not done yet is still to be done
-        parts.append(Move(number, max(first, min(start, committed[number])), end))
+        waits = max(first, committed[number])
+        if waits < start < end:  # never forward: what the group has not done yet is still to be done
+            notes.append(f"partition {number} is at {waits}: it stays there, what waits is not left out")
+        parts.append(Move(number, max(first, min(start, waits)), end))
     keys: set[bytes] = set()
     entries = 0
     begin, until = {one.partition: one.start for one in parts}, {one.partition: one.until for one in parts}
     for message in reads.messages(reads.topics.journal, begin, until):
         entries += 1
+        if entries % COUNTED_AT_ONCE == 0:
+            done(entries)
         key = message.key()
         if isinstance(key, bytes):
             keys.add(key)
-    requests = math.ceil(len(keys) * REQUESTS_PER_ORDER)
-    return ReplayPlan(
-        tuple(parts), entries, len(keys), requests, _seconds(reads.settings, requests), False, tuple(notes)
-    )
+    requests = requests_for(len(keys))
+    seconds = seconds_at(processors_rate(reads.settings), requests)
+    return ReplayPlan(tuple(parts), entries, len(keys), requests, seconds, False, tuple(notes))
 
 
 def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
@@ -210,7 +229,8 @@ def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:
     with KafkaReads(load_settings(need="kafka")) as reads:
         plan = plan_orders(reads, order_ids)
         if execute:
-            replay_orders(reads, plan)
+            with unfinished(lambda: AGAIN), progress("published", len(plan)) as done:
+                replay_orders(reads, plan, done)
     if as_json:
         print_json({"orders": plan, "executed": execute})
         return
@@ -226,18 +246,19 @@ def _order_plan(order_id: int, found: RowAt | None) -> OrderPlan:
     return OrderPlan(order_id, f"{found.row.outcome} {found.row.reason}".strip(), found.row.event_id)
 
 
-def _seconds(settings: Settings, requests: int) -> float:
-    share = processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)
-    return round(60.0 * requests / share, 1) if share > 0 else 0.0
-
-
-def _offsets(text: str, known: list[int]) -> dict[int, int]:
+def _offsets(text: str, ends: Mapping[int, int]) -> dict[int, int]:
+    """Return partition → offset; a bare N leaves out the partitions that end before it. WrongUsage."""
     if re.fullmatch(r"\d{1,18}", text):
-        return dict.fromkeys(known, int(text))
+        if int(text) > max(ends.values()):
+            raise WrongUsage(f"the longest partition ends at {max(ends.values())}: there is no offset {text}")
+        return {number: int(text) for number, end in ends.items() if int(text) <= end}
     found = {}
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,4}):(\d{1,18})", part.strip())
-        if match is None or int(match[1]) not in known:
-            raise WrongUsage(f"--from-offset takes N or P:N,P:N… with partitions {known[0]} to {known[-1]}")
-        found[int(match[1])] = int(match[2])
+        if match is None or int(match[1]) not in ends:
+            raise WrongUsage(f"--from-offset takes N or P:N,P:N… with partitions {min(ends)} to {max(ends)}")
+        number, offset = int(match[1]), int(match[2])
+        if offset > ends[number]:
+            raise WrongUsage(f"partition {number} ends at {ends[number]}: there is no offset {offset}")
+        found[number] = offset
     return found

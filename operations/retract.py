@@ -17,12 +17,24 @@ from typing import Annotated
 import typer
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from clients import ApiError, BackpressureError, RetriableError, SalesManago
+from clients import BackpressureError, RetriableError, SalesManago
 from operations.apis import open_apis
 from operations.group_reads import Position
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
-from operations.output import Refused, WrongUsage, command, line, note, print_json, progress, table, told_by
+from operations.options import AsJson, Execute
+from operations.output import (
+    Refused,
+    WrongUsage,
+    command,
+    line,
+    note,
+    print_json,
+    progress,
+    table,
+    told_by,
+    unfinished,
+)
 from operations.times import read_span
 from operations.topic_reads import SECONDS
 from runtime.kafka import consumer_config, cooperative, take_paused, transactional_producer_config
@@ -34,16 +46,18 @@ JOIN_SECONDS = 60.0
 PAGE = 200
 TRIES = 5
 STARTED_MEANWHILE = "a processor started meanwhile: stop it and run this again, nothing is doubled"
+ADOPTED, SENT = "adopted", frozenset({"created", "updated"})
 
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """One order whose purchase is (to be) deleted."""
+    """One order whose purchase is (to be) deleted; `known` = how it was delivered last, as the ledger has it."""
 
     order_id: int
     partition: int
     event_id: str
     delivered_at: datetime
+    known: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +81,7 @@ def plan_retract(
         if since is not None and until is not None and not since <= row.delivered_at <= until:
             continue
         if row.event_id and row.outcome is not Outcome.SENDING:
-            found.append(Retraction(order_id, one.partition, row.event_id, row.delivered_at))
+            found.append(Retraction(order_id, one.partition, row.event_id, row.delivered_at, row.reason))
     return found
 
 
@@ -194,55 +208,67 @@ def retract(
     order: Annotated[list[int] | None, typer.Option(help="An order's id; may be given often.")] = None,
     since: Annotated[str | None, typer.Option(help="Purchases recorded since then: ISO time (UTC), or age.")] = None,
     until: Annotated[str | None, typer.Option(help="Purchases recorded until then; now if not given.")] = None,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would be.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    execute: Execute = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete PURCHASE events we created, e.g. sent with a wrong e-shop. Stop the processors first.
 
-    Contacts and tags stay; the sweep brings none back, only `backfill` and `replay` do.
+    Contacts and tags stay; the sweep brings none back, only `backfill` and `replay` do. Adopted purchases, which
+    another program may have created, are deleted only where --order names them.
 
     Example: bl2sm retract --order 12345678 --execute
     """
-    if bool(order) == bool(since):
+    if bool(order) == bool(since) or (until and not since):
         raise WrongUsage("give --order, or --since (and --until)")
     settings = load_settings(need="processor" if execute else "kafka")
     begin, end = read_span(since, until, datetime.now(UTC)) if since else (None, None)
     with KafkaReads(settings) as reads:
         reads.partition_count()
-        plan = plan_retract(reads.rows(), order or None, begin, end)
-        if order and (missing := set(order) - {one.order_id for one in plan}):
+        found = plan_retract(reads.rows(), order or None, begin, end)
+        if order and (missing := set(order) - {one.order_id for one in found}):
             raise Refused(f"the ledger names no purchase of order {min(missing)}: see `bl2sm explain {min(missing)}`")
-        result = _execute(settings, reads, plan) if execute else None
+        plan = [one for one in found if order or one.known != ADOPTED]
+        result = _execute(settings, reads, plan) if execute and plan else None
     if as_json:
         print_json({"executed": execute, "purchases": plan, "result": result})
-        return
-    table(
-        ["order", "purchase", "recorded"],
-        [(one.order_id, one.event_id, f"{one.delivered_at:%Y-%m-%d %H:%M:%S}") for one in plan],
-    )
-    if result is None:
-        line(f"would delete: {len(plan)} purchases")
-        note("Add --execute to do it, once the processors are stopped.")
     else:
+        _print(plan, result, execute)
+    if adopted := len(found) - len(plan):
+        note(f"left out, for another program may have created them (adopted): {adopted}; --order takes them, too")
+    older = sum(one.known not in SENT for one in plan)
+    if older and not order:
+        note(
+            f"only looked at again in this time, so their purchases may be older (see `ledger`): {older};"
+            " to spare these, name the others with --order"
+        )
+    if plan and not execute:
+        note("Add --execute to do it, once the processors are stopped.")
+
+
+def _print(plan: Sequence[Retraction], result: RetractResult | None, execute: bool) -> None:
+    table(
+        ["order", "purchase", "recorded", "ledger"],
+        [(one.order_id, one.event_id, f"{one.delivered_at:%Y-%m-%d %H:%M:%S}", one.known) for one in plan],
+    )
+    if result is not None:
         line(f"deleted: {result.deleted}, were gone already: {result.gone}; start the processors")
+    elif execute:
+        line("deleted: 0, there is nothing to delete")
+    else:
+        line(f"would delete: {len(plan)} purchases")
 
 
 def _execute(settings: Settings, reads: KafkaReads, plan: Sequence[Retraction]) -> RetractResult:
-    with open_apis(settings) as apis:
-        try:
-            return execute_retract(reads, apis.sales, [one.order_id for one in plan])
-        except (KeyboardInterrupt, ApiError, Refused):
-            note("not finished: run the same command again before the processors start; what is deleted stays so")
-            raise
+    again = "not finished: run the same command again before the processors start; what is deleted stays so"
+    with open_apis(settings) as apis, unfinished(lambda: again):
+        return execute_retract(reads, apis.sales, [one.order_id for one in plan])
 
 
 def _delete(sales: SalesManago, event_id: str) -> bool:
     """Delete one event, tried again: deleting twice does no harm."""
-    for attempt in range(TRIES):
+    for attempt in range(TRIES - 1):
         try:
             return sales.delete_event(event_id)
         except (RetriableError, BackpressureError):
-            if attempt == TRIES - 1:
-                raise
             time.sleep(2**attempt)
-    raise AssertionError
+    return sales.delete_event(event_id)

@@ -18,6 +18,7 @@ from operations.live_settings import (
     who,
     with_value,
 )
+from operations.options import AsJson, By, Execute
 from operations.output import Refused, WrongUsage, command, line, note, print_json, table
 from runtime.settings import load_settings
 from schemas.records import Switch
@@ -28,10 +29,6 @@ TAKEN_OVER = (
 )
 
 app = typer.Typer(help="The shop's settings. Example: bl2sm settings set SKIP_SHOP_ORDERS true.")
-
-Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this only tell what would happen.")]
-By = Annotated[str | None, typer.Option(help="Who does it; your system user if not given.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ def write(reads: KafkaReads, key: bytes, record: ShopSettings | Switch, expected
         alone = end_of(reads) == end + 1
     except (KafkaException, BufferError) as error:  # fenced by another writer, among others
         _abort(producer)
-        raise Refused(f"somebody else saves at this moment, or Kafka did not take it; look again: {error}") from None
+        raise Refused(
+            f"somebody else saves at this moment, or Kafka did not take it; look again: {told_by(error)}"
+        ) from None
     if left or not alone:
         _abort(producer)
         raise Refused("the settings were changed at the same moment: look at them again, nothing was saved")

@@ -1,125 +1,21 @@
-"""`bl2sm status`: is it running, what waits and for how long, what became of the orders of the last hour and day.
+"""`bl2sm status`: is it running, what waits and for how long, what became of the orders of the last hour and day."""
 
-From Kafka, and from each member's own /readyz and /metrics where these can be reached.
-"""
-
+import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 
-from clients.pacing import processor_share
-from operations.endpoints import LastError, Told, ask, targets
-from operations.group_reads import Member, Position
-from operations.in_force import pauses
+from operations.endpoints import Told
 from operations.kafka_reads import KafkaReads
-from operations.letter_reads import Letter
-from operations.output import age, command, line, print_json, table
-from runtime.settings import Settings, load_settings
-from schemas.records import Cursor, Delivery, Outcome
-
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-JOURNAL_WARNING, JOURNAL_KEEPS = timedelta(days=2), timedelta(days=3)
-OLD_ENTRY = timedelta(minutes=30)
-REQUESTS_PER_ORDER = 12 / 1000  # the bar of design §8, with one processor
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionStatus:
-    """One partition: who owns it ("" = nobody), how far it is, until where it is replayed (0 = no replay)."""
-
-    partition: int
-    owner: str
-    committed: int
-    end: int
-    lag: int
-    replay_until: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """All that is known of the deployment. `problems` are sentences; ages are seconds, None = not known.
-
-    `retrying` and `requests_last_minute` are summed over the `programs` that answered, None where none did.
-    """
-
-    at: datetime
-    group_id: str
-    processors: tuple[Member, ...]
-    producers: tuple[Member, ...]
-    partitions: tuple[PartitionStatus, ...]
-    programs: tuple[Told, ...]
-    waiting: int
-    eta_seconds: float | None
-    oldest_unfinished_order: int | None
-    oldest_unfinished_seconds: float | None
-    last_log_id: int | None
-    last_log_age_seconds: float | None
-    journal_read_age_seconds: float | None
-    last_hour: Mapping[str, int]
-    last_day: Mapping[str, int]
-    hours: tuple[tuple[datetime, Mapping[str, int]], ...]
-    sending: int
-    dead_letters: int
-    retrying: int | None
-    last_error: LastError | None
-    requests_last_minute: int | None
-    requests_per_minute: int
-    processors_requests_per_minute: float
-    replaying: int
-    gaps: int
-    problems: tuple[str, ...]
-
-
-def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | None = None) -> Status:
-    """Read everything; asks neither API. `named` are addresses of programs to be asked beside the members'."""
-    settings, now = reads.settings, now or datetime.now(UTC)
-    positions = reads.positions()
-    processors, producers = reads.processors(), reads.producers()
-    programs = ask(targets(processors, producers, settings.http_port, named))
-    cursor, last = reads.cursor(), reads.last_entry()
-    oldest = reads.oldest_unfinished(positions)
-    rows = [found.row for found in reads.rows(now - DAY).values()]
-    letters = reads.letters()
-    owners = {number: f"{one.client_id}@{one.host}" for one in processors for number in one.partitions}
-    parts = tuple(_part(one, owners.get(one.partition, "")) for one in positions)
-    waiting, replaying = reads.waiting(positions)
-    share = _share(settings)
-    status = Status(
-        at=now,
-        group_id=settings.group_id,
-        processors=tuple(processors),
-        producers=tuple(producers),
-        partitions=parts,
-        programs=tuple(programs),
-        waiting=waiting,
-        eta_seconds=60 * waiting * REQUESTS_PER_ORDER / share if waiting and share > 0 and processors else None,
-        oldest_unfinished_order=oldest.entry.order_id if oldest and oldest.entry else None,
-        oldest_unfinished_seconds=(now - oldest.written_at).total_seconds() if oldest else None,
-        last_log_id=max([*cursor.recent_log_ids, cursor.settled_log_id]) if cursor else None,
-        last_log_age_seconds=(now - last.entry.logged_at).total_seconds() if last and last.entry else None,
-        journal_read_age_seconds=(now - cursor.read_at).total_seconds() if cursor else None,
-        last_hour=_counts([row for row in rows if row.delivered_at > now - HOUR]),
-        last_day=_counts([row for row in rows if row.delivered_at > now - DAY]),
-        hours=_hours(rows, now),
-        sending=sum(row.outcome is Outcome.SENDING for row in rows),
-        dead_letters=len(letters),
-        retrying=_sum(one.retrying for one in programs),
-        last_error=_last_error(programs, letters),
-        requests_last_minute=_sum(one.requests_last_minute for one in programs),
-        requests_per_minute=settings.baselinker_requests_per_minute,
-        processors_requests_per_minute=share,
-        replaying=replaying,
-        gaps=_open_gaps(positions, cursor),
-        problems=(),
-    )
-    found = _with_problems(status)
-    return replace(found, problems=(*pauses(reads), *found.problems))
+from operations.output import Refused, age, command, line, note, print_json, sentence, table
+from operations.status_read import Status, read_status
+from runtime.settings import load_settings
+from schemas.codec import RegistryUnavailable
 
 
 @command
@@ -132,98 +28,33 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch a line each time.")] = False,
 ) -> None:
     """Is it running, what waits, what was delivered? Exit 1 when something is wrong. Example: bl2sm status --watch."""
-    with KafkaReads(load_settings(need="kafka")) as reads:
-        while True:
-            found = read_status(reads, endpoint or ())
-            if watch and not as_json:
-                Console().clear()
-            if as_json:
-                print_json(found)
-            else:
-                _print(found)
+    settings = load_settings(need="kafka")
+    while True:
+        try:
+            with KafkaReads(settings) as reads:
+                _look(reads, endpoint or (), watch, seconds, as_json)
+        except (KafkaException, Refused, RegistryUnavailable) as error:
             if not watch:
-                raise typer.Exit(1 if found.problems else 0)
+                raise
+            # and the readers are opened anew: some of Kafka's clients do not get over a broker's restart
+            note(f"{datetime.now(UTC):%H:%M:%S}: {sentence(error)[0]}")
             time.sleep(seconds)
 
 
-def _part(one: Position, owner: str) -> PartitionStatus:
-    until = one.progress.replay_until if one.progress is not None else 0
-    return PartitionStatus(
-        one.partition, owner, one.committed, one.end, one.lag, until if until > max(0, one.committed) else 0
-    )
-
-
-def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
-    """Gaps that the processors told and the producer has not closed yet."""
-    closed = set(cursor.gaps_closed) if cursor is not None else set()
-    told = [one.progress.gap for one in positions if one.progress is not None and one.progress.gap is not None]
-    return sum(gap.gap_id not in closed for gap in told)
-
-
-def _sum(numbers: Iterable[int | None]) -> int | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
-
-
-def _last_error(programs: Sequence[Told], letters: Sequence[Letter]) -> LastError | None:
-    """The newest of what the programs tell and of the dead letters."""
-    told = [one.last_error for one in programs if one.last_error is not None]
-    told += [LastError(one.why.time, f"dead letter {one.key}: {one.why.reason}", one.why.message) for one in letters]
-    return max(told, key=lambda error: error.at, default=None)
-
-
-def _share(settings: Settings) -> float:
-    return processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)
-
-
-def _counts(rows: list[Delivery]) -> dict[str, int]:
-    found = Counter(f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome) for row in rows)
-    return dict(sorted(found.items()))
-
-
-def _hours(rows: list[Delivery], now: datetime) -> tuple[tuple[datetime, Mapping[str, int]], ...]:
-    """The last 24 hours, oldest first, each with its outcomes."""
-    this = now.replace(minute=0, second=0, microsecond=0)
-    by_hour: dict[datetime, list[Delivery]] = {this - HOUR * back: [] for back in range(23, -1, -1)}
-    for row in rows:
-        if (hour := row.delivered_at.replace(minute=0, second=0, microsecond=0)) in by_hour:
-            by_hour[hour].append(row)
-    return tuple((hour, Counter(str(row.outcome) for row in found)) for hour, found in by_hour.items())
-
-
-def _with_problems(found: Status) -> Status:
-    problems = []
-    if not found.processors:
-        problems.append("no processor is running: start one (`bl2sm process`, or the processor service)")
-    if not found.producers:
-        problems.append("no producer is running: start one (`bl2sm produce`, or the producer service)")
-    elif not any(one.partitions for one in found.producers):
-        problems.append("no producer leads at the moment: if this stays so, look at their logs")
-    unowned = [part.partition for part in found.partitions if not part.owner]
-    if found.processors and unowned:
-        problems.append(f"nobody owns partitions {unowned}: a rebalance is under way, or a processor cannot join")
-    for one in found.programs:
-        passing = {} if one.ready else one.checks or {}
-        problems += [f"{one.program} {one.member}: {name}: {state}" for name, state in passing.items()]
-        if one.named and one.not_asked:
-            problems.append(one.not_asked)
-    if found.journal_read_age_seconds is None:
-        problems.append("BaseLinker's journal was never read: is a producer running, and the token right?")
-    elif found.journal_read_age_seconds > JOURNAL_WARNING.total_seconds():
-        problems.append(
-            f"BaseLinker's journal was read {age(found.journal_read_age_seconds)} ago and keeps 3 days:"
-            " start a producer now"
-        )
-    if found.gaps:
-        problems.append("entries expired before they were read; the producer brings their orders by date")
-    if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
-        problems.append(
-            f"the oldest unfinished entry (order {found.oldest_unfinished_order}) waits for"
-            f" {age(found.oldest_unfinished_seconds)}: see `bl2sm explain {found.oldest_unfinished_order}` and the logs"
-        )
-    if found.dead_letters:
-        problems.append(f"{found.dead_letters} dead letters wait for you: see `bl2sm dead-letters list`")
-    return replace(found, problems=tuple(problems))
+def _look(reads: KafkaReads, endpoints: Iterable[str], watch: bool, seconds: float, as_json: bool) -> None:
+    """Show it, once or again and again."""
+    while True:
+        found = read_status(reads, endpoints)
+        if watch and not as_json:
+            Console().clear()
+        if as_json:
+            print_json(found)
+        else:
+            _print(found)
+        if not watch:
+            raise typer.Exit(1 if found.problems else 0)
+        sys.stdout.flush()
+        time.sleep(seconds)
 
 
 def _print(found: Status) -> None:
@@ -234,10 +65,7 @@ def _print(found: Status) -> None:
     line(f"waiting entries {found.waiting}{eta}; oldest {age(found.oldest_unfinished_seconds)}")
     if found.replaying:
         line(f"replay under way: about {found.replaying} entries are applied again")
-    line(
-        f"journal: last log id {found.last_log_id}, logged {age(found.last_log_age_seconds)} ago,"
-        f" read {age(found.journal_read_age_seconds)} ago"
-    )
+    line(_journal(found))
     used = "not known" if found.requests_last_minute is None else f"{found.requests_last_minute} in the last minute"
     line(
         f"BaseLinker requests: {used}, of {found.requests_per_minute} a minute in all,"
@@ -254,7 +82,10 @@ def _print(found: Status) -> None:
         line()
     table(
         ["partition", "owner", "committed", "end", "lag", "replay until"],
-        [(p.partition, p.owner or "-", p.committed, p.end, p.lag, p.replay_until or "-") for p in found.partitions],
+        [
+            (p.partition, p.owner or "-", p.committed if p.committed >= 0 else "-", p.end, p.lag, p.replay_until or "-")
+            for p in found.partitions
+        ],
     )
     line()
     names = sorted({*found.last_hour, *found.last_day})
@@ -264,6 +95,13 @@ def _print(found: Status) -> None:
     )
     for problem in found.problems:
         line(f"! {problem}", style="bold red")
+
+
+def _journal(found: Status) -> str:
+    if found.last_log_id is None:
+        return "journal: not read yet"
+    logged = f", logged {age(found.last_log_age_seconds)} ago" if found.last_log_age_seconds is not None else ""
+    return f"journal: last log id {found.last_log_id or '-'}{logged}, read {age(found.journal_read_age_seconds)} ago"
 
 
 def _program(one: Told) -> tuple[object, ...]:

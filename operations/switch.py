@@ -8,12 +8,10 @@ import typer
 
 from operations.in_force import pause_sentence
 from operations.live_settings import read, save_switch, who
+from operations.options import AsJson, By
 from operations.output import command, line, note, print_json
 from runtime.settings import load_settings
 from schemas.records import Switch
-
-By = Annotated[str | None, typer.Option(help="Who does it; your system user if not given.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)

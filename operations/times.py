@@ -18,9 +18,9 @@ def read_time(text: str, option: str, now: datetime) -> datetime:
     else:
         try:
             found = datetime.fromisoformat(text.strip())
-        except ValueError:
+            found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             raise WrongUsage(f"{option}: give an ISO date or time like 2026-11-20T08:00, or an age like 2d") from None
-        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     if found > now:
         raise WrongUsage(f"{option} lies in the future: there is nothing yet")
     if found < EARLIEST:
@@ -33,5 +33,5 @@ def read_span(since: str, until: str | None, now: datetime) -> tuple[datetime, d
     begin = read_time(since, "--since", now)
     end = read_time(until, "--until", now) if until else now
     if end <= begin:
-        raise WrongUsage("--until must be later than --since")
+        raise WrongUsage("--until must be later than --since" if until else "--since: nothing lies between it and now")
     return begin, end

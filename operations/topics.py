@@ -1,12 +1,11 @@
 """`bl2sm topics`: creates what is missing, checks what is there."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from operations.options import AsJson
 from operations.output import command, print_json, table
 from operations.topic_reads import ANSWER_SECONDS, away
 from runtime.kafka import admin_config
@@ -35,7 +34,7 @@ def make_topics(settings: Settings) -> list[TopicState]:
 
 
 @command
-def topics(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def topics(as_json: AsJson = False) -> None:
     """Create the topics that are missing and check the others. Example: bl2sm topics."""
     settings = load_settings(need="kafka")
     configure_logging("ERROR", settings.log_format, settings.secrets)

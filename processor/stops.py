@@ -185,16 +185,21 @@ class Stops:
         metrics.parked.set(self._deliver.parked)
         tried = (job.failures or job.attempts or job.unknown_since is not None for job in self._holdings.jobs)
         metrics.retrying.set(sum(map(bool, tried)))
-        wall = time.time()
-        written = [entry.raw.written_at for job in self._holdings.jobs for entry in job.entries[:1]]
-        age = max(0.0, wall - min(written)) if written else 0.0
+        age, oldest = self._oldest(time.time())
         metrics.oldest_unfinished.set(age)
-        if age > ALARM_SECONDS and now >= self._next_alarm:
+        if oldest is not None and age > ALARM_SECONDS and now >= self._next_alarm:
             self._next_alarm = now + PROBE_SECONDS
-            self._alarm(age)
+            self._alarm(oldest, age)
 
-    def _alarm(self, age: float) -> None:
-        oldest = min(self._holdings.jobs, key=lambda job: job.entries[0].raw.written_at)
+    def _oldest(self, wall: float) -> tuple[float, Job | None]:
+        """Age and job of the entry that waits for longest; what is replayed had its outcome before."""
+        written: list[tuple[float, Job | None]] = [
+            (entry.raw.written_at, job) for job in self._holdings.jobs for entry in job.entries if not entry.replayed
+        ]
+        at, job = min(written, key=lambda pair: pair[0], default=(wall, None))
+        return max(0.0, wall - at), job
+
+    def _alarm(self, oldest: Job, age: float) -> None:
         log.error(
             "an entry waits for long",
             seconds=round(age),

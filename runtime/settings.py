@@ -40,6 +40,7 @@ REQUIRED: Mapping[Need, tuple[str, ...]] = {
         "SALESMANAGO_API_SECRET", "SALESMANAGO_OWNER",
     ),
 }  # fmt: skip
+LEAST_PASSWORD = 8  # characters of CONSOLE_PASSWORD
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 

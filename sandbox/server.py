@@ -140,7 +140,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=100, help="BaseLinker requests a minute before a block")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds SALESmanago takes to answer")
     parser.add_argument("--lines", action="store_true", help="print the settings as lines of .env, not as JSON")
-    asyncio.run(serve(parser.parse_args(argv)))
+    options = parser.parse_args(argv)
+    try:
+        asyncio.run(serve(options))
+    except OSError as error:
+        ports = f"{options.baselinker_port} and {options.salesmanago_port}"
+        print(f"the sandbox can't listen on {options.host}, ports {ports}: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 

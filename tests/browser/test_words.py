@@ -4,12 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 from clients import BackpressureError, FatalError
 from console.said import KINDS, Known, Told, tell
 from console.words import Words, catalog, choose, plural
+from operations.alerts import Kind
 from processor.rules import SkipReason
 from schemas.records import Outcome
 
@@ -31,6 +33,12 @@ def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
 def test_every_reason_and_outcome_has_words() -> None:
     assert all(Words("pl").has(f"reason.{reason}") for reason in SkipReason)
     assert all(Words("pl").has(f"outcome.{one}") and Words("pl").has(f"outcome.{one}_long") for one in Outcome)
+
+
+def test_every_alarm_that_the_overview_can_show_has_words_and_a_way_out() -> None:
+    elsewhere = {"switched_off", "endpoint_away", "unreadable", "test"}
+    keys = {f"alarm.{kind}{way}" for kind in set(get_args(Kind)) - elsewhere for way in ("", "_way")}
+    assert {key for key in keys if not Words("pl").has(key)} == set()
 
 
 def test_every_text_that_pages_name_is_there() -> None:

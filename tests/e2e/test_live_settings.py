@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 
 from operations.kafka_reads import KafkaReads
 from operations.live_settings import read, save_rules, save_switch, with_value
-from operations.status import read_status
+from operations.status_read import read_status
 from runtime.settings import Settings, load_settings
 from sandbox.verify import fetch_state
 from schemas.codec import make_codec

@@ -39,7 +39,12 @@ REFUSED = [
     (["audit", "--since", "2999-01-01"], 2, "lies in the future"),
     (["dead-letters", "list", "--since", "2999-01-01"], 2, "lies in the future"),
     (["dead-letters", "show", "9/9"], 2, "there is no dead letter 9/9"),
+    (["retract", "--order", "1", "--until", "1d"], 2, "give --order, or --since"),
     (["process", "--dry-run", "--since", "2999-01-01"], 2, "lies in the future"),
+    (["process", "--since", "1d"], 2, "are for --dry-run"),
+    (["process", "--dry-run", "--until-caught-up"], 2, "not both"),
+    (["audit", "--since", "9999-12-31T23:59-12:00"], 2, "ISO date"),
+    (["alerts", "--test"], 2, "ALERT_WEBHOOK_URL is not set"),
     (["probe", "--write-as", "nobody"], 2, "e-mail of a test contact"),
 ]
 NEED_KAFKA = (

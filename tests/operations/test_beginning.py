@@ -61,14 +61,16 @@ def test_init_refuses_what_the_apis_refuse_and_changes_nothing(
 
 def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / ".env"
+    file.write_text("CONTACT_TAG=Old\n")
     known = {"BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "BASELINKER_REQUESTS_PER_MINUTE", "PATH", "HOME"}
     environment = {name: value for name, value in shop.items() if name in known} | {"PYTHONPATH": str(Path.cwd())}
     answers = [
         ("BASELINKER_TOKEN", "1-2-WRONG"), ("BASELINKER_TOKEN", shop["BASELINKER_TOKEN"]),
         *((name, shop[name]) for name in ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET",
-            "SALESMANAGO_OWNER", "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION")),
-        ("CONTACT_TAG", "Klient"), ("TAG_ORDER_SOURCE", "code"), ("SKIP_SHOP_ORDERS", ""),
-        ("KAFKA_BOOTSTRAP_SERVERS", ""),
+            "SALESMANAGO_OWNER", "SALESMANAGO_V3_API_KEY")),
+        ("SALESMANAGO_LOCATION", ""), ("SALESMANAGO_LOCATION", shop["SALESMANAGO_LOCATION"]),
+        ("CONTACT_TAG", "-"), ("TAG_ORDER_SOURCE", "code"), ("SKIP_SHOP_ORDERS", ""),
+        ("KAFKA_BOOTSTRAP_SERVERS", ""), ("CONSOLE_PASSWORD", "short"), ("CONSOLE_PASSWORD", "long enough"),
     ]  # fmt: skip
     pid, terminal = pty.fork()
     if pid == 0:
@@ -94,7 +96,18 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
     assert shop["BASELINKER_TOKEN"].encode() not in shown
     found = load_settings({}, file)
     assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
-    assert found.tag_order_source == "code"
+    assert (found.tag_order_source, found.contact_tag) == ("code", "")
+    assert found.console_password.get_secret_value() == "long enough"
+
+
+def test_init_leaves_a_secret_in_the_file_it_comes_from(shop: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(shop["BASELINKER_TOKEN"])
+    file = tmp_path / ".env"
+    file.write_text(f"BASELINKER_TOKEN_FILE={tmp_path / 'token'}\n")
+    own = {name: value for name, value in shop.items() if name != "BASELINKER_TOKEN"}
+    assert bl2sm(own, "init", "--non-interactive", "--file", str(file)).code == 0
+    assert load_settings({}, file).baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
+    assert shop["BASELINKER_TOKEN"] not in file.read_text()
 
 
 def test_probe_finds_the_open_readings_with_few_requests_and_writes_nothing(shop: dict[str, str]) -> None:

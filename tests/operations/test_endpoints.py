@@ -38,6 +38,7 @@ def told(**over: object) -> Told:
     [
         (told(checks={}), []),
         (told(checks={"assignment": "partitions are being loaded"}), []),
+        (told(checks={"switch": "paused by ala"}), []),
         (told(checks={"SALESmanago": "refuses the credentials"}), ["paused"]),
         (told(checks={"dead letters": "too many in a row"}), ["paused"]),
         (told(checks={"BaseLinker": "the token is blocked"}, blocked=True), ["token_blocked"]),

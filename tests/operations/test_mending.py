@@ -66,7 +66,9 @@ def test_replays_are_previewed_refused_beside_members_and_update_what_is_there(
             assert live.wait(60) == 0
 
             assert bl2sm(environment, "replay", "--from-offset", "0", "--execute", "--json").data["executed"] is True
-            assert bl2sm(environment, "status", "--json").data["replaying"] > 0
+            told = bl2sm(environment, "status", "--json")
+            assert told.data["replaying"] > 0
+            assert told.data["oldest_unfinished_order"] is None, "what is replayed had its outcome before"
             programs.finish()
             assert bl2sm(environment, "status", "--json").data["replaying"] == 0
         assert wrong(apis) == []

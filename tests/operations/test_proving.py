@@ -76,13 +76,15 @@ def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mend
 def test_alerts_tell_a_webhook_that_nothing_runs(kafka: str, prefix: str) -> None:
     with sandbox("--orders", "3") as apis, receiver() as (url, got):
         environment = settings(apis, kafka, prefix)
-        assert bl2sm(environment, "alerts", "--test").code == 1
+        assert bl2sm(environment, "alerts", "--test").code == 2
         environment["ALERT_WEBHOOK_URL"] = url
         assert bl2sm(environment, "topics").code == 0
         assert bl2sm(environment, "alerts", "--test").code == 0
         assert [one["kind"] for one in got] == ["test"]
+        assert bl2sm(environment, "pause", "--by", "ala").code == 0
         assert bl2sm(environment, "alerts", "--once").code == 1
-        assert {one["kind"] for one in got[1:]} == {"processors_stopped", "producers_stopped"}
+        assert {one["kind"] for one in got[1:]} == {"processors_stopped", "producers_stopped", "switched_off"}
+        assert any("paused by ala" in one["text"] for one in got)
         assert {one["state"] for one in got} == {"firing"}
         away = bl2sm(environment, "alerts", "--once", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
         assert away.code == 1

@@ -1,6 +1,7 @@
 """`check`, `status`, `explain`, the dry run: what they tell is what is there, and they change nothing."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -111,6 +112,19 @@ def test_explain_says_why_an_order_was_skipped_also_offline(shop: dict[str, str]
     before = fetch_state(shop["BASELINKER_API_URL"])["requests"]
     assert bl2sm(shop, "explain", str(order_id), "--json", "--offline").data["now"] is None
     assert fetch_state(shop["BASELINKER_API_URL"])["requests"] == before
+
+
+def test_explain_tells_what_kafka_knows_while_baselinker_does_not_answer(shop: dict[str, str]) -> None:
+    order = str(fetch_state(shop["SALESMANAGO_API_URL"])["events"][0]["externalId"])
+    switch(shop["BASELINKER_API_URL"], blocked_until=time.time() + 600)
+    try:
+        ran = bl2sm(shop, "explain", order, "--json")
+        unknown = bl2sm(shop, "explain", "999999999")
+    finally:
+        switch(shop["BASELINKER_API_URL"], blocked_until=0.0)
+    assert (ran.code, ran.data["row"]["outcome"], ran.data["now"]) == (1, "delivered", None)
+    assert "the token is blocked" in ran.err
+    assert (unknown.code, unknown.out) == (1, "")
 
 
 def test_a_dry_run_decides_under_new_settings_and_writes_nothing(shop: dict[str, str], kafka: str) -> None:

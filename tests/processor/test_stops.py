@@ -1,5 +1,7 @@
 """What pauses the program and what lets it go on, on a simulated clock; the calls themselves are recorded, not made."""
 
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,10 +41,11 @@ class Place:
         self.deliver = SimpleNamespace(gate=Gate("SALESmanago"), halted=False, only=None, parked=0, probe=self.probe)
         self.read = SimpleNamespace(gate=Gate("BaseLinker"), busy=False, probe=lambda call, done: self.probe(done))
         self.answer: BaseException | None = None
+        self.metrics = Metrics()
         parts: Any = SimpleNamespace(
             clock=lambda: self.now,
             health=self.health,
-            metrics=Metrics(),
+            metrics=self.metrics,
             pacer=SimpleNamespace(blocked_until=None),
             greet_baselinker=None,
             token_verified=SimpleNamespace(is_set=lambda: verified),
@@ -75,6 +78,18 @@ class Place:
     @property
     def ready(self) -> bool:
         return all(state == "ok" for state in self.health.ready().values())
+
+
+def test_an_entry_that_is_replayed_is_not_the_oldest_unfinished_one() -> None:
+    place = Place()
+    old = replace(entry(1), raw=replace(entry(1).raw, written_at=time.time() - 7200), replayed=True)
+    job = place.holdings.jobs.open(7, 0, [old], None)
+    place.mind()
+    name = "bl2sm_oldest_unfinished_seconds"
+    assert place.metrics.registry.get_sample_value(name) == 0
+    job.entries.append(replace(old, raw=replace(old.raw, written_at=time.time() - 3600), replayed=False))
+    place.mind(10.0)
+    assert 3600 <= (place.metrics.registry.get_sample_value(name) or 0) < 7200
 
 
 def test_one_death_is_recorded_after_a_moment_and_the_rest_goes_on() -> None:

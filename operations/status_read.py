@@ -1,0 +1,200 @@
+"""How a deployment stands: read from Kafka, and asked of each member's own /readyz and /metrics where it is reached."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from operations.cost import REQUESTS_PER_ORDER, processors_rate, seconds_at
+from operations.endpoints import LastError, Told, ask, targets
+from operations.group_reads import Member, Position
+from operations.in_force import pause_sentence
+from operations.kafka_reads import KafkaReads
+from operations.letter_reads import Letter
+from operations.live_settings import read_from
+from operations.output import age
+from schemas.records import Cursor, Delivery, Outcome
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+JOURNAL_WARNING = timedelta(days=2)  # of the three that BaseLinker keeps
+OLD_ENTRY = timedelta(minutes=30)
+SWITCH = "switch"  # a processor's own check of what `paused_by` tells
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One partition: who owns it ("" = nobody), how far it is, until where it is replayed (0 = no replay)."""
+
+    partition: int
+    owner: str
+    committed: int
+    end: int
+    lag: int
+    replay_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that is known of the deployment. `problems` are sentences; ages are seconds, None = not known.
+
+    `paused_by` = who switched the processors off, since when and why, "" = nobody; entries that are replayed do not
+    count for the oldest unfinished one. `retrying` and `requests_last_minute` are summed over the `programs` that
+    answered, None where none did.
+    """
+
+    at: datetime
+    group_id: str
+    processors: tuple[Member, ...]
+    producers: tuple[Member, ...]
+    partitions: tuple[PartitionStatus, ...]
+    programs: tuple[Told, ...]
+    waiting: int
+    eta_seconds: float | None
+    oldest_unfinished_order: int | None
+    oldest_unfinished_seconds: float | None
+    last_log_id: int | None
+    last_log_age_seconds: float | None
+    journal_read_age_seconds: float | None
+    last_hour: Mapping[str, int]
+    last_day: Mapping[str, int]
+    hours: tuple[tuple[datetime, Mapping[str, int]], ...]
+    sending: int
+    dead_letters: int
+    retrying: int | None
+    last_error: LastError | None
+    requests_last_minute: int | None
+    requests_per_minute: int
+    processors_requests_per_minute: float
+    replaying: int
+    gaps: int
+    paused_by: str
+    problems: tuple[str, ...]
+
+
+def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | None = None) -> Status:
+    """Read everything; asks neither API. `named` are addresses of programs to be asked beside the members'."""
+    settings, now = reads.settings, now or datetime.now(UTC)
+    positions = reads.positions()
+    processors, producers = reads.processors(), reads.producers()
+    programs = ask(targets(processors, producers, settings.http_port, named))
+    cursor, last = reads.cursor(), reads.last_entry()
+    oldest = reads.oldest_unfinished(positions)
+    rows = [found.row for found in reads.rows(now - DAY).values()]
+    letters = reads.letters()
+    owners = {number: f"{one.client_id}@{one.host}" for one in processors for number in one.partitions}
+    parts = tuple(_part(one, owners.get(one.partition, "")) for one in positions)
+    waiting, replaying = reads.waiting(positions)
+    rate = _rate(programs) or processors_rate(settings)
+    found = Status(
+        at=now,
+        group_id=settings.group_id,
+        processors=tuple(processors),
+        producers=tuple(producers),
+        partitions=parts,
+        programs=tuple(programs),
+        waiting=waiting,
+        eta_seconds=seconds_at(rate, waiting * REQUESTS_PER_ORDER) if waiting and processors else None,
+        oldest_unfinished_order=oldest.entry.order_id if oldest and oldest.entry else None,
+        oldest_unfinished_seconds=(now - oldest.written_at).total_seconds() if oldest else None,
+        last_log_id=max([*cursor.recent_log_ids, cursor.settled_log_id]) if cursor else None,
+        last_log_age_seconds=(now - last.entry.logged_at).total_seconds() if last and last.entry else None,
+        journal_read_age_seconds=(now - cursor.read_at).total_seconds() if cursor else None,
+        last_hour=_counts([row for row in rows if row.delivered_at > now - HOUR]),
+        last_day=_counts([row for row in rows if row.delivered_at > now - DAY]),
+        hours=_hours(rows, now),
+        sending=sum(row.outcome is Outcome.SENDING for row in rows),
+        dead_letters=len(letters),
+        retrying=_sum(one.retrying for one in programs),
+        last_error=_last_error(programs, letters),
+        requests_last_minute=_sum(one.requests_last_minute for one in programs),
+        requests_per_minute=settings.baselinker_requests_per_minute,
+        processors_requests_per_minute=processors_rate(settings),
+        replaying=replaying,
+        gaps=_open_gaps(positions, cursor),
+        paused_by=pause_sentence(read_from(reads)),
+        problems=(),
+    )
+    return replace(found, problems=tuple(_problems(found)))
+
+
+def _part(one: Position, owner: str) -> PartitionStatus:
+    replaying = one.replay_until > max(0, one.committed)
+    return PartitionStatus(one.partition, owner, one.committed, one.end, one.lag, one.replay_until if replaying else 0)
+
+
+def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
+    """Gaps that the processors told and the producer has not closed yet."""
+    closed = set(cursor.gaps_closed) if cursor is not None else set()
+    told = [one.progress.gap for one in positions if one.progress is not None and one.progress.gap is not None]
+    return sum(gap.gap_id not in closed for gap in told)
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _last_error(programs: Sequence[Told], letters: Sequence[Letter]) -> LastError | None:
+    """The newest of what the programs tell and of the dead letters."""
+    told = [one.last_error for one in programs if one.last_error is not None]
+    told += [LastError(one.why.time, f"dead letter {one.key}: {one.why.reason}", one.why.message) for one in letters]
+    return max(told, key=lambda error: error.at, default=None)
+
+
+def _rate(programs: Sequence[Told]) -> float:
+    """What the processors allow themselves now: less after a block. 0 = not known."""
+    return sum(one.share or 0.0 for one in programs if one.program == "processor")
+
+
+def _counts(rows: list[Delivery]) -> dict[str, int]:
+    found = Counter(f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome) for row in rows)
+    return dict(sorted(found.items()))
+
+
+def _hours(rows: list[Delivery], now: datetime) -> tuple[tuple[datetime, Mapping[str, int]], ...]:
+    """The last 24 hours, oldest first, each with its outcomes."""
+    this = now.replace(minute=0, second=0, microsecond=0)
+    by_hour: dict[datetime, list[Delivery]] = {this - HOUR * back: [] for back in range(23, -1, -1)}
+    for row in rows:
+        if (hour := row.delivered_at.replace(minute=0, second=0, microsecond=0)) in by_hour:
+            by_hour[hour].append(row)
+    return tuple((hour, Counter(str(row.outcome) for row in found)) for hour, found in by_hour.items())
+
+
+def _problems(found: Status) -> list[str]:
+    problems = []
+    if found.paused_by:
+        problems.append(f"{found.paused_by}: `bl2sm resume` lets the processors go on")
+    if not found.processors:
+        problems.append("no processor is running: start one (`bl2sm process`, or the processor service)")
+    if not found.producers:
+        problems.append("no producer is running: start one (`bl2sm produce`, or the producer service)")
+    elif not any(one.partitions for one in found.producers):
+        problems.append("no producer leads at the moment: if this stays so, look at their logs")
+    unowned = [part.partition for part in found.partitions if not part.owner]
+    if found.processors and unowned:
+        problems.append(f"nobody owns partitions {unowned}: a rebalance is under way, or a processor cannot join")
+    for one in found.programs:
+        passing = {} if one.ready else one.checks or {}
+        problems += [
+            f"{one.program} {one.member}: {name}: {state}" for name, state in passing.items() if name != SWITCH
+        ]
+        if one.named and one.not_asked:
+            problems.append(one.not_asked)
+    if found.journal_read_age_seconds is None:
+        problems.append("BaseLinker's journal was never read: is a producer running, and the token right?")
+    elif found.journal_read_age_seconds > JOURNAL_WARNING.total_seconds():
+        problems.append(
+            f"BaseLinker's journal was read {age(found.journal_read_age_seconds)} ago and keeps 3 days:"
+            " start a producer now"
+        )
+    if found.gaps:
+        problems.append("entries expired before they were read; the producer brings their orders by date")
+    if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
+        problems.append(
+            f"the oldest unfinished entry (order {found.oldest_unfinished_order}) waits for"
+            f" {age(found.oldest_unfinished_seconds)}: see `bl2sm explain {found.oldest_unfinished_order}` and the logs"
+        )
+    if found.dead_letters:
+        problems.append(f"{found.dead_letters} dead letters wait for you: see `bl2sm dead-letters list`")
+    return problems
