@@ -146,7 +146,7 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
     code, message = as_text(found.get("error_code")), as_text(found.get("error_message"))
     said = clean(code, secrets)
     if code in _BLOCKED or "query limit exceeded" in message.lower() or "blocked until" in message.lower():
-        end = _block_end(message, now) or retry_after(answer, now) or now + BLOCK
+        end = _block_end(message, answer, now) or retry_after(answer, now) or now + BLOCK
         return BackpressureError("the token is blocked: query limit exceeded", api=API, code=said, retry_at=end)
     if asks_to_wait(answer):
         return BackpressureError(
@@ -176,14 +176,33 @@ def read_answer(answer: Answer, now: datetime, secrets: Sequence[str] = ()) -> M
 
 
 def _dated(answer: Answer) -> tuple[datetime, float] | None:
+    told = _date_of(answer)
+    return (told, time.monotonic()) if told is not None else None
+
+
+def _date_of(answer: Answer) -> datetime | None:
     try:
         told = parsedate_to_datetime(answer.headers["Date"])
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC), time.monotonic()
 
 
-def _block_end(message: str, now: datetime) -> datetime | None:
+def _block_end(message: str, answer: Answer, now: datetime) -> datetime | None:
+    """The end that the message states, as our clock will show it; None where it states none.
+
+    The end is of BaseLinker's clock: a wrong one of ours must not ask within the block. Its `Date` tells how far they
+    differ; one that differs by days tells nothing.
+    """
+    told = _date_of(answer)
+    behind = now - told if told is not None else timedelta()
+    if abs(behind) >= LONGEST_BLOCK:
+        behind = timedelta()
+    end = _stated_end(message, now - behind)
+    return end + behind if end is not None else None
+
+
+def _stated_end(message: str, now: datetime) -> datetime | None:
     """The end that the message states, if it does. Its zone is not told: Warsaw's, else UTC (api §1).
 
     A zone misread must neither hammer nor sleep for a day: an end that lies in the past by both is a minute away.

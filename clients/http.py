@@ -47,7 +47,7 @@ class Http:
     ) -> None:
         self._api, self._seconds, self._clock = api, seconds, clock
         self._call = Call()
-        self._transport = transport or _transport(max_connections, self._call)
+        self._transport = transport or _transport(max_connections, self._call, seconds)
 
     def post_form(self, url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """POST `application/x-www-form-urlencoded`, everything percent-encoded."""
@@ -148,13 +148,13 @@ def _url(text: str) -> httpx.URL:
     return httpx.URL(text)
 
 
-def _transport(max_connections: int, call: Call) -> httpx.HTTPTransport:
+def _transport(max_connections: int, call: Call, seconds: float) -> httpx.HTTPTransport:
     transport = httpx.HTTPTransport(trust_env=False)
     transport._pool = httpcore.ConnectionPool(  # httpx has no option for the network behind its pool
         ssl_context=httpx.create_ssl_context(trust_env=False),
         max_connections=max_connections,
         max_keepalive_connections=max_connections,
         keepalive_expiry=30.0,
-        network_backend=Network(call),
+        network_backend=Network(call, seconds),
     )
     return transport

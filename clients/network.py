@@ -2,14 +2,23 @@
 
 httpx tells when it begins to write a body; between that and the write lie more of its own lines than a check may
 precede, when many threads share a busy machine. Here nothing lies between but the call into the socket.
+
+What was written lies with the kernel, which delivers it in its own time: over an outage of the line for a minute and
+more, also after the socket was closed, or the process killed or stopped. So every close is an abort (SO_LINGER, 0
+seconds), and what was not delivered within the time of a call is taken back (TCP_USER_TIMEOUT, where there is one): a
+call that was given up reaches nobody after the wait for it.
 """
 
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpcore2 as httpcore
+
+ABORT: tuple[int, int, int | bytes] = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Call(threading.local):
@@ -48,10 +57,13 @@ class _Stream(httpcore.NetworkStream):
 
 
 class Network(httpcore.NetworkBackend):
-    """Connections whose streams mind the thread's call."""
+    """Connections whose streams mind the thread's call; what they can't deliver within `seconds` is lost."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, seconds: float) -> None:
         self._backend, self._call = httpcore.SyncBackend(), call
+        self._options = [ABORT]
+        if (name := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
+            self._options.append((socket.IPPROTO_TCP, name, round(seconds * 1000)))
 
     def connect_tcp(
         self,
@@ -61,5 +73,6 @@ class Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """As httpcore does it."""
-        return _Stream(self._backend.connect_tcp(host, port, timeout, local_address, socket_options), self._call)
+        """As httpcore does it, with an end that takes back what was not delivered."""
+        options = [*(socket_options or ()), *self._options]
+        return _Stream(self._backend.connect_tcp(host, port, timeout, local_address, options), self._call)

@@ -164,9 +164,8 @@ def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
     before = {part.partition: read_progress(part.metadata) for part in now}
     moved = []
     for one in plan.parts:
-        old = before.get(one.partition) or Progress(identity)
-        mark = replace(old, topic_id=identity, replay_until=max(one.until, old.replay_until), dead_streak=0)
-        moved.append(TopicPartition(topic, one.partition, one.start, mark.encode()))
+        told = mark(before.get(one.partition), identity, one.until)
+        moved.append(TopicPartition(topic, one.partition, one.start, told.encode()))
     asking = [ConsumerGroupTopicPartitions(group, moved)]
     try:
         answer = reads.admin.alter_consumer_group_offsets(asking, request_timeout=SECONDS)[group].result()
@@ -179,6 +178,13 @@ def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
             f"Kafka did not move partitions {sorted(part.partition for part in wrong)} ({wrong[0].error.str()}):"
             " did a processor start? Stop them and run this again"
         )
+
+
+def mark(old: Progress | None, identity: str, until: int) -> Progress:
+    """Return what the moved offset's metadata say; a replay's end in a topic that was made anew since is none here."""
+    old = old or Progress(identity)
+    same = old.topic_id in {"", identity}
+    return replace(old, topic_id=identity, replay_until=max(until, old.replay_until if same else 0), dead_streak=0)
 
 
 def plan_orders(reads: KafkaReads, order_ids: list[int], base: BaseLinker | None = None) -> list[OrderPlan]:

@@ -25,9 +25,11 @@ from processor.way import (
     Next,
     TooOld,
     after_failure,
+    after_intent,
     after_look,
     after_reply,
     begin,
+    note_look,
 )
 from runtime.logging import get_logger
 
@@ -94,11 +96,11 @@ class Deliver:
         return taken
 
     def intended(self, jobs: list[Job], at: float) -> None:
-        """The intents of these jobs are in Kafka, by a transaction begun at a time: look next."""
+        """The intents of these jobs are in Kafka, by a transaction begun at a time."""
         for job in jobs:
             if not job.abandoned:
                 job.intended_at, job.intended_contact = at, job.contact_id
-                self._go(job, Next(Step.LOOK, job.settle_until))
+                self._go(job, after_intent(job, self._clock(), self._limits))
 
     def advance(self) -> None:
         """Start every call that may start now."""
@@ -158,14 +160,14 @@ class Deliver:
         return self.in_flight < self._limits.threads and self.gate.admits(now, self.in_flight)
 
     def _look_batch(self) -> list[Job]:
-        """Up to 50 orders; those whose look failed before go in smaller company, so that one cannot stall many."""
+        """Up to 50 orders; those whose look failed or was slow go in smaller company, so that one cannot stall many."""
         batch: list[Job] = []
         while self._looks and len(batch) < CARDS_A_CALL:
             job = self._looks[0]
             if job.abandoned:
                 self._looks.popleft()
                 continue
-            room = CARDS_A_CALL if job.failures == 0 else max(1, COMPANY >> job.failures)
+            room = 1 if job.slow_look else max(1, COMPANY >> job.failures) if job.failures else CARDS_A_CALL
             if batch and len(batch) >= room:
                 break
             batch.append(self._looks.popleft())
@@ -219,10 +221,10 @@ class Deliver:
             return
         if error is None:
             self.gate.succeeded()
+            if reply.step is Step.LOOK:
+                note_look(reply.jobs, self._clock(), self._limits)
             for job in reply.jobs:
                 if reply.step is Step.LOOK:
-                    if len(reply.jobs) == 1:  # a heavy card takes its time; nobody else waited for this one
-                        job.looked_at = self._clock()
                     self._looked(job, reply.value[job.order_id])
                 elif job.abandoned and reply.step not in WRITES_EVENT:
                     self._drop(job)

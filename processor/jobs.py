@@ -71,7 +71,8 @@ class Job:
     """All that is known of the way of one order; owned by the main thread alone.
 
     `attempts` are the failures that speak against this order, `failures` all of them (they set the back-off).
-    `intended_at`: when the transaction that holds its intent was begun. `settle_until`: no look before.
+    `intended_at`: when the transaction that holds its intent was begun. `settle_until`: no look before. `slow_look`:
+    the last look took too long for an intent before it; `absent_on`: the contact on which it showed no purchase.
     """
 
     order_id: int
@@ -94,6 +95,8 @@ class Job:
     intended_contact: str | None = None
     settle_until: float = 0.0
     looked_at: float = 0.0
+    slow_look: bool = False
+    absent_on: str | None = None
     unknown_since: float | None = None
     not_before: float = 0.0
     known_event: str | None = None

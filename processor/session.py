@@ -175,7 +175,9 @@ class Session:
         if job.join_followers():  # newer entries came while it was read: read again
             self._again(job)
             return
-        if enriched.order is None and (seconds := self._unknown.again_in(job)) is not None:
+        if enriched.order is not None:
+            self._unknown.shown(job)
+        elif (seconds := self._unknown.again_in(job)) is not None:
             if self._until_caught_up and self._unknown.nothing_listed:
                 raise WrongKey(
                     "BaseLinker says success and lists no order at all: is BASELINKER_TOKEN of this account?"

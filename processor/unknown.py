@@ -31,6 +31,10 @@ class Unknown:
         self._alarm_at = float("-inf")
         self.nothing_listed = False
 
+    def shown(self, job: Job) -> None:
+        """BaseLinker shows the order: that it did not before says nothing any more."""
+        job.unknown_since = None
+
     def again_in(self, job: Job) -> float | None:
         """Return after how many seconds to read the order again; None when it is unknown for good."""
         now = self._clock()

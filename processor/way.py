@@ -3,7 +3,9 @@
     PRELOOK → UPSERT → [wait → LOOK] → INTEND → LOOK → CREATE     no purchase is known
                      → UPDATE                                      its event is known
 A job whose order had an intent when its partition came waits and looks before it writes an intent of its own: the
-row in Kafka keeps naming the contact on which somebody's create may still be alive.
+row in Kafka keeps naming the contact on which somebody's create may still be alive. One whose earlier try was for
+another contact looks there first, too. Where a look takes so long that an intent is too old after it, the intent comes
+right after the look.
 """
 
 from dataclasses import dataclass
@@ -74,6 +76,7 @@ class Limits:
 
 def begin(job: Job) -> Next | Ending:
     """The job holds its contact's lane."""
+    job.absent_on, job.keep_fields = None, False
     if job.late:
         return Next(Step.PRELOOK)
     if job.row is not None and _contact_known(job):
@@ -93,9 +96,17 @@ def after_contact(job: Job) -> Next | Ending:
             return Ending(Outcome.DELIVERED, "unchanged", row.event_id, row.contact_id)
         job.contact_id = row.contact_id or job.contact_id
         return Next(Step.UPDATE)
-    if job.uncertain or job.intended_at is not None or job.settle_until > 0:
+    if job.uncertain or job.intended_at is not None or job.settle_until > 0 or _tried_with_another(job):
         return Next(Step.LOOK, job.settle_until)
     return Next(Step.INTEND)
+
+
+def note_look(jobs: tuple[Job, ...], now: float, limits: Limits) -> None:
+    """A look was answered. A heavy card takes its time: where nobody else waited, the look is as old as its answer."""
+    for job in jobs:
+        job.slow_look = now - job.looked_at > limits.intent_seconds / 2
+        if len(jobs) == 1:
+            job.looked_at = now
 
 
 def after_look(job: Job, seen: Seen, now: float, limits: Limits) -> Next | Ending:
@@ -109,8 +120,17 @@ def after_look(job: Job, seen: Seen, now: float, limits: Limits) -> Next | Endin
         return Ending(Outcome.DEAD, "gave_up", None, job.contact_id)
     fresh = job.intended_at is not None and now - job.intended_at <= limits.intent_seconds
     if not fresh or job.intended_contact != job.contact_id:
+        job.absent_on = job.contact_id if job.slow_look else None
         return Next(Step.INTEND)
     return Next(Step.CREATE)
+
+
+def after_intent(job: Job, now: float, limits: Limits) -> Next:
+    """The intent is in Kafka: look, unless the look that led here is young and another one would outlast the intent."""
+    absent_on, job.absent_on = job.absent_on, None
+    if absent_on is not None and absent_on == job.contact_id and now - job.looked_at <= limits.intent_seconds / 2:
+        return Next(Step.CREATE)
+    return Next(Step.LOOK, job.settle_until)
 
 
 def after_reply(job: Job, step: Step, value: str | bool | None) -> Next | Ending:
@@ -178,6 +198,15 @@ def _contact_known(job: Job) -> bool:
         return False
     same = row.fingerprint.split(".")[0] == job.fingerprint.split(".")[0]
     return same and not job.forced and (send.purchase is None or row.event_id is not None)
+
+
+def _tried_with_another(job: Job) -> bool:
+    """An earlier try was for another contact: our intent's row would take its name out of Kafka, so look there first.
+
+    Its purchase may be there (a create of unknown fate, given up), and whoever takes over asks only whom the row names.
+    """
+    row = job.row
+    return row is not None and bool(row.contact_id) and row.contact_id != job.contact_id
 
 
 def _same_purchase(job: Job) -> bool:

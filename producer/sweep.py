@@ -60,10 +60,9 @@ class Paging:
             self.id_from = highest
             if self.done and len(page) >= FULL:
                 log.error("orders can't be paged by id: some may be missing; see `bl2sm backfill`")
-        elif len(page) < FULL or highest <= asked:
+        elif len(page) < FULL or highest <= asked or (in_order and dates[-1] > self.confirmed_from):
+            # this second is through; of the later ones the page shows only ids from the asked one on
             self._step(self.confirmed_from + SECOND)
-        elif in_order and dates[-1] > self.confirmed_from:
-            self._step(dates[-1])
         else:
             self.id_from = highest
 

@@ -6,8 +6,10 @@ import socket
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import httpx2 as httpx
@@ -160,6 +162,17 @@ def test_a_block_that_by_our_clock_is_just_over_is_asked_about_in_a_minute_not_i
     assert caught.value.retry_at == NOW + timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("minutes", [8, 14, 180, -120])
+def test_a_wrong_clock_of_ours_does_not_ask_within_a_block(minutes: int) -> None:
+    theirs = NOW - timedelta(minutes=minutes)
+    message = f"token blocked until {theirs + timedelta(hours=1, minutes=10):%Y-%m-%d %H:%M:%S}"  # Warsaw's
+    answer = reply(200, error("ERROR_BLOCKED_TOKEN", message), date=format_datetime(theirs, usegmt=True))
+    with pytest.raises(BackpressureError) as caught:
+        baselinker(answer).journal(0, [1])
+    assert caught.value.retry_at is not None
+    assert timedelta() <= caught.value.retry_at - (NOW + timedelta(minutes=10)) < timedelta(minutes=1)
+
+
 @pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
 def test_a_packed_answer_is_unpacked(packed: Callable[[bytes], bytes]) -> None:
     content = packed(b'{"status":"SUCCESS","logs":[]}')
@@ -260,8 +273,9 @@ class Listener:
     def _run(self) -> None:
         while True:
             connection, _ = self.socket.accept()
-            while data := connection.recv(65536):
-                self.got += data
+            with suppress(ConnectionResetError):
+                while data := connection.recv(65536):
+                    self.got += data
 
 
 def sender(url: str) -> SalesManago:

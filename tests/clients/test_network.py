@@ -4,12 +4,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import httpcore2 as httpcore
 import pytest
 
 from clients.errors import RetriableError
 from clients.http import Http
+from clients.network import Call, Network
 
 
 @contextmanager
@@ -29,13 +31,21 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/"
 
 
+def whole(connection: socket.socket) -> bytes:
+    """All that comes until the connection ends, in order or not."""
+    found = bytearray()
+    with suppress(ConnectionResetError):
+        while data := connection.recv(65536):
+            found += data
+    return bytes(found)
+
+
 def test_a_check_that_turns_bad_after_the_writing_began_keeps_the_body_unsent() -> None:
     received = bytearray()
     asked = threading.Event()
 
     def serve(connection: socket.socket) -> None:
-        while data := connection.recv(65536):
-            received.extend(data)
+        received.extend(whole(connection))
         asked.set()
 
     checks: list[int] = []
@@ -72,3 +82,51 @@ def test_headers_that_dribble_are_given_up_at_the_calls_end() -> None:
             http.post_json(url, {})
         assert time.monotonic() - began < 15  # twenty seconds of headers
         http.close()
+
+
+@contextmanager
+def stuck_line() -> Iterator[tuple[int, Callable[[], bytes]]]:
+    """A server without room for more than a little: its port, and what it gets in all once the line is free again."""
+    free, ended = threading.Event(), threading.Event()
+    received = bytearray()
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        free.wait(30)
+        received.extend(whole(connection))
+        ended.set()
+
+    def get() -> bytes:
+        free.set()
+        assert ended.wait(10)
+        return bytes(received)
+
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1], get
+
+
+def test_a_request_that_was_given_up_is_not_delivered_later() -> None:
+    with stuck_line() as (port, get):
+        http = Http("test", 0.5)
+        with pytest.raises(RetriableError) as caught:
+            http.post_json(f"http://127.0.0.1:{port}/", {"what": "x" * 20_000 + "the end"})
+        assert caught.value.may_have_applied
+        received = get()
+        http.close()
+    assert b"POST" in received and b"the end" not in received
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no time-out for what is written")
+def test_what_a_stopped_process_has_written_is_not_delivered_after_the_calls_time() -> None:
+    with stuck_line() as (port, get):
+        stream = Network(Call(), 0.5).connect_tcp("127.0.0.1", port)  # nobody reads, and nobody closes
+        stream.write(b"POST" + b"x" * 20_000 + b"the end")
+        with pytest.raises((httpcore.ReadTimeout, httpcore.ReadError)):
+            stream.read(1, timeout=20)  # the kernel gives up
+        received = get()
+        stream.close()
+    assert b"POST" in received and b"the end" not in received

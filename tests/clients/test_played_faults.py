@@ -1,9 +1,10 @@
 """Every kind of fault that the stand-ins play, over real sockets: what the clients take it for, and what comes next."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 
@@ -24,6 +25,7 @@ from sandbox.server import CLIENT_ID, OWNER, SECRET, TOKEN
 from sandbox.verify import fetch_state
 from tests.programs import ask_sandbox, sandbox, switch
 
+T = TypeVar("T")
 SECONDS = 1.0
 HARMLESS = {"continue", "idle", "slow", "hang"}
 WAITS = {"429", "429plain", "503wait"}
@@ -36,14 +38,25 @@ def apis() -> Iterator[dict[str, str]]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def base(apis: dict[str, str]) -> BaseLinker:
-    return BaseLinker(Http("BaseLinker", SECONDS), apis["BASELINKER_API_URL"], TOKEN, Pacer(1e9))
+@pytest.fixture
+def base(apis: dict[str, str]) -> Iterator[BaseLinker]:
+    with closing(Http("BaseLinker", SECONDS)) as http:  # connections of its own: an end that comes late hits no other
+        yield BaseLinker(http, apis["BASELINKER_API_URL"], TOKEN, Pacer(1e9))
 
 
-@pytest.fixture(scope="module")
-def sales(apis: dict[str, str]) -> SalesManago:
-    return SalesManago(Http("SALESmanago", SECONDS), apis["SALESMANAGO_API_URL"], CLIENT_ID, SECRET, "key", OWNER)
+@pytest.fixture
+def sales(apis: dict[str, str]) -> Iterator[SalesManago]:
+    with closing(Http("SALESmanago", SECONDS)) as http:
+        yield SalesManago(http, apis["SALESMANAGO_API_URL"], CLIENT_ID, SECRET, "key", OWNER)
+
+
+def after_fault(kind: str, call: Callable[[], T]) -> T:
+    """The next call: whether the end of a kept connection is seen in time is a race, but it can cost only one."""
+    try:
+        return call()
+    except RetriableError:
+        assert kind == "idle"
+        return call()
 
 
 def play(url: str, kind: str, after: bool) -> None:
@@ -66,10 +79,7 @@ def test_a_fault_of_baselinker_is_told_from_an_answer_and_the_next_call_is_answe
         assert kind in HARMLESS
         assert found
     base._pacer._blocked_until = None  # not waited out here
-    if kind == "idle":
-        with suppress(RetriableError):  # whether the end of the kept connection is seen in time is a race
-            base.journal(0, [1])
-    assert base.journal(0, [1])
+    assert after_fault(kind, lambda: base.journal(0, [1]))
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -92,7 +102,7 @@ def test_a_fault_at_a_create_is_never_taken_for_surely_not_done(
     else:
         assert kind in HARMLESS
     assert len(fetch_state(url)["events"]) - before == (1 if after or kind in HARMLESS else 0)
-    assert sales.upsert_contact(Contact("a@example.com")) == contact_id
+    assert after_fault(kind, lambda: sales.upsert_contact(Contact("a@example.com"))) == contact_id
 
 
 @pytest.mark.parametrize("date", [False, True])

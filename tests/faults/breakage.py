@@ -60,14 +60,13 @@ BREAKS = (
             ),
             (
                 "processor/way.py",
-                "    if not fresh or job.intended_contact != job.contact_id:\n        return Next(Step.INTEND)\n",
-                "    if not fresh or job.intended_contact != job.contact_id:\n"
-                "        return Next(Step.INTEND, job.settle_until)\n",
+                "if job.slow_look else None\n        return Next(Step.INTEND)\n",
+                "if job.slow_look else None\n        return Next(Step.INTEND, job.settle_until)\n",
             ),
             (
                 "processor/deliver.py",
                 "job.intended_contact = at, job.contact_id\n"
-                "                self._go(job, Next(Step.LOOK, job.settle_until))\n",
+                "                self._go(job, after_intent(job, self._clock(), self._limits))\n",
                 "job.intended_contact = at, job.contact_id\n                self._go(job, Next(Step.CREATE))\n",
             ),
             (

@@ -86,7 +86,7 @@ LANES = (
             {"API_FAULTS": "{cells}"},
             4,
         ),
-        Part("broker faults", 420, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
+        Part("broker faults", 480, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     ),
 )
 PARTS = tuple(part for lane in LANES for part in lane)
@@ -169,7 +169,7 @@ class Soak:
             "stops": f"{max(8, 200 * self._scale):.0f}",
             "cells": f"{max(4, 24 * self._scale):.0f}",
             "cases": f"{0.1 * self._scale:.4f}",
-            "rounds": f"{max(1, 3 * self._scale):.0f}",
+            "rounds": f"{max(1, 2 * self._scale):.0f}",
         }
         given = {name: value.format(**sizes) for name, value in part.environment.items()}
         return {"KAFKA_BOOTSTRAP_SERVERS": self._kafka, "REQUIRE_KAFKA": "1", "SEED": str(self._seed), **given}

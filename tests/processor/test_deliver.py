@@ -22,11 +22,11 @@ from tests.processor.test_jobs import entry
 class Place:
     """Deliver and how its jobs ended."""
 
-    def __init__(self, **calls: Any) -> None:
+    def __init__(self, intent_seconds: float = 10.0, **calls: Any) -> None:
         self.ended: dict[int, Ending] = {}
         api: Any = SimpleNamespace(**{"contacts_by_id": lambda ids: [], **calls})
         lease = Lease(1000, time.monotonic)
-        limits = Limits(4, 20, 10, 20)
+        limits = Limits(4, 20, 10, 20, intent_seconds)
         self.gate = Gate("SALESmanago")
         self.deliver = Deliver(api, self.gate, lease, limits, time.monotonic, self._end)
 
@@ -46,9 +46,9 @@ class Place:
 
 
 @contextmanager
-def place(**calls: Any) -> Iterator[Place]:
+def place(intent_seconds: float = 10.0, **calls: Any) -> Iterator[Place]:
     """One whose threads are ended."""
-    made = Place(**calls)
+    made = Place(intent_seconds, **calls)
     try:
         yield made
     finally:
@@ -132,3 +132,23 @@ def test_a_card_that_is_listed_late_costs_no_attempt() -> None:
         here.deliver.enter(job)
         here.turn_until(lambda: 1 in here.ended)
     assert (here.ended[1].reason, job.attempts) == ("created", 0)
+
+
+def test_cards_that_take_longer_than_an_intent_is_good_for_stall_no_purchase() -> None:
+    created: list[str] = []
+
+    def cards(emails: list[str]) -> list[ContactCard]:
+        time.sleep(0.25)
+        return [ContactCard(f"c-{email}", email, (), ()) for email in emails]
+
+    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
+        before_write()
+        created.append(contact_id)
+        return "e1"
+
+    with place(0.2, upsert_contact=upsert, contacts_by_email=cards, add_event=add) as here:
+        for number in (1, 2):
+            here.deliver.enter(a_job(number, f"m{number}@x.pl"))
+        here.turn_until(lambda: len(here.ended) == 2, at_least_intents=2)
+    assert sorted(created) == ["c-m1@x.pl", "c-m2@x.pl"]
+    assert {ending.reason for ending in here.ended.values()} == {"created"}

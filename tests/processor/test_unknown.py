@@ -32,6 +32,14 @@ def test_it_is_unknown_for_good_once_others_were_shown_since() -> None:
     assert not place.unknown.nothing_listed
 
 
+def test_an_order_that_was_shown_meanwhile_is_waited_for_anew() -> None:
+    place = Place(1)
+    place.after(0)
+    place.shown_at = place.now + 1
+    place.unknown.shown(place.jobs[0])  # decided, held as a dead letter, and read again later
+    assert place.after(UNKNOWN_SECONDS * 10) == [AGAIN_SECONDS]
+
+
 def test_a_few_are_believed_in_a_shop_that_was_never_seen_to_have_orders() -> None:
     place = Place(3)
     place.after(0)

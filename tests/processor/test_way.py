@@ -6,12 +6,24 @@ import pytest
 
 from clients import BackpressureError, Contact, ContactGone, EventGone, FatalError, PurchaseEvent, RejectedError
 from clients import RetriableError as Retriable
+from processor.calls import ask_of
 from processor.jobs import Job, Step
 from processor.lease import LeaseLost
 from processor.look import Seen
 from processor.rules import Send
-from processor.way import Ending, Limits, Next, TooOld, after_contact, after_failure, after_look, begin
-from schemas.records import Outcome
+from processor.way import (
+    Ending,
+    Limits,
+    Next,
+    TooOld,
+    after_contact,
+    after_failure,
+    after_intent,
+    after_look,
+    after_reply,
+    begin,
+)
+from schemas.records import Origin, Outcome
 from tests.processor.test_jobs import entry, row
 
 LIMITS = Limits(threads=4, attempts=3, create_timeout_seconds=10, settle_seconds=20, intent_seconds=10)
@@ -46,6 +58,27 @@ def test_an_intent_of_somebody_else_is_waited_for_and_looked_at_before_an_intent
     job.settle_until = 130.0
     assert after_contact(job) == Next(Step.LOOK, 130.0)
     assert after_look(job, ABSENT, 131.0, LIMITS) == Next(Step.INTEND)
+
+
+@pytest.mark.parametrize(("outcome", "reason"), [(Outcome.DEAD, "gave_up"), (Outcome.SKIPPED, "unconfirmed")])
+def test_a_contact_of_an_earlier_try_is_looked_at_before_an_intent_names_another(outcome: Outcome, reason: str) -> None:
+    job = a_job(no_event(outcome=outcome, reason=reason, contact_id="c1", purchase_due=True))
+    assert after_contact(job) == Next(Step.LOOK)
+    assert "c1" in ask_of(job).contacts
+    assert after_look(job, ABSENT, 1.0, LIMITS) == Next(Step.INTEND)
+    job.row = row(**no_event(outcome=outcome, reason=reason, contact_id="c2", purchase_due=True))
+    assert after_contact(job) == Next(Step.INTEND)
+
+
+def test_a_slow_look_counts_for_the_intent_after_it_once_and_for_its_own_contact_alone() -> None:
+    job = a_job()
+    job.slow_look, job.looked_at = True, 112.0
+    assert after_look(job, ABSENT, 112.0, LIMITS) == Next(Step.INTEND)
+    assert after_intent(job, 113.0, LIMITS) == Next(Step.CREATE)
+    assert after_intent(job, 113.0, LIMITS) == Next(Step.LOOK)
+    for contact_id, now in (("c3", 113.0), ("c2", 118.0)):
+        job.contact_id, job.absent_on = contact_id, "c2"
+        assert after_intent(job, now, LIMITS) == Next(Step.LOOK)
 
 
 def test_what_the_look_finds_is_adopted_and_never_updated() -> None:
@@ -134,6 +167,17 @@ def test_a_contact_that_is_gone_is_written_again_a_few_times() -> None:
     afters = [fail(job, Step.CREATE, ContactGone("gone", api="S")) for _ in range(LIMITS.attempts)]
     assert [after.step for after in afters[:-1] if isinstance(after, Next)] == [Step.UPSERT] * (LIMITS.attempts - 1)
     assert isinstance(afters[-1], Ending)
+
+
+def test_a_live_entry_that_joins_a_late_one_brings_the_fields_too() -> None:
+    job = a_job()
+    job.entries = [entry(12, log_type=1, origin=Origin.BACKFILL)]
+    assert begin(job) == Next(Step.PRELOOK)
+    assert after_reply(job, Step.PRELOOK, True) == Next(Step.UPSERT)
+    assert job.keep_fields
+    job.entries.append(entry(13, log_type=16))  # came while the job was held
+    assert begin(job) == Next(Step.UPSERT)
+    assert not job.keep_fields
 
 
 def test_nothing_is_sent_when_nothing_changed() -> None:

@@ -60,6 +60,16 @@ def test_more_orders_of_one_second_than_a_page_holds_are_all_found() -> None:
     assert sorted(walk(shop)) == [*range(1, 251), *range(300, 310)]
 
 
+def test_an_older_order_that_is_confirmed_right_after_a_full_second_is_found() -> None:
+    shop = World(plan()).shop
+    for order_id in range(1000, 1110):  # a hundred and ten at once, as a bulk action confirms them
+        shop.place(order_id, START)
+    shop.place(500, START + timedelta(seconds=5))
+    for order_id in range(2000, 2120):
+        shop.place(order_id, START + timedelta(seconds=order_id - 1990))
+    assert sorted(walk(shop)) == [500, *range(1000, 1110), *range(2000, 2120)]
+
+
 def test_a_page_that_never_moves_on_ends_all_the_same() -> None:
     paging = Paging(START)
     page = [Order(order_id=number, confirmed=True, date_confirmed=START) for number in range(1, 101)]
