@@ -55,7 +55,7 @@ def test_a_failure_is_told_in_the_readers_language_above_the_programs_own_words(
     end = datetime.now(UTC) + timedelta(minutes=9.9)
     blocked = tell(BackpressureError("the token is blocked", api="BaseLinker", retry_at=end), polish)
     assert blocked.text == "BaseLinker nie przyjmuje zapytań jeszcze przez 10\u00a0min. Potem spróbuj ponownie."
-    assert blocked.detail == "BaseLinker: the token is blocked"
+    assert blocked.detail == f"BaseLinker: the token is blocked; wait until {end:%H:%M:%S} UTC"
     assert "Klucze i hasła" in tell(FatalError("no", api="SALESmanago"), polish).text
     assert tell(Known("busy"), polish) == Told(polish("trouble.busy"), "")
     assert "Zgłoś go autorom" in tell(KeyError("secret"), polish).text
