@@ -19,7 +19,7 @@ from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 from schemas.topics import Topics
 
 LOOK_SECONDS, TELL_SECONDS, REGISTRY_PAUSE_SECONDS = 0.1, 60.0, 2.0
-ASK_SECONDS, ASK_AGAIN_SECONDS = 60.0, 1.0  # nobody waits; a time-out while a broker slept has aborted librdkafka
+ASK_SECONDS, ASK_AGAIN_SECONDS = 60.0, 1.0  # nobody waits for it
 ROWS = 500
 
 log = get_logger(__name__)

@@ -61,7 +61,7 @@ class Session:
         self._ledger = Ledger(parts.codec)
         self._intake = Intake(parts.consumer, parts.codec, parts.topics.journal, self._clock)
         self._watch = TopicWatch(parts.admin, parts.topics, parts.partitions, self._clock)
-        self._broker = BrokerWatch(parts.admin, parts.health, self._clock)
+        self._broker = BrokerWatch(parts.admin, parts.topics.deliveries, parts.health, self._clock)
         self._group_end = GroupEnd(parts.consumer, parts.loader, parts.topics.journal, parts.partitions, self._clock)
         self._record = Record(parts.make_producer, parts.consumer, parts.codec, parts.topics, parts.group_id)
         self._read = Read(

@@ -46,7 +46,7 @@ class Leader:
     ) -> None:
         self._make_consumer, self._admin, self._topics, self._codec = make_consumer, admin, topics, codec
         self._stopping, self._health, self._cooperative = stopping, health, cooperative
-        self._broker = BrokerWatch(admin, health, time.monotonic)
+        self._broker = BrokerWatch(admin, topics.cursor, health, time.monotonic)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._leads = False
         self._consumer = make_consumer()

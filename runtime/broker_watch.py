@@ -1,11 +1,16 @@
-"""Does Kafka answer? Asked every few seconds without waiting for the answer, for /readyz to tell."""
+"""Does Kafka answer? Asked every few seconds without waiting for the answer, for /readyz to tell.
+
+A topic's end is asked for. A cluster's description would need no topic, but librdkafka up to 2.16 aborts the process
+when a broker that has just come back describes a cluster without brokers (rd_kafka_DescribeClusterResponse_parse takes
+that for an answer without error).
+"""
 
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from runtime.health import Health
 from runtime.logging import get_logger
@@ -18,8 +23,9 @@ log = get_logger(__name__)
 class BrokerWatch:
     """`look` is called at every turn of a loop; it sets the check "broker", and serves the AdminClient's complaints."""
 
-    def __init__(self, admin: AdminClient, health: Health, clock: Callable[[], float]) -> None:
+    def __init__(self, admin: AdminClient, topic: str, health: Health, clock: Callable[[], float]) -> None:
         self._admin, self._health, self._clock = admin, health, clock
+        self._asked = TopicPartition(topic, 0)
         self._asked_at = clock()
         self._answer: Future[Any] | None = None
         self._away = False
@@ -38,17 +44,26 @@ class BrokerWatch:
         if now - self._asked_at >= ASK_EVERY_SECONDS:
             self._asked_at = now
             self._admin.poll(0)
-            self._answer = self._admin.describe_cluster(request_timeout=ASK_EVERY_SECONDS)
+            self._answer = self._admin.list_offsets(
+                {self._asked: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
+                request_timeout=ASK_EVERY_SECONDS,
+            )[self._asked]
 
     def _take(self, answer: "Future[Any]") -> None:
         try:
             answer.result()
         except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:  # others tell that; Kafka did answer
+                self._well()
+                return
             self._health.set_ready("broker", False, "Kafka does not answer")
             if not self._away:
                 log.warning("Kafka does not answer; waiting for it", error=str(error))
             self._away = True
             return
+        self._well()
+
+    def _well(self) -> None:
         self._health.set_ready("broker", True)
         if self._away:
             log.info("Kafka answers again")

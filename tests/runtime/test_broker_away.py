@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Any, cast
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from structlog.testing import capture_logs
 
 from runtime.broker_watch import ASK_EVERY_SECONDS, BrokerWatch
@@ -20,17 +20,17 @@ class Admin:
     def poll(self, _: float) -> int:
         return 0
 
-    def describe_cluster(self, **_: Any) -> "Future[Any]":
+    def list_offsets(self, asked: dict[TopicPartition, Any], **_: Any) -> "dict[TopicPartition, Future[Any]]":
         self.asked.append(Future())
-        return self.asked[-1]
+        return dict.fromkeys(asked, self.asked[-1])
 
 
 def test_readiness_follows_the_broker_and_the_log_has_one_line_for_going_and_one_for_coming() -> None:
     now, admin, health = [0.0], Admin(), Health()
-    watch = BrokerWatch(cast("Any", admin), health, lambda: now[0])
+    watch = BrokerWatch(cast("Any", admin), "cursor", health, lambda: now[0])
     told = []
     with capture_logs() as lines:
-        for error in [None, KafkaError._TIMED_OUT, KafkaError._TRANSPORT, None, None]:
+        for error in [None, KafkaError._TIMED_OUT, KafkaError._TRANSPORT, None, KafkaError.UNKNOWN_TOPIC_OR_PART]:
             now[0] += ASK_EVERY_SECONDS
             watch.look()
             watch.look()  # no answer yet: nothing is asked twice
