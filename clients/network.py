@@ -9,16 +9,20 @@ seconds), and what was not delivered within the time of a call is taken back (TC
 call that was given up reaches nobody after the wait for it.
 """
 
-import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import httpcore2 as httpcore
 
-ABORT: tuple[int, int, int | bytes] = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+if sys.platform == "linux":
+    from socket import TCP_USER_TIMEOUT
+
+ABORT: tuple[int, int, int | bytes] = (SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Call(threading.local):
@@ -62,8 +66,8 @@ class Network(httpcore.NetworkBackend):
     def __init__(self, call: Call, seconds: float) -> None:
         self._backend, self._call = httpcore.SyncBackend(), call
         self._options = [ABORT]
-        if (name := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
-            self._options.append((socket.IPPROTO_TCP, name, round(seconds * 1000)))
+        if sys.platform == "linux":
+            self._options.append((IPPROTO_TCP, TCP_USER_TIMEOUT, round(seconds * 1000)))
 
     def connect_tcp(
         self,
