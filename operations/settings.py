@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from clients import ApiError
 from operations.in_force import origin, pause_sentence, shown
+from operations.init import check_shop, list_shops
 from operations.live_settings import (
     Change,
     Current,
@@ -19,8 +21,9 @@ from operations.live_settings import (
     with_value,
 )
 from operations.options import AsJson, By, Execute
-from operations.output import Refused, WrongUsage, command, line, note, print_json, table
-from runtime.settings import load_settings
+from operations.output import Refused, WrongUsage, command, line, note, print_json, sentence, table
+from runtime.settings import Settings, load_settings
+from runtime.shop_choice import merged
 from schemas.records import Switch
 
 TAKEN_OVER = (
@@ -114,6 +117,8 @@ def _save(name: str, value: str | None, by: str | None, execute: bool, as_json: 
         for old, new in zip(before, after, strict=True)
         if (old.value, old.source) != (new.value, new.source)
     )
+    if any(one.name == "SALESMANAGO_LOCATION" for one in differences):
+        _try_shop(merged(settings, wanted))
     if execute and differences:
         save_rules(settings, wanted, current.last)
     if as_json:
@@ -125,6 +130,16 @@ def _save(name: str, value: str | None, by: str | None, execute: bool, as_json: 
         line("nothing changes")
         return
     note(f"saved; {TAKEN_OVER}" if execute else f"{TAKEN_OVER}. Add --execute to do it.")
+
+
+def _try_shop(settings: Settings) -> None:
+    """Refuse an e-shop that the account does not have, where its list can be had."""
+    try:
+        check_shop(settings, list_shops(settings))
+    except Refused as error:
+        raise WrongUsage(str(error)) from None
+    except ApiError as error:
+        note(f"whether the account has this e-shop can't be told now: {sentence(error)[0]}")
 
 
 def _what(change: Change) -> str:

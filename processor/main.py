@@ -65,7 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     try:
-        return run(settings, options.until_caught_up, stop, health, metrics)
+        if run(settings, options.until_caught_up, stop, health, metrics) or not options.until_caught_up:
+            return 0
+        log.error("told to end before all was done")
+        return 1
     except (TopicProblem, PartitionsChanged, WrongKey, PausedByOperator) as error:
         log.error("stopped", why=str(error))
         return 1
@@ -74,8 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             server.close()
 
 
-def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, metrics: Metrics) -> int:
-    """Join the group again and again until told to stop: a lost lease or a fenced producer ends only a session."""
+def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, metrics: Metrics) -> bool:
+    """Join the group again and again until told to stop: a lost lease or a fenced producer ends only a session.
+
+    True when all is done, with `until_caught_up`.
+    """
     topics = Topics(settings.topic_prefix)
     admin = AdminClient(admin_config(settings))
     pacer = Pacer(0.0)
@@ -87,9 +93,9 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
         while not stop.is_set():
             try:
                 count = wait_for_topics(admin, topics, settings, stop, health)
-                if count is not None:
-                    _join(settings, topics, count, admin, clients, until_caught_up, stop, health, metrics)
-                return 0
+                return count is not None and _join(
+                    settings, topics, count, admin, clients, until_caught_up, stop, health, metrics
+                )
             except (LeaseLost, Fenced, TopicReplaced, Torn, Overtaken) as error:
                 log.warning("giving up all partitions and joining anew", why=str(error))
             except RegistryUnavailable as error:
@@ -98,7 +104,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
             except KafkaException as error:
                 log.warning("Kafka can't go on; joining anew", error=str(error))
                 stop.wait(2.0)
-        return 0
+        return False
     finally:
         pacer.close()
         clients.close()
@@ -114,8 +120,8 @@ def _join(
     stop: Event,
     health: Health,
     metrics: Metrics,
-) -> None:
-    """Be a member once: until told to stop, caught up, or thrown out."""
+) -> bool:
+    """Be a member once: until told to stop, caught up (True), or thrown out."""
     consumer, loader, follower = _consumers(settings)
     session: Session | None = None
     try:
@@ -123,7 +129,7 @@ def _join(
         live = Live(follower, admin, topics, clients.codec, clients.rules_of, boottime)
         parts = _parts(settings, topics, count, admin, consumer, loader, live, clients, health, metrics)
         session = Session(parts, until_caught_up)
-        session.run(stop.is_set)
+        return session.run(stop.is_set)
     finally:
         clients.pacer.set_rate(0.0)  # what an old look-up thread still asks would be beyond the others' shares
         if session is not None:

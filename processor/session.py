@@ -115,10 +115,11 @@ class Session:
 
     # ---- the chain
 
-    def run(self, stopping: Callable[[], bool]) -> None:
-        """Turn until told to stop, or caught up; an exception ends the session: main says which let it join anew."""
+    def run(self, stopping: Callable[[], bool]) -> bool:
+        """Turn until told to stop, or caught up (True); an exception ends the session, main says which join anew."""
         self._membership.join()
-        while not stopping():
+        caught_up = False
+        while not (caught_up or stopping()):
             self._lease.turn()
             self._parts.health.turn()
             self._watch.look()
@@ -132,9 +133,9 @@ class Session:
             self._settle()
             self._commit()
             self._stops.mind()
-            if self._until_caught_up and self._caught_up():
-                break
+            caught_up = self._until_caught_up and self._caught_up()
         self._membership.finish(set(self._holdings.partitions))
+        return caught_up
 
     def _consume(self) -> None:
         busy = self._deliver.in_flight or self._membership.loading

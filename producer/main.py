@@ -50,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return Program(settings, stop, pacer, health, metrics, options.until_caught_up).run()
     except Stopped:
-        return 0
+        if options.until_caught_up:
+            log.error("told to end before all was read")
+        return 1 if options.until_caught_up else 0
     except (TopicProblem, Wrong) as error:
         log.error("stopped", why=str(error))
         return 1

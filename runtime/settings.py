@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     contact_tag: str = Field("", description="Tag for every contact sent; commas separate several; empty = none")
     salesmanago_location: str = Field("", description="E-shop the purchases belong to (its location in SALESmanago)")
     tag_order_source: Literal["none", "code", "name", "both"] = Field(
-        "none", description="Order source as tag: false, true (= code), code, name or both"
+        "none", description="Order source as tag: false (= none), true (= code), code, name or both"
     )
     skip_shop_orders: bool = Field(False, description="true = orders of the own shop (source shop) are not sent")
     salesmanago_api_url: str = Field("", description="SALESmanago API v2, e.g. https://app2.salesmanago.com/api")
