@@ -76,17 +76,17 @@ LANES = (
         ),
     ),
     (
-        _kills("cooperative", 250, "{storm}"),
-        _kills("range", 250, "{storm}"),
-        _kills("consumer", 300, "{short_storm}"),  # a killed member's partitions wait for the broker's session time-out
+        _kills("cooperative", 210, "{storm}"),
+        _kills("range", 210, "{storm}"),
+        _kills("consumer", 260, "{short_storm}"),  # a killed member's partitions wait for the broker's session time-out
         Part(
             "API faults",
-            500,
+            440,
             (f"{FAULTS}/test_api_faults.py", f"{FAULTS}/test_api_stops.py"),
             {"API_FAULTS": "{cells}"},
             4,
         ),
-        Part("broker faults", 480, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
+        Part("broker faults", 640, (f"{FAULTS}/test_broker_faults.py",), {"BROKER_ROUNDS": "{rounds}"}),
     ),
 )
 PARTS = tuple(part for lane in LANES for part in lane)
@@ -164,8 +164,8 @@ class Soak:
         sizes = {
             "begin": f"{max(seconds - 50, seconds / 2):.0f}",  # the points begun last take so long
             "entries": f"{5000 / 3 * self._scale:.0f}",
-            "storm": f"{seconds - min(130, seconds / 2):.0f}",  # the rest is for the start and for what is left over
-            "short_storm": f"{seconds - min(200, seconds * 2 / 3):.0f}",
+            "storm": f"{seconds - min(100, seconds / 2):.0f}",  # the rest is for the start and for what is left over
+            "short_storm": f"{seconds - min(170, seconds * 2 / 3):.0f}",
             "stops": f"{max(8, 200 * self._scale):.0f}",
             "cells": f"{max(4, 24 * self._scale):.0f}",
             "cases": f"{0.1 * self._scale:.4f}",
