@@ -3,12 +3,24 @@
 from concurrent.futures import Future
 from typing import Any, cast
 
+import pytest
+import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from structlog.testing import capture_logs
 
+from runtime import broker_watch
+from runtime import complaints as complaining
 from runtime.broker_watch import ASK_EVERY_SECONDS, BrokerWatch
 from runtime.complaints import AGAIN_SECONDS, Complaints
 from runtime.health import Health
+
+
+@pytest.fixture(autouse=True)
+def _every_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of every level, whatever level an earlier test of this process asked for."""
+    structlog.reset_defaults()
+    for module in (broker_watch, complaining):
+        monkeypatch.setattr(module, "log", structlog.get_logger())
 
 
 class Admin:
