@@ -52,7 +52,8 @@ REFUSED: Mapping[str, str] = {
 }
 
 # They load code, or need an object instead of a text: nothing an environment variable can give.
-_UNUSABLE = frozenset({"plugin.library.paths", "default.topic.config", "opaque", "open.cb", "socket.cb", "error.cb"})
+_UNUSABLE = frozenset({"default.topic.config", "opaque", "open.cb", "socket.cb", "error.cb"})
+_PLUGINS = "plugin."
 
 # Checked again by librdkafka's consumer, which knows what fits the group protocol.
 _NEEDS_CONSUMER_PROTOCOL = ("group.remote.assignor",)
@@ -106,7 +107,8 @@ def property_name(variable: str, prefix: str) -> str:
 
 def is_kafka_property(name: str) -> bool:
     """Tell whether librdkafka knows a property of this name."""
-    return name not in _UNUSABLE and "No such configuration property" not in _complaint(name, "1")
+    usable = name not in _UNUSABLE and not name.startswith(_PLUGINS)
+    return usable and "No such configuration property" not in _complaint(name, "1")
 
 
 def is_registry_property(name: str) -> bool:
