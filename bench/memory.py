@@ -17,13 +17,13 @@ from bench.report import Section, Table, say
 from bench.setting import Setting
 from bench.shop import Choice, make
 from bench.topics import PARTITIONS, entry_of, fill_entries, fill_ledger, own_topics
+from producer.sweep import CONFIRMED
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics
 
 ONE_NEW_IN = 200
 DELIVERED = 900_000_000  # the first id of those that were delivered before
 DELIVERED_SHARE = 10  # one delivered order for so many entries: each is named about so often
-CONFIRMED = 2
 TENTHS = 10
 
 

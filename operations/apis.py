@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from clients import BaseLinker, Http, Pacer, SalesManago
 from clients.http import Answer
 from clients.pacing import tools_rate
+from clients.retry_after import date_of
 from operations.output import note
 from runtime.settings import Settings
 
@@ -39,11 +39,8 @@ class _Dated(Http):
     ) -> Answer:
         """POST as Http does."""
         answer = super().post_json(url, body, before_write, seconds)
-        try:
-            told = parsedate_to_datetime(answer.headers["date"])
-            self.gap = (datetime.now(UTC) - told.astimezone(UTC)).total_seconds()
-        except (KeyError, ValueError, TypeError):
-            self.gap = None
+        told = date_of(answer)
+        self.gap = (datetime.now(UTC) - told).total_seconds() if told is not None else None
         return answer
 
 
