@@ -1,6 +1,7 @@
 """Both APIs as the tools use them: BaseLinker at the tools' share of the requests (design §4), SALESmanago slowly.
 
-A tool's share starts empty like everyone's: the first answer takes 12 s where the budget is the API's.
+All tools of a deployment take turns, so that the first answer comes at once where none asked lately. Where Kafka can't
+tell of the others a tool's share starts empty like everyone's: the first answer takes 12 s.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from clients.http import Answer
 from clients.pacing import tools_rate
 from clients.retry_after import date_of
 from operations.output import note
+from operations.turn import Turn
+from runtime.logging import configure_logging
 from runtime.settings import Settings
 
 BASELINKER_SECONDS, SALESMANAGO_SECONDS = 30.0, 20.0
@@ -44,16 +47,38 @@ class _Dated(Http):
         return answer
 
 
+class ToolsPacer(Pacer):
+    """Waits blocks out by itself, and for its turn among all tools."""
+
+    def __init__(self, per_minute: float, turn: Turn) -> None:
+        super().__init__(per_minute)
+        self._turn, self._alone = turn, False
+        self._next = self._clock()  # the turn keeps the distance
+
+    def take(self) -> None:
+        """Wait for the next place; PacerClosed when the program ends meanwhile."""
+        super().take()
+        if not self._turn.take(self._gap()) and not self._alone:
+            self._alone = True
+            super().take()
+
+    def close(self) -> None:
+        """Wake and refuse everyone, and let the others have their turn."""
+        super().close()
+        self._turn.close()
+
+
 @contextmanager
 def open_apis(settings: Settings) -> Iterator[Apis]:
     """Yield both clients, closed at the end; nothing is asked yet."""
+    configure_logging("ERROR", settings.log_format, settings.secrets)
     count = 0
 
     def counted(_: str) -> None:
         nonlocal count
         count += 1
 
-    pacer = Pacer(tools_rate(settings.baselinker_requests_per_minute))
+    pacer = ToolsPacer(tools_rate(settings.baselinker_requests_per_minute), Turn(settings, note))
     base_http, sales_http = Http("BaseLinker", BASELINKER_SECONDS, 2), _Dated("SALESmanago", SALESMANAGO_SECONDS, 2)
     base = BaseLinker(
         base_http,
@@ -81,8 +106,8 @@ def open_apis(settings: Settings) -> Iterator[Apis]:
 
 
 def seconds_for(settings: Settings, requests: int) -> float:
-    """Return how long so many requests of a tool take."""
-    return 60.0 * requests / tools_rate(settings.baselinker_requests_per_minute)
+    """Return how long so many requests of a tool take, where no other tool asks."""
+    return 60.0 * max(0, requests - 1) / tools_rate(settings.baselinker_requests_per_minute)
 
 
 def tell_pace(settings: Settings, requests: int) -> None:

@@ -15,9 +15,10 @@ from operations.apis import Apis, open_apis, tell_pace
 from operations.in_force import findings, saved_over
 from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
-from operations.output import Refused, age, command, line, print_json, sentence, told_by, waits
+from operations.output import Refused, age, command, line, print_json, sentence, waits
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
+from runtime.complaints import told_by
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Cursor

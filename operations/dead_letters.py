@@ -15,7 +15,7 @@ import typer
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
 from operations.options import AsJson, Execute
-from operations.output import Refused, WrongUsage, command, line, note, print_json, table, unfinished
+from operations.output import Refused, command, line, note, print_json, table, unfinished
 from operations.publish import PAGE, Message, Publisher, wait_for_room
 from operations.times import read_time
 from runtime.settings import load_settings
@@ -63,12 +63,12 @@ def choose(
     since: datetime | None = None,
     limit: int | None = None,
 ) -> list[Letter]:
-    """Return the letters asked for, oldest first; WrongUsage for a key that is not there."""
+    """Return the letters asked for, oldest first; Refused for a key that is not there."""
     letters = reads.letters()
     if keys:
         known = {letter.key for letter in letters}
         if missing := [key for key in keys if key not in known]:
-            raise WrongUsage(f"there is no dead letter {missing[0]}: `bl2sm dead-letters list` shows those there are")
+            raise Refused(f"there is no dead letter {missing[0]}: `bl2sm dead-letters list` shows those there are")
         letters = [letter for letter in letters if letter.key in keys]
     letters = [one for one in letters if reason is None or one.why.reason == reason]
     letters = [one for one in letters if since is None or one.why.time >= since]

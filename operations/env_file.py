@@ -3,7 +3,8 @@
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from operations.output import Refused
@@ -35,13 +36,22 @@ def quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def check_writable(path: Path) -> None:
+    """Refused where it could not be written; it stays as it is."""
+    with _telling(path):
+        _read(path)
+        handle, name = _beside(path)
+        os.close(handle)
+        Path(name).unlink()
+
+
 def write(path: Path, values: Mapping[str, str]) -> None:
     """Merge into the file at once: a crash leaves the old one whole. Refused where it can't be written."""
-    try:
-        old = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-        handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.resolve().parent)
+    with _telling(path):
+        old = _read(path)
+        handle, name = _beside(path)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp makes it 0600
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(merged(old, values))
                 file.flush()
                 os.fsync(file.fileno())
@@ -49,6 +59,21 @@ def write(path: Path, values: Mapping[str, str]) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig") if path.exists() else ""
+
+
+def _beside(path: Path) -> tuple[int, str]:
+    """Open a new file in the same folder; 0600."""
+    return tempfile.mkstemp(prefix=f"{path.name}.", dir=path.resolve().parent)
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise Refused(f"{path} can't be written ({why}): nothing was changed; mend its permissions") from None

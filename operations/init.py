@@ -14,7 +14,7 @@ from clients import ApiError, Catalog
 from operations import env_file
 from operations.apis import open_apis, tell_pace
 from operations.options import AsJson
-from operations.output import Refused, command, line, note, print_json, table
+from operations.output import Refused, command, line, note, print_json, sentence, table
 from processor.tags import tags_for
 from runtime.environment import read_variables
 from runtime.settings import LEAST_PASSWORD, REQUIRED, SECRETS, Settings, SettingsError, load_settings
@@ -70,6 +70,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Set everything up: each answer is tried on the spot. Example: bl2sm init."""
+    env_file.check_writable(file)  # before anything is asked or typed in
     read = read_variables(os.environ, file, lambda name: name in SECRETS)
     if read.errors:
         raise SettingsError("\n".join(read.errors))
@@ -96,11 +97,23 @@ def init(
 def _given(given: dict[str, str]) -> dict[str, str]:
     settings = load_settings(given, None, need="all")
     tell_pace(settings, 1)
-    try_token(settings)
-    users = try_credentials(settings)
-    check_owner(settings.salesmanago_owner, users)
-    check_shop(settings, list_shops(settings))
-    check_password(settings)
+
+    def sales() -> None:
+        check_owner(settings.salesmanago_owner, try_credentials(settings))
+
+    wrong = []
+    for attempt in (
+        lambda: try_token(settings),
+        sales,
+        lambda: check_shop(settings, list_shops(settings)),
+        lambda: check_password(settings),
+    ):
+        try:
+            attempt()
+        except (ApiError, Refused) as error:
+            wrong.append(sentence(error)[0])
+    if wrong:
+        raise Refused("\n".join(wrong))
     return given
 
 

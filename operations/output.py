@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clients import ApiError, BackpressureError
+from runtime.complaints import told_by
 from runtime.settings import SettingsError
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.topics import TopicProblem
@@ -82,12 +83,6 @@ def waits(error: ApiError) -> str:
     """Return until when an API asks to wait, "" where it does not say."""
     until = error.retry_at if isinstance(error, BackpressureError) else None
     return f"; wait until {until:%H:%M:%S} UTC" if until is not None else ""
-
-
-def told_by(error: Exception) -> str:
-    """Return the sentence in one of the Kafka client's exceptions."""
-    cause = error.args[0] if error.args else None
-    return str(cause.str()) if cause is not None and hasattr(cause, "str") else str(error)
 
 
 def debugging() -> bool:

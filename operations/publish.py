@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException, Producer
 
 from operations.kafka_reads import KafkaReads
-from operations.output import Refused, note, told_by
+from operations.output import Refused, note
+from runtime.complaints import told_by
 from runtime.kafka import transactional_producer_config
 from schemas.partitioner import partition_of
 from schemas.records import ASKED_FOR, JournalEntry

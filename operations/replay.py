@@ -25,7 +25,6 @@ from operations.output import (
     print_json,
     progress,
     table,
-    told_by,
     unfinished,
 )
 from operations.publish import Publisher, drip
@@ -33,6 +32,7 @@ from operations.times import read_time
 from operations.topic_reads import SECONDS
 from processor.windows import Windows
 from producer.sweep import CONFIRMED
+from runtime.complaints import told_by
 from runtime.offsets import group_offsets
 from runtime.settings import load_settings
 from schemas.progress import Progress, read_progress

@@ -32,11 +32,11 @@ from operations.output import (
     print_json,
     progress,
     table,
-    told_by,
     unfinished,
 )
 from operations.times import read_span
 from operations.topic_reads import SECONDS
+from runtime.complaints import told_by
 from runtime.kafka import consumer_config, cooperative, take_paused, transactional_producer_config
 from runtime.settings import Settings, load_settings
 from schemas.records import RETRACTED, Delivery, Outcome
@@ -260,6 +260,7 @@ def _print(plan: Sequence[Retraction], result: RetractResult | None, execute: bo
 
 def _execute(settings: Settings, reads: KafkaReads, plan: Sequence[Retraction]) -> RetractResult:
     again = "not finished: run the same command again before the processors start; what is deleted stays so"
+    reads.refuse_beside_processors()
     with open_apis(settings) as apis, unfinished(lambda: again):
         return execute_retract(reads, apis.sales, [one.order_id for one in plan])
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from operations.kafka_reads import KafkaReads
+from runtime.log_ends import find_ends
 from runtime.settings import SettingsError
 from runtime.shop_choice import FIELDS, validated
 from schemas.codec import DecodeError
@@ -76,17 +76,7 @@ def read_rows(reads: KafkaReads) -> Current:
 
 def end_of(reads: KafkaReads) -> int:
     """Return the offset that the next row gets; rows of open transactions count."""
-    here = TopicPartition(reads.topics.settings, 0)
-
-    def ask() -> int:
-        found = reads.admin.list_offsets(
-            {here: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=SECONDS,
-        )
-        return int(found[here].result().offset)
-
-    return patiently(ask)
+    return patiently(lambda: find_ends(reads.admin, reads.topics.settings, [0], SECONDS)[0])
 
 
 def patiently(ask: Callable[[], T]) -> T:

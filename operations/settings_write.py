@@ -3,8 +3,9 @@
 from confluent_kafka import KafkaException, Producer
 
 from operations.kafka_reads import KafkaReads
-from operations.output import Refused, told_by
+from operations.output import Refused
 from operations.settings_rows import end_of, read_rows
+from runtime.complaints import told_by
 from runtime.kafka import transactional_producer_config
 from schemas.records import ShopSettings, Switch
 

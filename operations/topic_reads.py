@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Self
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from operations.output import Refused, told_by
+from operations.output import Refused
+from runtime.complaints import told_by
 from runtime.kafka import admin_config, consumer_config
+from runtime.log_ends import find_ends
 from runtime.logging import configure_logging
 from runtime.settings import Settings
 from schemas.codec import Codec, make_codec
@@ -82,13 +84,7 @@ class TopicReads:
         """Wait until no open transaction hides messages; Refused where one stays (a killed member's ends in 20 s)."""
         until = time.monotonic() + seconds
         while True:
-            asked = {number: TopicPartition(topic, number) for number in self.partitions(topic)}
-            futures = self.admin.list_offsets(
-                {one: OffsetSpec.latest() for one in asked.values()},  # type: ignore[no-untyped-call]
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=SECONDS,
-            )
-            ends = {number: int(futures[one].result().offset) for number, one in asked.items()}
+            ends = find_ends(self.admin, topic, self.partitions(topic), SECONDS)
             if all(end >= ends[number] for number, (_, end) in self.log_ends(topic).items()):
                 return
             if time.monotonic() > until:

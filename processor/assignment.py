@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from processor.ledger import Ledger
 from processor.tracker import OffsetTracker
+from runtime.complaints import told_by
+from runtime.log_ends import ask_ends, end_told
 from runtime.logging import get_logger
 from schemas.progress import Gap, Progress, read_progress
 from schemas.topics import Topics, parse_order_key, topic_id
@@ -115,21 +117,17 @@ class Assignment:
 
     def _find_ends(self, unknown: list[_Loading]) -> bool:
         """Ask where the rows end; whether it was told for all of them."""
-        # read_uncommitted: the last stable offset hides the rows of a killed member's open transaction
+        # the true ends: the last stable offset hides the rows of a killed member's open transaction
         if not unknown:
             return True
-        wanted = {loading.number: TopicPartition(self._topics.deliveries, loading.number) for loading in unknown}
-        futures = self._admin.list_offsets(
-            {partition: OffsetSpec.latest() for partition in wanted.values()},  # type: ignore[no-untyped-call]
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=ASK_SECONDS,
-        )
+        topic = self._topics.deliveries
+        answers = ask_ends(self._admin, topic, [loading.number for loading in unknown], ASK_SECONDS)
         for loading in unknown:
             try:
                 # the client was seen never to answer after a broker's sleep: nobody waits for ever
-                loading.end = int(futures[wanted[loading.number]].result(2 * ASK_SECONDS).offset)
+                loading.end = end_told(self._admin, topic, answers[loading.number], 2 * ASK_SECONDS)
             except (KafkaException, TimeoutError) as error:
-                log.warning("the ledger's end is not known yet; asking again", error=str(error))
+                log.warning("the ledger's end is not known yet; asking again", error=told_by(error))
                 return False
         return True
 
@@ -187,7 +185,7 @@ class Assignment:
                 )
         except (KafkaException, TimeoutError) as error:
             # a killed member's open transaction hides the offsets until it times out: wait, don't guess
-            log.info("the committed offsets are not known yet; asking again", error=str(error))
+            log.info("the committed offsets are not known yet; asking again", error=told_by(error))
         return ready
 
     def _judge(

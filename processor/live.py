@@ -8,10 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from processor.rules import RuleSettings
+from runtime.complaints import told_by
+from runtime.log_ends import ask_ends, end_told
 from runtime.logging import get_logger
 from runtime.settings import SettingsError
 from schemas.codec import Codec, DecodeError, RegistryUnavailable
@@ -103,18 +105,14 @@ class Live:
         """Ask for the true end: the last stable one hides a change that was just acknowledged."""
         if self._asked is None and now >= self._ask_at:
             self._ask_at = now + ASK_AGAIN_SECONDS
-            self._asked = self._admin.list_offsets(
-                {self._here: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=ASK_SECONDS,
-            )[self._here]
+            self._asked = ask_ends(self._admin, self._here.topic, [0], ASK_SECONDS)[0]
         if self._asked is None or not self._asked.done():
             return
         asked, self._asked = self._asked, None
         try:
-            self._end = int(asked.result().offset)
+            self._end = end_told(self._admin, self._here.topic, asked)
         except KafkaException as error:
-            log.warning("the end of the saved settings is not known yet; asking again", error=str(error))
+            log.warning("the end of the saved settings is not known yet; asking again", error=told_by(error))
 
     def _take_over(self, now: float) -> None:
         while self._rows and now >= self._decode_at:

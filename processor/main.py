@@ -30,6 +30,7 @@ from processor.rules import RuleSettings
 from processor.session import Session
 from processor.topic_watch import TopicReplaced
 from processor.way import Limits
+from runtime.complaints import told_by
 from runtime.health import Health, HealthServer, PortTaken
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
@@ -102,7 +103,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
                 log.warning("schema registry away: waiting for it", error=str(error))
                 stop.wait(2.0)
             except KafkaException as error:
-                log.warning("Kafka can't go on; joining anew", error=str(error))
+                log.warning("Kafka can't go on; joining anew", error=told_by(error))
                 stop.wait(2.0)
         return False
     finally:
@@ -229,7 +230,9 @@ def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop
         except KafkaException as error:
             admin.poll(0)  # it tells why
             health.set_ready("broker", False, "Kafka does not answer")
-            log.warning("Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=str(error))
+            log.warning(
+                "Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=told_by(error)
+            )
             stop.wait(2.0)
     return None
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from runtime.complaints import told_by
 from runtime.logging import get_logger
 from runtime.offsets import group_offsets
 from runtime.settings import Settings
@@ -22,7 +23,7 @@ def told_gaps(settings: Settings, topic: str) -> Callable[[int], list[Gap]]:
         try:
             answer = group_offsets(settings, settings.group_id, asked, SECONDS)
         except KafkaException as error:
-            log.warning("the processors' offsets can't be read; asking again in a minute", error=str(error))
+            log.warning("the processors' offsets can't be read; asking again in a minute", error=told_by(error))
             return []
         found = [read_progress(part.metadata) for part in answer]
         return [progress.gap for progress in found if progress is not None and progress.gap is not None]

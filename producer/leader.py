@@ -6,13 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from producer.publish import CURSOR_KEY
 from runtime.broker_watch import BrokerWatch
 from runtime.health import Health
 from runtime.kafka import give_back, take_paused
+from runtime.log_ends import find_ends
 from runtime.logging import get_logger
 from schemas.codec import Codec
 from schemas.records import Cursor
@@ -114,13 +115,7 @@ class Leader:
 
     def _ends(self, topic: str, partitions: int) -> int:
         """Return the sum of a topic's end offsets."""
-        wanted = [TopicPartition(topic, number) for number in range(partitions)]
-        futures = self._admin.list_offsets(
-            {partition: OffsetSpec.latest() for partition in wanted},  # type: ignore[no-untyped-call]
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=5.0,
-        )
-        return sum(int(futures[partition].result().offset) for partition in wanted)
+        return sum(find_ends(self._admin, topic, range(partitions), 5.0).values())
 
     def close(self) -> None:
         """Leave the group."""

@@ -22,6 +22,7 @@ from producer.silence import Silence
 from producer.start import starting_cursor
 from producer.sweep import Remembered
 from producer.writer import Writer
+from runtime.complaints import told_by
 from runtime.health import Health
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import get_logger
@@ -32,7 +33,7 @@ from schemas.records import Cursor
 from schemas.registry import RegistryUnavailable
 from schemas.topics import Topics, ensure_topics
 
-LEAD_SECONDS = 60.0
+LEAD_SECONDS, TELL_SECONDS = 60.0, 5.0
 PROBE_SECONDS = 60.0
 AFTER_LOSS_SECONDS = 3.0  # long enough for the group to say who leads
 TOPICS_SECONDS = 10.0
@@ -41,6 +42,7 @@ SILENT = (
     "the journal names nothing although orders are confirmed: is it switched on? BaseLinker → My account → API. Until"
     " then orders arrive by the sweep only"
 )
+OTHER_LEADS = "another producer leads, or one that was killed still counts: standing by until its place is free"
 
 log = get_logger(__name__)
 
@@ -88,6 +90,7 @@ class Program:
         leader = self._join()
         try:
             began = checked = time.monotonic()
+            told = False
             while True:
                 if leader.leads:
                     if self._term(leader):
@@ -95,6 +98,9 @@ class Program:
                     checked = time.monotonic()
                     continue
                 self._stand_by()
+                if not told and time.monotonic() - began > TELL_SECONDS:
+                    told = True
+                    log.info(OTHER_LEADS)
                 if self._until_caught_up and time.monotonic() - began > LEAD_SECONDS:
                     log.info("another producer leads and reads the journal: nothing to do")
                     return 0
@@ -162,7 +168,7 @@ class Program:
         except PacerClosed:
             raise Stopped from None
         except KafkaException as error:
-            log.warning("Kafka can't go on; trying again", error=str(error))
+            log.warning("Kafka can't go on; trying again", error=told_by(error))
             leader.wait(2.0)
         return False
 
@@ -206,7 +212,7 @@ class Program:
             try:
                 identity = leader.ask(lambda: find_identity(self._admin, self._topics, cursor.journal_partitions))
             except KafkaException as error:
-                log.warning("the topics can't be described; going on", error=str(error))
+                log.warning("the topics can't be described; going on", error=told_by(error))
                 return
             if identity.topic_id != cursor.journal_topic_id:
                 raise NewTopic
@@ -259,6 +265,6 @@ class Program:
                 self._admin.poll(0)  # it tells why
                 self._health.set_ready("broker", False, "Kafka does not answer")
                 servers = self._settings.kafka_bootstrap_servers
-                log.warning("Kafka does not answer; waiting", servers=servers, error=str(error))
+                log.warning("Kafka does not answer; waiting", servers=servers, error=told_by(error))
                 self._stop.wait(2.0)
         raise Stopped

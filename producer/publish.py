@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from confluent_kafka import KafkaException, Producer
 
+from runtime.complaints import told_by
 from schemas.codec import Codec
 from schemas.partitioner import partition_of
 from schemas.records import Cursor, JournalEntry
@@ -65,9 +66,9 @@ class Publisher:
     def _abort(self, error: KafkaException) -> NoReturn:
         cause = error.args[0]
         if cause.fatal():
-            raise Fenced(str(cause)) from error
+            raise Fenced(told_by(error)) from error
         try:
             self._producer.abort_transaction(TRANSACTION_SECONDS)
         except KafkaException as failed:
-            raise Fenced(f"abort failed: {failed.args[0]}") from failed
-        raise NotPublished(str(cause)) from error
+            raise Fenced(f"abort failed: {told_by(failed)}") from failed
+        raise NotPublished(told_by(error)) from error

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
+from runtime.complaints import told_by
 from runtime.health import Health
+from runtime.log_ends import STALE, ask_ends, end_told
 from runtime.logging import get_logger
 
 ASK_EVERY_SECONDS, GIVEN_UP_SECONDS = 5.0, 20.0
+ANSWERS = STALE | {KafkaError.UNKNOWN_TOPIC_OR_PART}  # others tell of these; Kafka did answer
 
 log = get_logger(__name__)
 
@@ -25,7 +28,7 @@ class BrokerWatch:
 
     def __init__(self, admin: AdminClient, topic: str, health: Health, clock: Callable[[], float]) -> None:
         self._admin, self._health, self._clock = admin, health, clock
-        self._asked = TopicPartition(topic, 0)
+        self._topic = topic
         self._asked_at = clock()
         self._answer: Future[Any] | None = None
         self._away = False
@@ -44,21 +47,18 @@ class BrokerWatch:
         if now - self._asked_at >= ASK_EVERY_SECONDS:
             self._asked_at = now
             self._admin.poll(0)
-            self._answer = self._admin.list_offsets(
-                {self._asked: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
-                request_timeout=ASK_EVERY_SECONDS,
-            )[self._asked]
+            self._answer = ask_ends(self._admin, self._topic, [0], ASK_EVERY_SECONDS)[0]
 
     def _take(self, answer: "Future[Any]") -> None:
         try:
-            answer.result()
+            end_told(self._admin, self._topic, answer)
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:  # others tell that; Kafka did answer
+            if error.args[0].code() in ANSWERS:
                 self._well()
                 return
             self._health.set_ready("broker", False, "Kafka does not answer")
             if not self._away:
-                log.warning("Kafka does not answer; waiting for it", error=str(error))
+                log.warning("Kafka does not answer; waiting for it", error=told_by(error))
             self._away = True
             return
         self._well()

@@ -15,6 +15,12 @@ AGAIN_SECONDS = 10.0
 log = get_logger(__name__)
 
 
+def told_by(error: Exception) -> str:
+    """Return the sentence in one of the Kafka client's exceptions; of another one, what it says."""
+    cause = error.args[0] if error.args else None
+    return str(cause.str()) if cause is not None and hasattr(cause, "str") else str(error)
+
+
 class Complaints:
     """A client's `error_cb`; it is called from the client's own poll."""
 

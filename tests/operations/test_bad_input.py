@@ -38,7 +38,7 @@ REFUSED = [
     (["backfill", "--since", "1d", "--until", "2d"], 2, "--until must be later"),
     (["audit", "--since", "2999-01-01"], 2, "lies in the future"),
     (["dead-letters", "list", "--since", "2999-01-01"], 2, "lies in the future"),
-    (["dead-letters", "show", "9/9"], 2, "there is no dead letter 9/9"),
+    (["dead-letters", "show", "9/9"], 1, "there is no dead letter 9/9"),
     (["retract", "--order", "1", "--until", "1d"], 2, "give --order, or --since"),
     (["process", "--dry-run", "--since", "2999-01-01"], 2, "lies in the future"),
     (["process", "--since", "1d"], 2, "are for --dry-run"),

@@ -59,6 +59,27 @@ def test_init_refuses_what_the_apis_refuse_and_changes_nothing(
     assert file.read_text() == "LOG_LEVEL=DEBUG\n"
 
 
+def test_init_names_all_that_is_refused_at_once(shop: dict[str, str], tmp_path: Path) -> None:
+    wrong = {
+        "BASELINKER_TOKEN": "1-2-WRONG",
+        "SALESMANAGO_API_SECRET": "wrong-secret",
+        "SALESMANAGO_LOCATION": "elsewhere",
+        "CONSOLE_PASSWORD": "short",
+    }
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / ".env"), **wrong)
+    assert ran.code == 1
+    for name in wrong:
+        assert name in ran.err
+    assert not (tmp_path / ".env").exists()
+
+
+def test_init_tells_of_a_file_that_cant_be_written_before_anything_is_tried(shop: dict[str, str]) -> None:
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", "/proc/.env", BASELINKER_TOKEN="1-2-WRONG")
+    assert ran.code == 1
+    assert "/proc/.env can't be written" in ran.err
+    assert "BASELINKER_TOKEN" not in ran.err
+
+
 def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("CONTACT_TAG=Old\n")

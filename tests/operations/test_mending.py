@@ -123,7 +123,7 @@ def test_a_dropped_letter_is_gone_and_the_others_are_sent_once_the_cause_is_mend
             assert listed["by_reason"] == {"rejected": total}
             key, order = listed["letters"][0]["key"], listed["letters"][0]["order_id"]
             assert bl2sm(environment, "dead-letters", "show", key, "--json").data["reason"] == "rejected"
-            assert bl2sm(environment, "dead-letters", "show", "9/9").code == 2
+            assert bl2sm(environment, "dead-letters", "show", "9/9").code == 1
             for command in ("drop", "retry"):
                 preview = bl2sm(environment, "dead-letters", command, "--json").data
                 assert (preview["executed"], preview["count"]) == (False, total)

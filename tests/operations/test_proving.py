@@ -77,6 +77,9 @@ def test_alerts_tell_a_webhook_that_nothing_runs(kafka: str, prefix: str) -> Non
     with sandbox("--orders", "3") as apis, receiver() as (url, got):
         environment = settings(apis, kafka, prefix)
         assert bl2sm(environment, "alerts", "--test").code == 2
+        nonsense = bl2sm(environment, "alerts", "--test", ALERT_WEBHOOK_URL="hooks.example.com")
+        assert nonsense.code == 2
+        assert "ALERT_WEBHOOK_URL is no URL" in nonsense.err
         environment["ALERT_WEBHOOK_URL"] = url
         assert bl2sm(environment, "topics").code == 0
         assert bl2sm(environment, "alerts", "--test").code == 0

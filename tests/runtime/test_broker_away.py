@@ -1,6 +1,7 @@
 """A broker that is away is told: at /readyz, and in the log without flooding it."""
 
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -47,7 +48,7 @@ def test_readiness_follows_the_broker_and_the_log_has_one_line_for_going_and_one
             watch.look()
             watch.look()  # no answer yet: nothing is asked twice
             if error is None:
-                admin.asked[-1].set_result(None)
+                admin.asked[-1].set_result(SimpleNamespace(offset=7))
             else:
                 admin.asked[-1].set_exception(KafkaException(KafkaError(error)))
             watch.look()
