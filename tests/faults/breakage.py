@@ -108,7 +108,7 @@ BREAKS = (
         "The ledger is read up to the last stable offset only: rows behind an open transaction are not seen.",
         (
             (
-                "processor/assignment.py",
+                "runtime/log_ends.py",
                 "isolation_level=IsolationLevel.READ_UNCOMMITTED,",
                 "isolation_level=IsolationLevel.READ_COMMITTED,",
             ),
