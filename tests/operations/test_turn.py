@@ -21,13 +21,14 @@ from runtime.kafka import admin_config
 from runtime.settings import Settings, load_settings
 from schemas.topics import Topics, ensure_topics
 
-GAP = 1.0
+GAP = 0.8
+SHORT = {"SESSION_TIMEOUT_MS": "6000", "CREATE_TIMEOUT_SECONDS": "1"}  # a killed one's place is free sooner
 ONE = """
-import sys, time
+import os, sys, time
 from operations.turn import Turn
 from runtime.settings import load_settings
 given = {"KAFKA_BOOTSTRAP_SERVERS": sys.argv[1], "TOPIC_PREFIX": sys.argv[2]}
-turn = Turn(load_settings(given, None, need="kafka"), print)
+turn = Turn(load_settings({**os.environ, **given}, None, need="kafka"), print)
 for _ in range(int(sys.argv[3])):
     print(turn.take(float(sys.argv[4])), time.time(), flush=True)
 turn.close()
@@ -43,7 +44,9 @@ def settings(kafka: str, prefix: str) -> Settings:
 
 def start(settings: Settings, requests: int, gap: float = GAP) -> "subprocess.Popen[str]":
     given = (settings.kafka_bootstrap_servers, settings.topic_prefix, str(requests), str(gap))
-    return subprocess.Popen([sys.executable, "-c", ONE, *given], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", ONE, *given], stdout=subprocess.PIPE, text=True, env={**os.environ, **SHORT}
+    )
 
 
 def requests_of(*tools: "subprocess.Popen[str]") -> list[float]:
@@ -74,7 +77,7 @@ def test_a_tool_begun_after_another_has_ended_knows_when_that_asked(settings: Se
 
 
 def test_a_killed_tools_place_is_free_after_its_session(settings: Settings) -> None:
-    first = start(settings, 100)
+    first = start(settings, 50)
     assert first.stdout is not None
     first.stdout.readline()
     first.send_signal(signal.SIGKILL)
@@ -83,11 +86,11 @@ def test_a_killed_tools_place_is_free_after_its_session(settings: Settings) -> N
 
 
 def test_a_tool_that_was_stopped_while_others_asked_waits_again(settings: Settings) -> None:
-    sleeper = start(settings, 40)
+    sleeper = start(settings, 8)
     assert sleeper.stdout is not None
     first = [sleeper.stdout.readline() for _ in range(2)]
     os.kill(sleeper.pid, signal.SIGSTOP)
-    other = start(settings, 30)
+    other = start(settings, 6)
     assert other.stdout is not None
     seen = [other.stdout.readline()]  # the sleeper's session has ended
     os.kill(sleeper.pid, signal.SIGCONT)
