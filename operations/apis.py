@@ -4,6 +4,7 @@ All tools of a deployment take turns, so that the first answer comes at once whe
 tell of the others a tool's share starts empty like everyone's: the first answer takes 12 s.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from runtime.logging import configure_logging
 from runtime.settings import Settings
 
 BASELINKER_SECONDS, SALESMANAGO_SECONDS = 30.0, 20.0
+ALONE_SECONDS = 60.0  # so long a Kafka that did not answer is not asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,16 @@ class ToolsPacer(Pacer):
 
     def __init__(self, per_minute: float, turn: Turn) -> None:
         super().__init__(per_minute)
-        self._turn, self._alone = turn, False
+        self._turn, self._ask_at, self._alone = turn, 0.0, False
         self._next = self._clock()  # the turn keeps the distance
 
     def take(self) -> None:
         """Wait for the next place; PacerClosed when the program ends meanwhile."""
         super().take()
-        if not self._turn.take(self._gap()) and not self._alone:
+        if time.monotonic() < self._ask_at or self._turn.take(self._gap()):
+            return
+        self._ask_at = time.monotonic() + ALONE_SECONDS
+        if not self._alone:
             self._alone = True
             super().take()
 
