@@ -21,6 +21,7 @@ from runtime.logging import configure_logging
 from runtime.settings import Settings
 
 BASELINKER_SECONDS, SALESMANAGO_SECONDS = 30.0, 20.0
+TOLD_SECONDS = 5.0  # what takes longer is told
 ALONE_SECONDS = 60.0  # so long a Kafka that did not answer is not asked again
 
 
@@ -54,18 +55,20 @@ class ToolsPacer(Pacer):
 
     def __init__(self, per_minute: float, turn: Turn) -> None:
         super().__init__(per_minute)
-        self._turn, self._ask_at, self._alone = turn, 0.0, False
+        self._turn, self._ask_at = turn, 0.0
         self._next = self._clock()  # the turn keeps the distance
 
     def take(self) -> None:
         """Wait for the next place; PacerClosed when the program ends meanwhile."""
         super().take()
-        if time.monotonic() < self._ask_at or self._turn.take(self._gap()):
-            return
-        self._ask_at = time.monotonic() + ALONE_SECONDS
-        if not self._alone:
-            self._alone = True
-            super().take()
+        if time.monotonic() >= self._ask_at and not self._turn.take(self._gap()):
+            first, self._ask_at = not self._ask_at, time.monotonic() + ALONE_SECONDS
+            if first:
+                if (gap := self._gap()) > TOLD_SECONDS:
+                    note(f"Kafka can't tell whether other tools ask BaseLinker: the first answer takes {gap:.0f} s")
+                super().take()
+        if self.blocked_until is not None:  # somebody of this process met a block meanwhile
+            self.take()
 
     def close(self) -> None:
         """Wake and refuse everyone, and let the others have their turn."""
@@ -118,5 +121,5 @@ def seconds_for(settings: Settings, requests: int) -> float:
 def tell_pace(settings: Settings, requests: int) -> None:
     """Say on stderr how long it will take, where that is long."""
     seconds = seconds_for(settings, requests)
-    if seconds > 5:
+    if seconds > TOLD_SECONDS:
         note(f"asking BaseLinker (about {requests} requests, {seconds:.0f} s: the tools' share is 5 a minute)")

@@ -12,7 +12,7 @@ import typer
 
 from clients import ApiError, Catalog
 from operations import env_file
-from operations.apis import open_apis, tell_pace
+from operations.apis import open_apis
 from operations.options import AsJson
 from operations.output import Refused, command, line, note, print_json, sentence, table
 from processor.tags import tags_for
@@ -96,7 +96,6 @@ def init(
 
 def _given(given: dict[str, str]) -> dict[str, str]:
     settings = load_settings(given, None, need="all")
-    tell_pace(settings, 1)
 
     def sales() -> None:
         check_owner(settings.salesmanago_owner, try_credentials(settings))
@@ -123,11 +122,7 @@ def _ask(given: Mapping[str, str], held: frozenset[str]) -> dict[str, str]:
     _settings({name: value for name, value in given.items() if name not in ASKED})  # what no answer can mend
     wizard = _Wizard(dict(given), held)
 
-    def sources_of(settings: Settings) -> dict[str, dict[int, str]]:
-        tell_pace(settings, 1)
-        return try_token(settings)
-
-    sources = wizard.until_right(("BASELINKER_TOKEN",), sources_of)
+    sources = wizard.until_right(("BASELINKER_TOKEN",), try_token)
     users = wizard.until_right(
         ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET"), try_credentials
     )
