@@ -195,8 +195,8 @@ class Simulated:
         self._under_way: list[tuple[float, int, Job]] = []
         self._tick = itertools.count()
 
-    def run(self, seconds: float) -> None:
-        """Work for so long, or until all is read."""
+    def run(self, seconds: float) -> tuple[int, int]:
+        """Work until then, or until all is read; return the orders so far, and their requests."""
         while self.clock.now < seconds:
             while self._under_way and self._under_way[0][0] <= self.clock.now:
                 self._jobs.close(heapq.heappop(self._under_way)[2])
@@ -208,8 +208,9 @@ class Simulated:
             self._read.greet()
             self._read.advance()
             if not came and not self._jobs and not self._intake.queued():
-                return
+                break
             self.clock.sleep(TURN_SECONDS)
+        return self.orders, self.requests
 
     def _poll(self) -> int:
         """Poll as often as the program has done while an answer was waited for: until every queue is full."""
@@ -225,16 +226,22 @@ class Simulated:
         raise error
 
 
-def simulate(side: BaseLinkerSide, messages: Backlog, processors: int, seconds: float) -> Kept:
-    """Let so many processors work on a backlog for a time; what a batch cut off by the end asked does not count."""
+def simulate(side: BaseLinkerSide, messages: Backlog, processors: int, seconds: float, warm_up: float) -> Kept:
+    """Let so many processors work on a backlog for a time, and measure what comes after the warm-up (seconds).
+
+    What a batch cut off by an end asked does not count.
+    """
     members = [Simulated(side, part) for part in _ranges(messages, processors)]
-    for member in members:
-        member.run(seconds)
-    times = sorted(at for member in members for at in member.times if at < seconds)
-    lasted = min(seconds, max(member.clock.now for member in members))
-    orders, requests = sum(member.orders for member in members), sum(member.requests for member in members)
+    before = [member.run(warm_up) for member in members]
+    after = [member.run(warm_up + seconds) for member in members]
+    times = sorted(at for member in members for at in member.times if at < warm_up + seconds)
+    lasted = min(seconds, max(member.clock.now for member in members) - warm_up)
+    orders, requests = (
+        sum(end[what] - start[what] for start, end in zip(before, after, strict=True)) for what in (0, 1)
+    )
     most = most_in_a_minute(times)
-    return Kept(processors, orders, len(times), lasted, most, int(most > LIMIT), requests / max(1, orders) * 1000)
+    measured = sum(at >= warm_up for at in times)
+    return Kept(processors, orders, measured, lasted, most, int(most > LIMIT), requests / max(1, orders) * 1000)
 
 
 def one_by_one(side: BaseLinkerSide, logs: list[dict[str, Any]], seconds: float) -> Kept:

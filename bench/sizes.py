@@ -13,6 +13,7 @@ class Sizes:
     rival_orders: int
     rivals: tuple[str, ...]
     limit_minutes: float
+    limit_warm_up_minutes: float
     limit_orders: int
     limit_processors: tuple[int, ...]
     limit_allegro: tuple[float, ...]
@@ -37,6 +38,7 @@ WHOLE = Sizes(
     rival_orders=200,
     rivals=("plain", "quix", "fast_stream"),
     limit_minutes=10,
+    limit_warm_up_minutes=40,
     limit_orders=80_000,
     limit_processors=(1, 2, 3, 6),
     limit_allegro=(0.0, 0.3, 0.6),
@@ -60,6 +62,7 @@ SMALL = Sizes(
     rival_orders=4,
     rivals=("plain",),
     limit_minutes=0.5,
+    limit_warm_up_minutes=0.2,
     limit_orders=400,
     limit_processors=(1, 3),
     limit_allegro=(0.3,),

@@ -3,7 +3,6 @@
 `bl2sm alerts` watches from outside, so that it also tells of programs that do not run any more.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json
 from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, read_status
 from runtime.complaints import told_by
-from runtime.settings import Settings, load_settings
+from runtime.settings import WHOLE_URL, Settings, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 
-_URL = re.compile(r"https?://[^\s/]+\S*")
 REPEAT_SECONDS = 6 * 3600.0
 PASSING = frozenset({"assignment", "leadership", "saved settings"})  # not ready for a moment at each rebalance
 Kind = Literal[
@@ -146,7 +144,7 @@ def alerts(
     settings = load_settings(need="kafka")
     if not settings.alert_webhook_url.get_secret_value():
         raise WrongUsage("ALERT_WEBHOOK_URL is not set: give the URL that takes JSON posts")
-    if not _URL.fullmatch(settings.alert_webhook_url.get_secret_value()):
+    if not WHOLE_URL.fullmatch(settings.alert_webhook_url.get_secret_value()):
         raise WrongUsage("ALERT_WEBHOOK_URL is no URL: give a whole one, like https://hooks.example.com/bl2sm")
     if test:
         post(settings, Alarm("test", "this is a test"), False, datetime.now(UTC))

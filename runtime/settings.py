@@ -41,7 +41,7 @@ REQUIRED: Mapping[Need, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 LEAST_PASSWORD = 8  # characters of CONSOLE_PASSWORD
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+WHOLE_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
 class SettingsError(Exception):
@@ -181,7 +181,7 @@ class Settings(BaseSettings):
             return value
         value = value.rstrip("/")
         end = {"salesmanago_api_url": "/api", "salesmanago_v3_api_url": "/v3"}.get(info.field_name, "connector.php")
-        if not _URL.fullmatch(value) or not value.endswith(end):
+        if not WHOLE_URL.fullmatch(value) or not value.endswith(end):
             raise ValueError(f"must be a whole URL (https://…) that ends in {end}")
         return value
 
@@ -216,7 +216,7 @@ def load_settings(
     values["kafka_properties"] = kafka.accepted
     if url := given.get("SCHEMA_REGISTRY_URL"):
         values["schema_registry"] = {"url": url, **registry.accepted}
-        if not all(_URL.fullmatch(part.strip()) for part in url.split(",")):
+        if not all(WHOLE_URL.fullmatch(part.strip()) for part in url.split(",")):
             problems.append("SCHEMA_REGISTRY_URL: must be a whole URL; e.g. http://schema-registry:8081")
     problems += kafka.errors
     unreadable = {problem.split(":")[0].removesuffix("_FILE") for problem in problems}

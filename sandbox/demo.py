@@ -22,11 +22,14 @@ from sandbox.children import Child, end, start
 from sandbox.expected import Choice, Expectation, expect
 from sandbox.kafka import NoKafka, start_kafka
 from sandbox.open_shop import keep_open
+from sandbox.remote import edit_order, fetch_state
 from sandbox.server import LOCATION
-from sandbox.verify import differences, fetch_state
+from sandbox.verify import differences
 
 MOST_SECONDS = 110.0
 BUDGET = 600
+CHANGED = 2  # so many orders are edited after they were sent
+CONFIRMED = 2  # the journal's type
 TAG = "Sklep Łódź"
 
 
@@ -43,6 +46,7 @@ class Demo:
     out: Console
     as_json: bool = False
     stays_open: bool = False
+    changed: list[int] = field(default_factory=list, init=False)  # order ids
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bl2sm-demo-")))
 
     def run(self) -> int:
@@ -101,10 +105,10 @@ class Demo:
             producer_done = False
             processors = [self._start("processor", f"processor-{number}", settings, False) for number in (1, 2)]
             children += processors
-            killed = not self.kill
+            killed, changed = not self.kill, False
             shown = -1
             while time.monotonic() < until:
-                producer_done = producer_done or producer.poll() is not None
+                producer_done = producer.poll() is not None
                 done = self._count_done()
                 if done != shown:
                     shown = done
@@ -114,7 +118,13 @@ class Demo:
                     processors[0].kill()
                     self.out.print("  kill -9: processor-1; another one takes its place")
                     children.append(self._start("processor", "processor-3", settings, False))
-                if producer_done and done >= self.orders and killed:
+                if producer_done and not changed and done >= self.orders // 2:
+                    changed = True
+                    if self._change_prices(settings):
+                        producer = self._start("producer", "producer-2", settings)
+                        children.append(producer)
+                        continue
+                if producer_done and changed and done >= self.orders and killed:
                     break
                 time.sleep(1.0)
             for child in children:
@@ -125,6 +135,20 @@ class Demo:
             last.wait(max(10.0, until + 60 - time.monotonic()))
         finally:
             end(children)
+
+    def _change_prices(self, settings: Mapping[str, str]) -> bool:
+        """Somebody edits orders that are sent already; False where none is."""
+        url = settings["BASELINKER_API_URL"]
+        orders = {str(order["order_id"]): order for order in fetch_state(url)["orders"]}
+        sent = [orders[str(event["externalId"])] for event in fetch_state(settings["SALESMANAGO_API_URL"])["events"]]
+        self.changed = [order["order_id"] for order in sent if order["order_source"] == "shop"][:CHANGED]
+        for order_id in self.changed:
+            price = orders[str(order_id)]["delivery_price"] + 5
+            edit_order(url, {"order_id": order_id, "delivery_price": price}, [CONFIRMED])
+            self.out.print(
+                f"  order {order_id} was sent already: now its delivery costs 5 more, and it is confirmed again"
+            )
+        return bool(self.changed)
 
     def _start(self, module: str, name: str, settings: Mapping[str, str], to_the_end: bool = True) -> Child:
         command = ["-m", module, *(["--until-caught-up"] if to_the_end else [])]
@@ -177,8 +201,9 @@ class Demo:
 
     def _stories(self, sales: Mapping[str, Any], expected: Sequence[Expectation]) -> None:
         events = {str(event["externalId"]): event for event in sales["events"]}
-        plain = next((one for one in expected if one.purchase and one.order["order_source"] == "shop"), None)
-        allegro = next((one for one in expected if one.purchase and one.order["order_source"] == "allegro"), None)
+        unchanged = [one for one in expected if one.purchase and one.order_id not in self.changed]
+        plain = next((one for one in unchanged if one.order["order_source"] == "shop"), None)
+        allegro = next((one for one in unchanged if one.order["order_source"] == "allegro"), None)
         skipped = next((one for one in expected if one.email is None), None)
         for one, what in ((plain, "a plain order"), (allegro, "an Allegro order, its buyer found by phone")):
             event = events.get(str(one.order_id)) if one else None
@@ -188,6 +213,12 @@ class Demo:
                 f"Order {one.order_id}, {what}: contact {event['contactId'][:8]}… got PURCHASE {event['eventId'][:8]}…"
                 f" of {event['value']} {one.order['currency']}, tags {', '.join(sorted(one.tags))}"
             )
+        for one in expected:
+            if one.order_id in self.changed and (event := events.get(str(one.order_id))) is not None:
+                self.out.print(
+                    f"Order {one.order_id}, changed after it was sent: PURCHASE {event['eventId'][:8]}… was updated,"
+                    f" now {event['value']} {one.order['currency']}"
+                )
         if skipped is not None:
             self.out.print(f"Order {skipped.order_id}, skipped: {skipped.reason}")
 

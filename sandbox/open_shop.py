@@ -1,11 +1,9 @@
 """The demo's shop stays open: programs and the console go on, and somebody buys every few seconds, until Ctrl-C."""
 
-import json
 import os
 import random
 import signal
 import time
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from sandbox.children import Child, end, start
-from sandbox.verify import fetch_state
+from sandbox.remote import edit_order, fetch_state
 
 SECONDS = 8.0
 PORT = 8080
@@ -77,6 +75,4 @@ def _buy(url: str, number: int) -> None:
         "date_add": now,
         "date_confirmed": now,
     }
-    root = url.split("/connector.php", maxsplit=1)[0]
-    body = json.dumps({"order": order, "log_types": [1]}).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{root}/_sandbox/orders", body, method="POST"), timeout=30).close()  # noqa: S310
+    edit_order(url, order, [1])

@@ -1,27 +1,18 @@
 """Does what the sandbox received equal what should have arrived? Every difference in words; exit 0 only without any."""
 
 import argparse
-import json
 import re
 import sys
-import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from sandbox.expected import Choice, Expectation, expect
+from sandbox.remote import fetch_state
 from sandbox.server import LOCATION
 
 VERSION = re.compile(r"(\d+) v(\d+)$")
-
-
-def fetch_state(url: str) -> dict[str, Any]:
-    """Return a stand-in's state by any of its URLs."""
-    root = url.split("/connector.php", maxsplit=1)[0].removesuffix("/api")
-    with urllib.request.urlopen(f"{root}/_sandbox/state", timeout=30) as answer:  # noqa: S310 - the sandbox's own
-        found: dict[str, Any] = json.load(answer)
-    return found
 
 
 def differences(base: Mapping[str, Any], sales: Mapping[str, Any], choice: Choice) -> list[str]:

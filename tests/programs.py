@@ -18,8 +18,9 @@ from typing import Any
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from sandbox.expected import Choice
+from sandbox.remote import fetch_state
 from sandbox.server import LOCATION
-from sandbox.verify import differences, fetch_state
+from sandbox.verify import differences
 from schemas.codec import make_codec
 from schemas.records import Delivery, JournalEntry, Origin, Outcome, dead_letter_from_headers
 from schemas.topics import Topics

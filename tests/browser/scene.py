@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.browser.browsing import console
 from tests.programs import Programs, ask_sandbox, sandbox, settings, switch, wait_until
 

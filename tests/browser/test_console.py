@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.browser.browsing import Tab, chromium, console, tab
 from tests.browser.scene import PASSWORD, SCRIPT, Scene, scene
 from tests.programs import ask_sandbox, committed_offsets, switch, wait_until

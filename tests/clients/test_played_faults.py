@@ -21,8 +21,8 @@ from clients import (
     SalesManago,
 )
 from sandbox.faults import KINDS
+from sandbox.remote import fetch_state
 from sandbox.server import CLIENT_ID, OWNER, SECRET, TOKEN
-from sandbox.verify import fetch_state
 from tests.programs import ask_sandbox, sandbox, switch
 
 T = TypeVar("T")

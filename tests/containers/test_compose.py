@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.containers.compose import Compose, clean_copy, exit_code
 from tests.containers.engine import docker
 from tests.containers.running import passed_on

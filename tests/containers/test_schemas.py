@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.containers.engine import docker
 from tests.containers.running import ended, finish, logs, start
 from tests.programs import ask_sandbox, sandbox, settings, wrong

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import JournalEntry, Origin
 from tests.faults.scenario import UP_TO_SECONDS, Scenario, read

@@ -14,7 +14,7 @@ from operations.kafka_reads import KafkaReads
 from operations.live_settings import read, save_rules, save_switch, with_value
 from operations.status_read import read_status
 from runtime.settings import Settings, load_settings
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Delivery, Outcome, Switch
 from schemas.topics import Topics

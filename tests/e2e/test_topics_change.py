@@ -7,7 +7,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Delivery
 from schemas.topics import Topics

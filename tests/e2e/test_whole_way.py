@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.programs import CHOICE, run, sandbox, settings, wrong
 
 __all__ = ["CHOICE", "run", "sandbox", "settings", "wrong"]

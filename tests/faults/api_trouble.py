@@ -13,8 +13,8 @@ from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
+from sandbox.remote import fetch_state
 from sandbox.shop import make_shop
-from sandbox.verify import fetch_state
 from schemas.topics import Topics
 from tests.programs import (
     Programs,

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.programs import ask_sandbox
 
 TURN_SECONDS = 0.5

@@ -21,8 +21,9 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from sandbox.remote import fetch_state
 from sandbox.shop import make_shop
-from sandbox.verify import differences, fetch_state
+from sandbox.verify import differences
 from schemas.codec import make_codec
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 from schemas.topics import Topics, ensure_topics, order_key

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sandbox.faults import KINDS
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.faults.api_trouble import LONG, Trouble, trouble
 from tests.programs import hand_over, wait_until, wrong
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.faults.api_trouble import LONG, Trouble, trouble
 from tests.faults.hurried import PROBE_SECONDS
 from tests.programs import ask_sandbox, wait_until, wrong

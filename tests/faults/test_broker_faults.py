@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.verify import fetch_state, tally
+from sandbox.remote import fetch_state
+from sandbox.verify import tally
 from schemas.codec import make_codec
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics
@@ -126,6 +127,12 @@ class Load:
         assert doubled_entries(kafka, prefix) == []
         assert all(count <= time.monotonic() - self.began for count in self.complaints().values()), self.complaints()
 
+    def tell_all(self) -> None:
+        """Print what a failure is understood by: what each program says of itself, and the broker's last words."""
+        for module, process, port in self._members:
+            print(module, process.poll(), readiness(port))
+        print(self.broker.place.output.read_text(errors="replace")[-20000:])
+
     def complaints(self) -> dict[str, int]:
         """How many lines of each log are more than information."""
         return {
@@ -170,6 +177,8 @@ def loaded(broker: Broker, prefix: str, folder: Path, seed: int) -> Iterator[Loa
                 load.judge()
                 verdict = "passed"
             finally:
+                if verdict == "failed":
+                    load.tell_all()
                 numbers = load.numbers()
                 hand_over("broker faults", seed, started, verdict=verdict, **numbers)
                 print(json.dumps({"seed": seed, "verdict": verdict, **numbers, "wrong": wrong(apis)[:20]}))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sandbox.expected import REQUESTED
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Cursor, JournalEntry, Origin
 from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, spread, try_all, worth_a_kill

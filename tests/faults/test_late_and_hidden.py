@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Delivery, Outcome
 from schemas.topics import order_key, topic_id

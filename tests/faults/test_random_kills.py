@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.verify import fetch_state, tally
+from sandbox.remote import fetch_state
+from sandbox.verify import tally
 from tests.faults.life import Life
 from tests.faults.storm import BASE_FAULTS, PROTOCOLS, SALES_FAULTS, Storm, measures
 from tests.faults.watch import OffsetsWatch

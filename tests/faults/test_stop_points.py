@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, try_all, worth_a_stop
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, switch
 from tests.faults.test_crash_points import points_of

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.verify import fetch_state, tally
+from sandbox.remote import fetch_state
+from sandbox.verify import tally
 from tests.faults.life import Life
 from tests.faults.sleepers import Sleepers
 from tests.faults.storm import PROTOCOLS

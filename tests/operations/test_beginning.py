@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.settings import load_settings
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.operations.commands import bl2sm
 from tests.programs import sandbox, settings, switch
 

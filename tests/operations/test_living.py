@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runtime.settings import load_settings
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.topics import Topics
 from tests.operations.commands import bl2sm, receiver
 from tests.programs import Programs, ask_sandbox, quiet_port, read_whole, sandbox, settings, switch, wait_until

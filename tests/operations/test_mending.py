@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.topics import Topics
 from tests.operations.commands import bl2sm
 from tests.programs import (

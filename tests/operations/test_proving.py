@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clients import Http, SalesManago
 from clients.contacts import PurchaseEvent
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.operations.commands import bl2sm, receiver
 from tests.operations.test_mending import purchases
 from tests.programs import Programs, ask_sandbox, sandbox, settings, wrong

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import JournalEntry
 from schemas.topics import Topics

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.verify import fetch_state
+from sandbox.remote import fetch_state
 from tests.operations.commands import bl2sm
 from tests.programs import Programs, committed_offsets, sandbox, settings, switch
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from clients import Order, RetriableError
 from producer.publish import Fenced
@@ -68,6 +69,18 @@ def test_an_older_order_that_is_confirmed_right_after_a_full_second_is_found() -
     for order_id in range(2000, 2120):
         shop.place(order_id, START + timedelta(seconds=order_id - 1990))
     assert sorted(walk(shop)) == [500, *range(1000, 1110), *range(2000, 2120)]
+
+
+def test_a_full_second_whose_ids_do_not_ascend_is_told_as_an_error() -> None:
+    paging = Paging(START)
+    ids = [*range(1, 100), 500]
+    with capture_logs() as lines:
+        paging.take([Order(order_id=number, confirmed=True, date_confirmed=START) for number in ids])
+        assert paging.id_from == 501
+        shuffled = [*range(600, 501, -1), 601]
+        paging.take([Order(order_id=number, confirmed=True, date_confirmed=START) for number in shuffled])
+    assert [line["log_level"] for line in lines] == ["error"]
+    assert "some may be missing" in lines[0]["event"]
 
 
 def test_a_page_that_never_moves_on_ends_all_the_same() -> None:
