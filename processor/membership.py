@@ -76,7 +76,8 @@ class Membership:
         if self._assignment.loading:
             for partition in self._assignment.step():
                 self._begin(partition)
-        self._parts.health.set_ready("assignment", self.settled, "partitions are being loaded")
+        why = "partitions are being loaded" if self._assigned else "waiting for the group to hand out partitions"
+        self._parts.health.set_ready("assignment", self.settled, why)
 
     def finish(self, numbers: set[int]) -> None:
         """Drop what was not sent, wait for calls under way, commit what has an outcome."""

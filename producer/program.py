@@ -112,11 +112,12 @@ class Program:
             leader.close()
 
     def _join(self) -> Leader:
-        settings = self._settings
+        settings, group = self._settings, f"{self._settings.topic_prefix}-producer"
         return Leader(
-            lambda: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer")),
+            lambda: Consumer(consumer_config(settings, group)),
             self._admin,
             self._topics,
+            group,
             self._codec,
             self._stop.is_set,
             self._health,
