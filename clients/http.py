@@ -1,11 +1,14 @@
-"""HTTP for both APIs: one pool, a deadline for the whole call, and a last check at the write of the request body.
+"""HTTP for both APIs: kept connections, a deadline for the whole call, a last check at the write of the request body.
 
 The only module that imports httpx; network.py is its socket. Requests go straight to httpx's transport: its client's
-redirects, cookies and log-ins are of no use here, and take a third of a request's CPU time.
+redirects, cookies and log-ins are of no use here, and take a third of a request's CPU time. Each call under way has a
+transport with one connection to itself: httpx's pool looks at all its connections twice a request, which with 48 takes
+a quarter of what is left.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -34,20 +37,23 @@ class Answer:
 class Http:
     """`seconds` bounds a whole call, however slowly the answer dribbles. Thread-safe.
 
-    Raises BackpressureError when nobody listens (nothing was sent) and RetriableError for everything else.
+    There are as many connections as there ever were calls at once. Raises BackpressureError when nobody listens
+    (nothing was sent) and RetriableError for everything else.
     """
 
     def __init__(
         self,
         api: str,
         seconds: float = 30.0,
-        max_connections: int = 64,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api, self._seconds, self._clock = api, seconds, clock
         self._call = Call()
-        self._transport = transport or _transport(max_connections, self._call, seconds)
+        self._given = transport
+        self._context = None if transport is not None else httpx.create_ssl_context(trust_env=False)
+        self._made: list[httpx.BaseTransport] = []
+        self._free: list[httpx.BaseTransport] = []  # the one used last is taken first: the others may grow old
 
     def post_form(self, url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """POST `application/x-www-form-urlencoded`, everything percent-encoded."""
@@ -68,8 +74,25 @@ class Http:
         return self._send("GET", url, headers={"Accept": "application/json", **headers})
 
     def close(self) -> None:
-        """Close the pool."""
-        self._transport.close()
+        """Close all connections."""
+        for transport in self._made if self._given is None else [self._given]:
+            transport.close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[httpx.BaseTransport]:
+        """Lend a transport for one call."""
+        if self._given is not None:
+            yield self._given
+            return
+        try:
+            transport = self._free.pop()
+        except IndexError:
+            transport = self._make()
+            self._made.append(transport)
+        try:
+            yield transport
+        finally:
+            self._free.append(transport)
 
     def _send(
         self,
@@ -105,24 +128,14 @@ class Http:
 
         deadline = self._clock() + bound
         self._call.deadline = time.monotonic() + bound
-        times = {"connect": min(bound, 5.0), "read": bound, "write": bound, "pool": self._seconds}
+        times = {"connect": min(bound, 5.0), "read": bound, "write": bound}
         extensions = {"trace": trace, "timeout": times}
         try:
             request = httpx.Request(
                 method, _url(url), headers={**_HEADERS, **headers}, extensions=extensions, **content
             )
-            response = self._transport.handle_request(request)
-            try:
-                read = bytearray()
-                for chunk in response.iter_bytes():
-                    read += chunk
-                    if len(read) > LARGEST_ANSWER:
-                        raise self._lost("the answer is larger than 64 MiB")
-                    if self._clock() > deadline:
-                        raise self._lost("the answer took too long")
-                return Answer(response.status_code, response.headers, bytes(read))
-            finally:
-                response.close()
+            with self._lent() as transport:
+                return self._read(transport.handle_request(request), deadline)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise BackpressureError(f"can't be reached ({type(error).__name__})", api=self._api) from None
         except RetriableError:
@@ -138,6 +151,30 @@ class Http:
         finally:
             self._call.check = self._call.deadline = None
 
+    def _make(self) -> httpx.BaseTransport:
+        transport = httpx.HTTPTransport(verify=self._context or False, trust_env=False)
+        transport._pool = httpcore.ConnectionPool(  # httpx has no option for the network behind its pool
+            ssl_context=self._context,
+            max_connections=1,
+            max_keepalive_connections=1,
+            keepalive_expiry=30.0,
+            network_backend=Network(self._call, self._seconds),
+        )
+        return transport
+
+    def _read(self, response: httpx.Response, deadline: float) -> Answer:
+        try:
+            read = bytearray()
+            for chunk in response.iter_bytes():
+                read += chunk
+                if len(read) > LARGEST_ANSWER:
+                    raise self._lost("the answer is larger than 64 MiB")
+                if self._clock() > deadline:
+                    raise self._lost("the answer took too long")
+            return Answer(response.status_code, response.headers, bytes(read))
+        finally:
+            response.close()
+
     def _lost(self, why: str) -> RetriableError:
         return RetriableError(why, api=self._api, may_have_applied=True)
 
@@ -146,15 +183,3 @@ class Http:
 def _url(text: str) -> httpx.URL:
     """Parse once what is asked again and again."""
     return httpx.URL(text)
-
-
-def _transport(max_connections: int, call: Call, seconds: float) -> httpx.HTTPTransport:
-    transport = httpx.HTTPTransport(trust_env=False)
-    transport._pool = httpcore.ConnectionPool(  # httpx has no option for the network behind its pool
-        ssl_context=httpx.create_ssl_context(trust_env=False),
-        max_connections=max_connections,
-        max_keepalive_connections=max_connections,
-        keepalive_expiry=30.0,
-        network_backend=Network(call, seconds),
-    )
-    return transport

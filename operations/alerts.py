@@ -109,7 +109,7 @@ class Teller:
 def post(settings: Settings, alarm: Alarm, over: bool, now: datetime) -> None:
     """Send one; ApiError where nobody takes it."""
     url = settings.alert_webhook_url.get_secret_value()
-    http = Http("the webhook", 15.0, 1)
+    http = Http("the webhook", 15.0)
     body = {
         "source": "bl2sm",
         "deployment": settings.topic_prefix,

@@ -87,7 +87,7 @@ def open_apis(settings: Settings) -> Iterator[Apis]:
         count += 1
 
     pacer = ToolsPacer(tools_rate(settings.baselinker_requests_per_minute), Turn(settings, note))
-    base_http, sales_http = Http("BaseLinker", BASELINKER_SECONDS, 2), _Dated("SALESmanago", SALESMANAGO_SECONDS, 2)
+    base_http, sales_http = Http("BaseLinker", BASELINKER_SECONDS), _Dated("SALESmanago", SALESMANAGO_SECONDS)
     base = BaseLinker(
         base_http,
         settings.baselinker_api_url,

@@ -92,7 +92,7 @@ def ask(asked: Sequence[Target]) -> list[Told]:
 def _ask(target: Target) -> Told:
     if target.url is None:
         return _unknown(target, "no HTTP_PORT of its own is known here")
-    http = Http("the program", SECONDS, 1)
+    http = Http("the program", SECONDS)
     try:
         ready = json.loads(http.get_json(f"{target.url}/readyz", {}).content)
         numbers = _numbers(http.get_json(f"{target.url}/metrics", {}).content.decode())

@@ -146,8 +146,8 @@ class _Clients:
     """Both APIs and the codec, kept over sessions."""
 
     def __init__(self, settings: Settings, pacer: Pacer, metrics: Metrics) -> None:
-        self._http_bl = Http("BaseLinker", 30.0, 4)
-        self._http_sm = Http("SALESmanago", settings.create_timeout_seconds, settings.delivery_threads)
+        self._http_bl = Http("BaseLinker", 30.0)
+        self._http_sm = Http("SALESmanago", settings.create_timeout_seconds)
         self.pacer = pacer
         self.sales = SalesManago(
             self._http_sm,

@@ -63,7 +63,7 @@ class Program:
         self._admin = AdminClient(admin_config(settings))
         self._codec: Codec = make_codec(self._topics, settings.schema_registry)
         self._api = BaseLinker(
-            Http("BaseLinker", 30.0, 2),
+            Http("BaseLinker", 30.0),
             settings.baselinker_api_url,
             settings.baselinker_token.get_secret_value(),
             pacer,
