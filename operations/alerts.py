@@ -74,7 +74,7 @@ def told_alarms(programs: Iterable[Told]) -> list[Alarm]:
 def _kind(check: str, one: Told) -> Kind:
     if check == "BaseLinker" and one.blocked:
         return "token_blocked"
-    others: dict[str, Kind] = {"broker": "broker_away", "group": "broker_away", "journal": "journal_silent"}
+    others: dict[str, Kind] = {"broker": "broker_away", "journal": "journal_silent"}
     return others.get(check, "paused")
 
 

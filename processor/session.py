@@ -33,7 +33,6 @@ from processor.unexpected import Unexpected, nameless
 from processor.unknown import Unknown
 from processor.way import Ending, held_until
 from runtime.broker_watch import BrokerWatch
-from runtime.group_watch import GroupWatch
 from runtime.logging import get_logger
 from schemas.records import Delivery, Outcome
 
@@ -63,7 +62,6 @@ class Session:
         self._intake = Intake(parts.consumer, parts.codec, parts.topics.journal, self._clock)
         self._watch = TopicWatch(parts.admin, parts.topics, parts.partitions, self._clock)
         self._broker = BrokerWatch(parts.admin, parts.topics.deliveries, parts.health, self._clock)
-        self._group = GroupWatch(parts.admin, parts.group_id, parts.health, self._clock)
         self._group_end = GroupEnd(parts.consumer, parts.loader, parts.topics.journal, parts.partitions, self._clock)
         self._record = Record(parts.make_producer, parts.consumer, parts.codec, parts.topics, parts.group_id)
         self._read = Read(
@@ -126,7 +124,6 @@ class Session:
             self._parts.health.turn()
             self._watch.look()
             self._broker.look()
-            self._group.look()
             self._consume()
             self._obey.turn()
             self._coalesce()

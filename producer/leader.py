@@ -11,7 +11,6 @@ from confluent_kafka.admin import AdminClient
 
 from producer.publish import CURSOR_KEY
 from runtime.broker_watch import BrokerWatch
-from runtime.group_watch import GroupWatch
 from runtime.health import Health
 from runtime.kafka import give_back, take_paused
 from runtime.log_ends import find_ends
@@ -41,7 +40,6 @@ class Leader:
         make_consumer: Callable[[], Consumer],
         admin: AdminClient,
         topics: Topics,
-        group: str,
         codec: Codec,
         stopping: Callable[[], bool],
         health: Health,
@@ -50,7 +48,6 @@ class Leader:
         self._make_consumer, self._admin, self._topics, self._codec = make_consumer, admin, topics, codec
         self._stopping, self._health, self._cooperative = stopping, health, cooperative
         self._broker = BrokerWatch(admin, topics.cursor, health, time.monotonic)
-        self._group = GroupWatch(admin, group, health, time.monotonic)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._leads = False
         self._consumer = make_consumer()
@@ -135,7 +132,6 @@ class Leader:
             raise Stopped
         self._health.turn()
         self._broker.look()
-        self._group.look()
         for message in self._consumer.consume(100, 0.08):
             error = message.error()
             if error is not None and error.fatal():

@@ -112,12 +112,11 @@ class Program:
             leader.close()
 
     def _join(self) -> Leader:
-        settings, group = self._settings, f"{self._settings.topic_prefix}-producer"
+        settings = self._settings
         return Leader(
-            lambda: Consumer(consumer_config(settings, group)),
+            lambda: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer")),
             self._admin,
             self._topics,
-            group,
             self._codec,
             self._stop.is_set,
             self._health,

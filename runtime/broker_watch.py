@@ -2,7 +2,8 @@
 
 A topic's end is asked for. A cluster's description would need no topic, but librdkafka up to 2.16 aborts the process
 when a broker that has just come back describes a cluster without brokers (rd_kafka_DescribeClusterResponse_parse takes
-that for an answer without error).
+that for an answer without error). Nor is a group's coordinator asked: such a request whose time runs out while the
+broker is away was seen to abort the process, too (rd_kafka_enq_once_del_source_return).
 """
 
 from collections.abc import Callable
