@@ -56,6 +56,14 @@ def change(file: Path, new: Mapping[str, str]) -> Changed:
     read = read_variables(os.environ, file, lambda name: name in SECRETS)
     if read.errors:
         raise SettingsError("\n".join(read.errors))
+    if (
+        read.values.get("SALESMANAGO_API_SECRET")
+        and "SALESMANAGO_API_URL" in new
+        and "SALESMANAGO_API_SECRET" not in new
+    ):
+        raise Refused(
+            "give SALESMANAGO_API_SECRET with the new SALESMANAGO_API_URL: the one of now is for the old address"
+        )
     # the values as they would be from the file: what the environment holds is told, and tried all the same
     settings = load_settings({**read.values, **new}, None, need="kafka")
     if "BASELINKER_TOKEN" in new:
