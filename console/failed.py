@@ -1,13 +1,17 @@
 """What was skipped and why; what failed, to be tried again or dropped after a look at what would happen."""
 
+import time
 from collections.abc import Callable
 
 from starlette.responses import Response
 
+from console.said import Known
 from console.visit import Visit
 from operations.dead_letters import choose, drop_letters, retry_letters, retryable, view
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
+
+MOST_SECONDS = 10.0  # a person waits for the answer
 
 
 def page(visit: Visit) -> Response:
@@ -33,8 +37,14 @@ def preview(visit: Visit) -> Response:
 
 
 def retry(visit: Visit) -> Response:
-    """Put the chosen ones back into the queue."""
-    return _do(visit, retry_letters, "failed.done_retry")
+    """Put the chosen ones back into the queue; refused where the processors have too much before them."""
+    until = time.monotonic() + MOST_SECONDS
+
+    def breathe() -> None:
+        if time.monotonic() > until:
+            raise Known("no_room")
+
+    return _do(visit, lambda reads, letters: retry_letters(reads, letters, breathe), "failed.done_retry")
 
 
 def drop(visit: Visit) -> Response:

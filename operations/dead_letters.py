@@ -5,7 +5,7 @@ ledger row is not touched: it is the partition owner's. A later entry finds the 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -102,14 +102,17 @@ def retryable(letter: Letter) -> bool:
     return letter.value is not None and all(name != CUT for name, _ in letter.headers)
 
 
-def retry_letters(reads: KafkaReads, letters: list[Letter]) -> int:
-    """Publish them again, page by page, and remove each in the same transaction; return how many."""
+def retry_letters(reads: KafkaReads, letters: list[Letter], breathe: Callable[[], None] = lambda: None) -> int:
+    """Publish them again, page by page, and remove each in the same transaction; return how many.
+
+    `breathe` may raise while it waits for the processors: that ends it between two pages.
+    """
     publisher = Publisher(reads)
     known = reads.partitions(reads.topics.journal)
     done = 0
     for start in range(0, len(letters), PAGE):
         page = [one for one in letters[start : start + PAGE] if retryable(one) and one.why.partition in known]
-        wait_for_room(reads)
+        wait_for_room(reads, breathe)
         # only what is still there: somebody else may have done it meanwhile
         there = {letter.key for letter in reads.letters()}
         messages = []
