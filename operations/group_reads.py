@@ -2,21 +2,13 @@
 
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 
+from operations.group_members import GroupMembers, Member
 from operations.output import Refused
 from operations.topic_reads import SECONDS, TopicReads
 from runtime.offsets import GroupOffsets
 from schemas.progress import Progress, read_progress
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One processor (or producer) of a group and what it owns."""
-
-    client_id: str
-    host: str
-    partitions: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +41,14 @@ class GroupReads(TopicReads):
     """Readers of both groups."""
 
     _offsets: GroupOffsets | None = None
+    _members: GroupMembers | None = None
 
     def close(self) -> None:
         """End the connections."""
         if self._offsets is not None:
             self._offsets.close()
+        if self._members is not None:
+            self._members.close()
         super().close()
 
     def positions(self) -> list[Position]:
@@ -74,20 +69,8 @@ class GroupReads(TopicReads):
 
     def members(self, group_id: str) -> list[Member]:
         """Return a group's live members; [] for a group that does not exist."""
-        try:
-            described = self.admin.describe_consumer_groups([group_id], request_timeout=SECONDS)[group_id].result()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return []
-            raise
-        return [
-            Member(
-                member.client_id,
-                member.host.lstrip("/"),
-                tuple(sorted(part.partition for part in member.assignment.topic_partitions)),
-            )
-            for member in described.members
-        ]
+        self._members = self._members or GroupMembers(self.settings)
+        return self._members.ask(group_id, SECONDS)
 
     def processors(self) -> list[Member]:
         """Return the live processors."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from clients import BaseLinker, Order
 from operations.apis import open_apis, tell_pace
@@ -33,7 +33,7 @@ from operations.topic_reads import SECONDS
 from processor.windows import Windows
 from producer.sweep import CONFIRMED
 from runtime.complaints import told_by
-from runtime.offsets import group_offsets
+from runtime.offsets import GroupOffsets
 from runtime.settings import load_settings
 from schemas.progress import Progress, read_progress
 from schemas.records import JournalEntry, Origin
@@ -160,24 +160,21 @@ def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
     group, topic = reads.settings.group_id, reads.topics.journal
     identity = topic_id(reads.admin, topic)
     asked = [TopicPartition(topic, one.partition) for one in plan.parts]
-    now = group_offsets(reads.settings, group, asked, SECONDS)
-    before = {part.partition: read_progress(part.metadata) for part in now}
-    moved = []
-    for one in plan.parts:
-        told = mark(before.get(one.partition), identity, one.until)
-        moved.append(TopicPartition(topic, one.partition, one.start, told.encode()))
-    asking = [ConsumerGroupTopicPartitions(group, moved)]
+    offsets = GroupOffsets(reads.settings, group)
     try:
-        answer = reads.admin.alter_consumer_group_offsets(asking, request_timeout=SECONDS)[group].result()
+        now = offsets.read(asked, SECONDS)
+        before = {part.partition: read_progress(part.metadata) for part in now}
+        moved = []
+        for one in plan.parts:
+            told = mark(before.get(one.partition), identity, one.until)
+            moved.append(TopicPartition(topic, one.partition, one.start, told.encode()))
+        offsets.move(moved)
     except KafkaException as error:
         raise Refused(
             f"Kafka did not move the group ({told_by(error)}): did a processor start? Stop them and run this again"
         ) from None
-    if wrong := [part for part in answer.topic_partitions if part.error is not None]:
-        raise Refused(
-            f"Kafka did not move partitions {sorted(part.partition for part in wrong)} ({wrong[0].error.str()}):"
-            " did a processor start? Stop them and run this again"
-        )
+    finally:
+        offsets.close()
 
 
 def mark(old: Progress | None, identity: str, until: int) -> Progress:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from operations.cost import REQUESTS_PER_ORDER, processors_rate, seconds_at
 from operations.endpoints import LastError, Told, ask, targets
-from operations.group_reads import Member, Position
+from operations.group_members import Member
+from operations.group_reads import Position
 from operations.in_force import pause_sentence
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from clients import PacerClosed
+from runtime.group_word import GroupWord
 from runtime.kafka import admin_config, consumer_config, cooperative, give_back, take_paused
 from runtime.settings import Settings
 from schemas.topics import Topics
@@ -65,6 +66,7 @@ class Turn:
         self._settings, self._told = settings, told
         self._topic = Topics(settings.topic_prefix).cursor
         self.group_id = f"{settings.topic_prefix}-tools"
+        self._patience = _patience(settings)
         self._lock = threading.Lock()
         self._tickets: deque[_Ticket] = deque()
         self._thread: threading.Thread | None = None
@@ -142,13 +144,23 @@ class Turn:
                     now = time.monotonic()
                     if not told and now - began > TELL_SECONDS:
                         told = True
-                        self._told(f"another tool is asking BaseLinker (group {self.group_id}): taking turns with it")
+                        self._told(self._waits(member.answered))
+                    if not member.answered and now - began > self._patience:
+                        raise _CantTell
                     if now - seen > THERE_SECONDS:
                         seen = now
                         if not self._there():
                             raise _CantTell
         finally:
             member.close()
+
+    def _waits(self, answered: bool) -> str:
+        if answered:
+            return f"another tool is asking BaseLinker (group {self.group_id}): taking turns with it"
+        return (
+            f"waiting for Kafka to say whether another tool asks BaseLinker (group {self.group_id}); going on at a pace"
+            f" of its own after {self._patience:.0f} s"
+        )
 
     def _first(self) -> _Ticket | None:
         with self._lock:
@@ -169,9 +181,17 @@ class _Member:
     def __init__(self, settings: Settings, group_id: str, topic: str) -> None:
         self._place, self._one_by_one = TopicPartition(topic, 0), cooperative(settings)
         self.owns = False
+        self._failing: float | None = None  # since when commits do not get through
         self._next: float | None = None  # monotonic; None = when the others asked last was not read yet
-        self._consumer = Consumer(consumer_config(settings, group_id))
-        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+        self._word = GroupWord(settings)
+        self._patience = _patience(settings)
+        self._consumer = Consumer(consumer_config(settings, group_id, **self._word.config()))
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the group has said whose turn it is."""
+        return self._word.given
 
     def turn(self) -> None:
         """Keep the membership; _CantTell where it is refused."""
@@ -181,7 +201,10 @@ class _Member:
             raise _CantTell
 
     def note(self, gap: float) -> bool:
-        """Tell the group of a request that is made now; False while it is not this member's time. KafkaException."""
+        """Tell the group of a request that is made now; False while it is not this member's time.
+
+        KafkaException; _CantTell where commits do not get through for long.
+        """
         if not self.owns:
             return False
         try:
@@ -196,9 +219,13 @@ class _Member:
             if answer is not None:
                 raise KafkaException(answer)
         except KafkaException as error:
-            if error.args[0].code() in MOVING:
-                return False  # the next poll says whose it is
-            raise
+            if error.args[0].code() not in MOVING:
+                raise
+            self._failing = self._failing or time.monotonic()
+            if time.monotonic() - self._failing > self._patience:
+                raise _CantTell from None
+            return False  # the next poll says whose it is
+        self._failing = None
         self._next = time.monotonic() + gap
         return True
 
@@ -208,12 +235,22 @@ class _Member:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         take_paused(consumer, partitions, self._one_by_one)
+        self._word.told()
         if partitions:
-            self.owns, self._next = True, None
+            self.owns, self._next, self._failing = True, None, None
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.owns = self.owns and not partitions
         give_back(consumer, partitions, self._one_by_one)
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._word.lost()
+        self._revoked(consumer, partitions)
+
+
+def _patience(settings: Settings) -> float:
+    """Return how long a group's silence is borne: a killed tool's session may have to end before it says anything."""
+    return settings.session_timeout_ms / 1000 + THERE_SECONDS
 
 
 def _asked_at(metadata: str | None) -> float:

@@ -31,6 +31,7 @@ from processor.session import Session
 from processor.topic_watch import TopicReplaced
 from processor.way import Limits
 from runtime.complaints import told_by
+from runtime.group_word import GroupWord
 from runtime.health import Health, HealthServer, PortTaken
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
@@ -123,12 +124,13 @@ def _join(
     metrics: Metrics,
 ) -> bool:
     """Be a member once: until told to stop, caught up (True), or thrown out."""
-    consumer, loader, follower = _consumers(settings)
+    word = GroupWord(settings)
+    consumer, loader, follower = _consumers(settings, word)
     session: Session | None = None
     try:
         check_partition_count(loader, topics, clients.codec, count)
         live = Live(follower, admin, topics, clients.codec, clients.rules_of, boottime)
-        parts = _parts(settings, topics, count, admin, consumer, loader, live, clients, health, metrics)
+        parts = _parts(settings, topics, count, admin, consumer, word, loader, live, clients, health, metrics)
         session = Session(parts, until_caught_up)
         return session.run(stop.is_set)
     finally:
@@ -237,9 +239,9 @@ def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop
     return None
 
 
-def _consumers(settings: Settings) -> tuple[Consumer, Consumer, Consumer]:
+def _consumers(settings: Settings, word: GroupWord) -> tuple[Consumer, Consumer, Consumer]:
     """Return those of the journal, the ledger, and the saved settings; the latter two join no group."""
-    consumer = Consumer(consumer_config(settings, settings.group_id))
+    consumer = Consumer(consumer_config(settings, settings.group_id, **word.config()))
     over: dict[str, Any] = {"queued.max.messages.kbytes": 16384}
     settings = settings.model_copy(
         update={"kafka_properties": {k: v for k, v in settings.kafka_properties.items() if k != "group.protocol"}}
@@ -255,6 +257,7 @@ def _parts(
     count: int,
     admin: AdminClient,
     consumer: Consumer,
+    word: GroupWord,
     loader: Consumer,
     live: Live,
     clients: _Clients,
@@ -264,6 +267,7 @@ def _parts(
     enricher = clients.enricher()
     return Parts(
         consumer=consumer,
+        group_word=word,
         loader=loader,
         admin=admin,
         make_producer=lambda name: Producer(transactional_producer_config(settings, name)),

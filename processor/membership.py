@@ -18,6 +18,7 @@ from processor.lease import Lease
 from processor.parts import Parts
 from processor.stops import Stops
 from processor.topic_watch import TopicWatch
+from runtime.group_word import GroupWord
 from runtime.kafka import give_back, take_paused
 from runtime.logging import get_logger
 from schemas.records import Delivery
@@ -43,11 +44,11 @@ class Membership:
         encode: Callable[[Delivery | None], bytes | None],
         write: Callable[[], bool],
     ) -> None:
+        self._word: GroupWord = parts.group_word
         self._parts, self._holdings, self._assignment, self._intake = parts, holdings, assignment, intake
         self._deliver, self._stops, self._lease, self._watch = deliver, stops, lease, watch
         self._encode, self._write = encode, write
         self._owned: set[int] = set()
-        self._assigned = False
         self._over = False
         self.trouble: Exception | None = None  # found in a callback, for the loop to raise
 
@@ -64,7 +65,7 @@ class Membership:
     @property
     def settled(self) -> bool:
         """Whether the group has given its word, and all that was given is being worked on."""
-        return self._assigned and not self._assignment.loading
+        return self._word.given and not self._assignment.loading
 
     @property
     def loading(self) -> bool:
@@ -76,7 +77,7 @@ class Membership:
         if self._assignment.loading:
             for partition in self._assignment.step():
                 self._begin(partition)
-        why = "partitions are being loaded" if self._assigned else "waiting for the group to hand out partitions"
+        why = "partitions are being loaded" if self._word.given else "waiting for the group to hand out partitions"
         self._parts.health.set_ready("assignment", self.settled, why)
 
     def finish(self, numbers: set[int]) -> None:
@@ -129,7 +130,7 @@ class Membership:
         numbers = {partition.partition for partition in partitions}
         log.info("partitions assigned", partitions=sorted(numbers))
         take_paused(consumer, partitions, self._parts.cooperative)
-        self._assigned = True
+        self._word.told()
         try:
             self._watch.check(numbers)
         except Exception as error:
@@ -151,6 +152,7 @@ class Membership:
         if self._over:
             return
         numbers = {partition.partition for partition in partitions}
+        self._word.lost()
         log.warning("partitions lost: nothing of theirs is committed", partitions=sorted(numbers))
         self._give_up(consumer, partitions, numbers)
 
@@ -160,7 +162,7 @@ class Membership:
         self._share()
         give_back(consumer, partitions, self._parts.cooperative)
         if not self._parts.cooperative:
-            self._assigned = False  # all were taken; which come back is not known yet
+            self._word.lost()  # all were taken; which come back is not known yet
 
     def _begin(self, partition: Partition) -> None:
         number, deaths = partition.number, self._holdings.deaths

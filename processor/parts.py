@@ -11,6 +11,7 @@ from clients import Pacer, SalesManago
 from processor.enrich import Enricher
 from processor.live import Live
 from processor.way import Limits
+from runtime.group_word import GroupWord
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.codec import Codec
@@ -26,6 +27,7 @@ class Parts:
     """All that a session stands on; made by main, kept over sessions."""
 
     consumer: Consumer
+    group_word: GroupWord
     loader: Consumer
     admin: AdminClient
     make_producer: Callable[[str], Producer]

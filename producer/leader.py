@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from producer.publish import CURSOR_KEY
 from runtime.broker_watch import BrokerWatch
+from runtime.group_word import GroupWord
 from runtime.health import Health
 from runtime.kafka import give_back, take_paused
 from runtime.log_ends import find_ends
@@ -37,7 +38,8 @@ class Leader:
 
     def __init__(
         self,
-        make_consumer: Callable[[], Consumer],
+        make_consumer: Callable[..., Consumer],
+        word: GroupWord,
         admin: AdminClient,
         topics: Topics,
         codec: Codec,
@@ -45,20 +47,26 @@ class Leader:
         health: Health,
         cooperative: bool,
     ) -> None:
-        self._make_consumer, self._admin, self._topics, self._codec = make_consumer, admin, topics, codec
+        self._make_consumer, self._word = make_consumer, word
+        self._admin, self._topics, self._codec = admin, topics, codec
         self._stopping, self._health, self._cooperative = stopping, health, cooperative
         self._broker = BrokerWatch(admin, topics.cursor, health, time.monotonic)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._leads = False
-        self._consumer = make_consumer()
+        self._consumer = make_consumer(**word.config())
         self._consumer.subscribe(
-            [topics.cursor], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            [topics.cursor], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
     @property
     def leads(self) -> bool:
         """Whether this member owns the cursor's partition."""
         return self._leads
+
+    @property
+    def answered(self) -> bool:
+        """Whether the group has said who leads, be it another one."""
+        return self._word.given
 
     def wait(self, seconds: float) -> None:
         """Poll for a while; Stopped when the program ends."""
@@ -139,6 +147,7 @@ class Leader:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         take_paused(consumer, partitions, self._cooperative)
+        self._word.told()
         if partitions:
             self._leads = True
             log.info("this producer leads now")
@@ -148,3 +157,7 @@ class Leader:
             self._leads = False
             log.info("this producer stands by")
         give_back(consumer, partitions, self._cooperative)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._word.lost()
+        self._on_revoke(consumer, partitions)

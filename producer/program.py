@@ -23,6 +23,7 @@ from producer.start import starting_cursor
 from producer.sweep import Remembered
 from producer.writer import Writer
 from runtime.complaints import told_by
+from runtime.group_word import GroupWord
 from runtime.health import Health
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import get_logger
@@ -43,6 +44,8 @@ SILENT = (
     " then orders arrive by the sweep only"
 )
 OTHER_LEADS = "another producer leads, or one that was killed still counts: standing by until its place is free"
+NO_WORD = "waiting for the group to say who leads"
+NO_WORD_WHY = "Kafka answers, but not this group's coordinator; see docs/operations.md, Kafka does not answer"
 
 log = get_logger(__name__)
 
@@ -97,11 +100,13 @@ class Program:
                         return 0
                     checked = time.monotonic()
                     continue
-                self._stand_by()
+                self._stand_by(leader.answered)
                 if not told and time.monotonic() - began > TELL_SECONDS:
                     told = True
-                    log.info(OTHER_LEADS)
+                    log.info(OTHER_LEADS if leader.answered else f"{NO_WORD}: {NO_WORD_WHY}")
                 if self._until_caught_up and time.monotonic() - began > LEAD_SECONDS:
+                    if not leader.answered:
+                        raise Wrong(f"gave up {NO_WORD}: {NO_WORD_WHY}")
                     log.info("another producer leads and reads the journal: nothing to do")
                     return 0
                 if time.monotonic() - checked > TOPICS_SECONDS:  # a deleted cursor topic leaves nobody to lead
@@ -114,7 +119,8 @@ class Program:
     def _join(self) -> Leader:
         settings = self._settings
         return Leader(
-            lambda: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer")),
+            lambda **over: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer", **over)),
+            GroupWord(settings),
             self._admin,
             self._topics,
             self._codec,
@@ -123,8 +129,8 @@ class Program:
             cooperative(settings),
         )
 
-    def _stand_by(self) -> None:
-        self._health.set_ready("leadership", True)
+    def _stand_by(self, answered: bool) -> None:
+        self._health.set_ready("leadership", answered, NO_WORD)
         self._metrics.leader.set(0)
         self._looked_at = lambda: None
         self._silence.forget()
@@ -137,6 +143,7 @@ class Program:
             # a deleted journal topic must not come back by itself, with the broker's partition count
             publisher = Publisher(Producer({**config, "allow.auto.create.topics": False}), self._codec, self._topics)
             self._metrics.leader.set(1)
+            self._health.set_ready("leadership", True)
             poll: Poll | None = None
             pause, answers = 1.0, 0
             while leader.leads:

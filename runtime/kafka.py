@@ -58,7 +58,7 @@ def consumer_config(settings: Settings, group_id: str, **over: Any) -> dict[str,
         "fetch.wait.max.ms": 100,
         **over,
     }
-    if not _by_broker(settings):
+    if not assigned_by_broker(settings):
         config["session.timeout.ms"] = settings.session_timeout_ms
         config.setdefault("heartbeat.interval.ms", 2000)
         config.setdefault("partition.assignment.strategy", ASSIGNOR)
@@ -68,7 +68,7 @@ def consumer_config(settings: Settings, group_id: str, **over: Any) -> dict[str,
 def cooperative(settings: Settings) -> bool:
     """Whether partitions come and go one by one (incremental_assign), or all of them at each rebalance (assign)."""
     assignor = settings.kafka_properties.get("partition.assignment.strategy", ASSIGNOR)
-    return _by_broker(settings) or "cooperative" in assignor
+    return assigned_by_broker(settings) or "cooperative" in assignor
 
 
 def take_paused(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
@@ -89,7 +89,7 @@ def give_back(consumer: Consumer, partitions: list[TopicPartition], one_by_one: 
         consumer.unassign()
 
 
-def _by_broker(settings: Settings) -> bool:
+def assigned_by_broker(settings: Settings) -> bool:
     """Whether the broker assigns the partitions (KIP-848); sessions are its own then, too."""
     return settings.kafka_properties.get("group.protocol", "classic").lower() == "consumer"
 

@@ -90,8 +90,10 @@ class Broker:
 
 
 @contextmanager
-def own_broker(disk: str | None = None) -> Iterator[Broker]:
+def own_broker(disk: str | None = None, properties: str = "") -> Iterator[Broker]:
     """Run a broker for one test; `disk` = the size of a disk of its own for its data (mount's notation).
+
+    `properties` are lines added to its settings.
 
     Skips with the reason where it can't be had; in CI it fails instead.
     """
@@ -104,6 +106,8 @@ def own_broker(disk: str | None = None) -> Iterator[Broker]:
                 place = maven.prepare(home, quiet_port(), quiet_port(), say)
             except RuntimeError as error:
                 _impossible(str(error))
+            with (home / "server.properties").open("a") as file:
+                file.write(properties)
             broker = Broker(place)
             try:
                 broker.start()

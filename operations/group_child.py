@@ -1,0 +1,40 @@
+"""`python -m operations.group_child`: describes groups for its parent, and may be ended by the library at any time.
+
+Such a request goes to the group's coordinator; when its time runs out while the broker is away, librdkafka up to 2.16
+may abort the process (rd_kafka_enq_once_del_source_return; librdkafka issue 4605). So it is made in this one, which
+holds nothing. Lines of JSON: the client's configuration first, then `{"group", "seconds"}` each; answered by
+`{"members": [[client id, host, [partition, …]], …]}` or `{"code", "text"}` of Kafka's error. Ends with its input.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    admin = AdminClient(json.loads(sys.stdin.readline()))
+    for asked in sys.stdin:
+        print(json.dumps(_answer(admin, **json.loads(asked))), flush=True)
+    os._exit(0)  # at once: there is nothing to put in order
+
+
+def _answer(admin: AdminClient, group: str, seconds: float) -> dict[str, Any]:
+    try:
+        described = admin.describe_consumer_groups([group], request_timeout=seconds)[group].result()
+    except KafkaException as error:
+        return {"code": error.args[0].code(), "text": error.args[0].str()}
+    return {
+        "members": [
+            [member.client_id, member.host, sorted(part.partition for part in member.assignment.topic_partitions)]
+            for member in described.members
+        ]
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""A member that gets no partition hears of it, too, whoever assigns: members, eagerly or one by one, or the broker."""
+
+import time
+
+import pytest
+from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient
+
+from runtime.group_word import GroupWord
+from runtime.kafka import admin_config, consumer_config, cooperative, give_back, take_paused
+from runtime.settings import load_settings
+from schemas.topics import Topics, ensure_topics
+
+PROTOCOLS = [
+    {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"},
+    {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "cooperative-sticky"},
+    {"KAFKA_GROUP_PROTOCOL": "consumer"},
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=["eager", "cooperative", "consumer"])
+def test_two_members_of_one_partition_both_get_the_groups_word(
+    kafka: str, prefix: str, protocol: dict[str, str]
+) -> None:
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix} | protocol, None, need="kafka")
+    ensure_topics(AdminClient(admin_config(settings)), Topics(prefix), 1)
+    words = [GroupWord(settings) for _ in range(2)]
+    members = []
+    for word in words:
+        consumer = Consumer(consumer_config(settings, settings.group_id, **word.config()))
+
+        def assigned(of: Consumer, parts: list, word: GroupWord = word) -> None:  # type: ignore[type-arg]
+            take_paused(of, parts, cooperative(settings))
+            word.told()
+
+        consumer.subscribe(
+            [Topics(prefix).journal],
+            on_assign=assigned,
+            on_revoke=lambda of, parts: give_back(of, parts, cooperative(settings)),
+        )
+        members.append(consumer)
+    assert not any(word.given for word in words)
+    until = time.monotonic() + 60
+    while not all(word.given for word in words):
+        assert time.monotonic() < until
+        for consumer in members:
+            consumer.poll(0.1)
+    assert sorted(len(consumer.assignment()) for consumer in members) == [0, 1]
+    words[0].lost()
+    assert not words[0].given
+    for consumer in members:
+        consumer.close()
