@@ -15,6 +15,7 @@ import typer
 from clients import ContactCard, ExtEvent, Order, SalesManago
 from operations.apis import open_apis, seconds_for
 from operations.backfill import pages
+from operations.dead_letters import retryable
 from operations.differing import differences
 from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads
@@ -64,11 +65,12 @@ def audit_orders(
     secret: bytes,
     waiting: Collection[int] = (),
     read_to: datetime | None = None,
+    letters: Mapping[int, str] | None = None,
 ) -> tuple[int, Counter[str], list[AuditFinding]]:
     """Compare; return how many are fine, skipped by reason, and what is wrong. Pure.
 
     `secret` is the fingerprints'; `waiting` are the orders of entries without an outcome; the journal was read up to
-    `read_to`, None = never.
+    `read_to`, None = never; `letters` = the keys of dead letters that can be tried again, by order.
     """
     events: dict[str, dict[str, ExtEvent]] = {}
     for card in cards:
@@ -81,7 +83,7 @@ def audit_orders(
         row = rows[order.order_id].row if order.order_id in rows else None
         found = events.get(str(order.order_id), {})
         late = order.order_id in waiting or (row is None and _is_new(order, read_to))
-        finding = _judge(order, row, found, shown, rules, secret, late)
+        finding = _judge(order, row, found, shown, rules, secret, late, (letters or {}).get(order.order_id))
         if finding is not None:
             findings.append(finding)
         elif found:
@@ -136,9 +138,14 @@ def audit(
                 done(len(orders))
         waiting, cursor = reads.waiting_orders(), reads.cursor()
         rows |= reads.rows(began - JUST_READ)  # what became of orders while the others were listed
-        cards = [card for found in read_cards(apis.sales, orders, rows) for card in found]
+        letters = {one.order_id: one.key for one in reads.letters() if one.order_id is not None and retryable(one)}
+        cards: list[ContactCard] = []
+        with progress("contacts' cards read", None) as done:
+            for found in read_cards(apis.sales, orders, rows):
+                cards += found
+                done(len(cards))
         read_to = cursor.read_at if cursor is not None else None
-        sent, skipped, findings = audit_orders(orders, rows, cards, rules, secret, waiting, read_to)
+        sent, skipped, findings = audit_orders(orders, rows, cards, rules, secret, waiting, read_to, letters)
         report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests())
     if as_json:
         print_json(report)
@@ -150,6 +157,8 @@ def audit(
         line(f"missing, doubled or differing: {len(findings)}")
         if findings:
             table(["order", "what", "why", "mend"], [(one.order_id, one.kind, one.why, one.mend) for one in findings])
+            if any("bl2sm retract" in one.mend for one in findings):
+                note("retract wants the processors stopped (not with --extra), replay wants them running again")
     raise typer.Exit(1 if findings else 0)
 
 
@@ -161,12 +170,23 @@ def _judge(
     rules: RuleSettings,
     secret: bytes,
     late: bool,
+    letter: str | None,
 ) -> AuditFinding | None:
     number = order.order_id
+    replay = f"bl2sm replay --order {number} --execute"
+    anew = f"bl2sm retract --order {number} --execute, then {replay}"
     if len(events) > 1:
+        extra = f"bl2sm retract --order {number} --extra --execute"
+        if row is None or not row.event_id:
+            ours, mend = "the ledger names none of them", f"{replay}, then {extra}"
+        elif row.event_id in events:
+            ours, mend = f"the ledger names {row.event_id}", extra
+        else:
+            ours, mend = f"the ledger names {row.event_id}, which is none of them", f"{anew}, then {extra}"
         return AuditFinding(
-            number, "doubled", f"SALESmanago shows {len(events)} purchases: {', '.join(sorted(events))}",
-            "is another integration writing, too? Delete the extra one in SALESmanago",
+            number, "doubled",
+            f"SALESmanago shows {len(events)} purchases ({', '.join(sorted(events))}), {ours}: does another program"
+            " write purchases, too?", mend,
         )  # fmt: skip
     if events:
         event_id, event = next(iter(events.items()))
@@ -175,25 +195,25 @@ def _judge(
                 return None
             return AuditFinding(
                 number, "differing", f"purchase {event_id} is there, the ledger does not name it: a replay adopts it",
-                f"bl2sm replay --order {number} --execute",
+                replay,
             )  # fmt: skip
         if row.event_id != event_id:
             return AuditFinding(
-                number, "differing", f"SALESmanago shows {event_id}, the ledger names {row.event_id}",
-                f"bl2sm explain {number}",
+                number, "differing", f"SALESmanago shows {event_id}, the ledger names {row.event_id}: the one"
+                " shown is taken as the order's", anew,
             )  # fmt: skip
         return _compare(order, row, event, rules, secret)
     if row is not None and row.event_id:
         if row.contact_id not in shown:
             return AuditFinding(
-                number, "unseen", f"the card of contact {row.contact_id} is not shown",
-                "was the contact deleted or merged in SALESmanago? Look there",
+                number, "unseen", f"the card of contact {row.contact_id} is not shown: was it merged or deleted in"
+                " SALESmanago? Only where the purchase is with no other contact it is to be sent anew", anew,
             )  # fmt: skip
         return AuditFinding(
             number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",
-            f"bl2sm retract --order {number} --execute, then bl2sm replay --order {number} --execute",
+            anew,
         )  # fmt: skip
-    return _without(order, row, rules, late)
+    return _without(order, row, rules, late, letter)
 
 
 def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, secret: bytes) -> AuditFinding | None:
@@ -215,8 +235,11 @@ def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, 
     )
 
 
-def _without(order: Order, row: Delivery | None, rules: RuleSettings, late: bool) -> AuditFinding | None:
+def _without(
+    order: Order, row: Delivery | None, rules: RuleSettings, late: bool, letter: str | None
+) -> AuditFinding | None:
     number = order.order_id
+    replay = f"bl2sm replay --order {number} --execute"
     skip = _skip(order, row, rules)
     if late and skip is None:
         return AuditFinding(number, "missing", "not sent yet: it waits, or is newer than what was read", "bl2sm status")
@@ -227,20 +250,23 @@ def _without(order: Order, row: Delivery | None, rules: RuleSettings, late: bool
             number, "missing", "no row in the ledger", f"bl2sm backfill --since {_day(order)} --execute"
         )
     if row.outcome is Outcome.DEAD:
-        return AuditFinding(number, "missing", f"dead letter: {row.reason}", "bl2sm dead-letters retry --execute")
+        if letter is not None:
+            mend = f"bl2sm dead-letters retry {letter} --execute"
+            return AuditFinding(number, "missing", f"dead letter ({row.reason}): mend its cause first", mend)
+        why = f"was a dead letter ({row.reason}), which is off the list: mend its cause first"
+        return AuditFinding(number, "missing", why, replay)
     if row.outcome is Outcome.SENDING:
-        return AuditFinding(number, "missing", "is being sent", "ask again in a minute")
+        why = "is being sent; where no processor runs, its successor looks it up first"
+        return AuditFinding(number, "missing", why, "bl2sm status")
     if row.outcome is Outcome.RETRACTED:
-        return AuditFinding(number, "missing", "was retracted", f"bl2sm replay --order {number} --execute")
+        return AuditFinding(number, "missing", "was retracted", replay)
     if row.outcome is Outcome.SKIPPED and skip is None:
         return AuditFinding(
             number, "missing", f"was skipped ({row.reason}), today's rules would send it",
-            f"bl2sm replay --order {number} --execute",
+            replay,
         )  # fmt: skip
     if row.outcome is Outcome.DELIVERED:
-        return AuditFinding(
-            number, "missing", "only its contact was written", f"bl2sm replay --order {number} --execute"
-        )
+        return AuditFinding(number, "missing", "only its contact was written", replay)
     return None
 
 

@@ -21,7 +21,7 @@ from producer.sweep import CONFIRMED, Paging
 from runtime.settings import load_settings
 from schemas.records import JournalEntry, Origin
 
-PREVIEW_PAGES = 3
+PREVIEW_PAGES, MOST_PAGES = 3, 6  # more than the first where pages overlap, and bring little that is new
 ISO = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -92,7 +92,7 @@ def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: d
     for page in pages(base, since, until):
         found += page
         asked += 1
-        if asked >= PREVIEW_PAGES and len(page) >= 90:
+        if asked >= PREVIEW_PAGES and (len(page) >= 90 or asked >= MOST_PAGES):
             complete = False
             break
     delivered = sum(

@@ -1,12 +1,27 @@
 """What applying orders costs: BaseLinker requests of the processors, and how long these take at their budget."""
 
 import math
+from dataclasses import dataclass
 
 from clients.pacing import processor_share
 from runtime.settings import Settings
 
 REQUESTS_PER_ORDER = 12 / 1000  # the bar of design §8, with one processor; Allegro look-ups come on top
 AUTOMATIONS = "Creating and updating purchases fires the shop's automations (mails)."
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """BaseLinker `requests`, and the `seconds` they take at the processors' budget."""
+
+    requests: int
+    seconds: float
+
+
+def cost_of(settings: Settings, orders: float) -> Cost:
+    """Return what it costs to apply so many orders."""
+    requests = requests_for(orders)
+    return Cost(requests, seconds_at(processors_rate(settings), requests))
 
 
 def requests_for(orders: float) -> int:

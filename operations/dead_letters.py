@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
+from operations.cost import AUTOMATIONS, Cost, cost_of
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
 from operations.options import AsJson, Execute
-from operations.output import Refused, command, line, note, print_json, table, unfinished
+from operations.output import Refused, age, command, line, note, print_json, progress, table, unfinished
 from operations.publish import PAGE, Message, Publisher, wait_for_room
 from operations.times import read_time
 from runtime.settings import load_settings
@@ -102,10 +103,16 @@ def retryable(letter: Letter) -> bool:
     return letter.value is not None and all(name != CUT for name, _ in letter.headers)
 
 
-def retry_letters(reads: KafkaReads, letters: list[Letter], breathe: Callable[[], None] = lambda: None) -> int:
+def retry_letters(
+    reads: KafkaReads,
+    letters: list[Letter],
+    breathe: Callable[[], None] = lambda: None,
+    told: Callable[[int], None] = lambda done: None,
+) -> int:
     """Publish them again, page by page, and remove each in the same transaction; return how many.
 
-    `breathe` may raise while it waits for the processors: that ends it between two pages.
+    `breathe` may raise while it waits for the processors: that ends it between two pages. `told` hears how many are
+    done.
     """
     publisher = Publisher(reads)
     known = reads.partitions(reads.topics.journal)
@@ -125,14 +132,17 @@ def retry_letters(reads: KafkaReads, letters: list[Letter], breathe: Callable[[]
             messages.append(_tombstone(reads, letter))
             done += 1
         publisher.messages(messages)
+        told(start + len(page))
     return done
 
 
-def drop_letters(reads: KafkaReads, letters: list[Letter]) -> int:
-    """Write their tombstones; return how many. The orders stay as the ledger has them."""
+def drop_letters(reads: KafkaReads, letters: list[Letter], told: Callable[[int], None] = lambda done: None) -> int:
+    """Write their tombstones; return how many. The orders stay as the ledger has them. `told` as above."""
     publisher = Publisher(reads)
     for start in range(0, len(letters), PAGE):
-        publisher.messages([_tombstone(reads, letter) for letter in letters[start : start + PAGE]])
+        page = letters[start : start + PAGE]
+        publisher.messages([_tombstone(reads, letter) for letter in page])
+        told(start + len(page))
     return len(letters)
 
 
@@ -194,14 +204,21 @@ def retry(
     """
     with KafkaReads(load_settings(need="kafka")) as reads:
         found = choose(reads, keys, reason, _since(since), limit)
+        known = set(reads.partitions(reads.topics.journal))
         cut = [letter for letter in found if not retryable(letter)]
-        if execute and found and len(cut) == len(found):
-            raise Refused(_not_whole(cut))
-        with unfinished(lambda: AGAIN):
-            done = retry_letters(reads, found) if execute else 0
-    _tell("published again", "publish again", [one for one in found if retryable(one)], done, execute, as_json)
-    if cut:
-        note(_not_whole(cut))
+        nowhere = [letter for letter in found if retryable(letter) and letter.why.partition not in known]
+        left_out = [text for text in (_not_whole(cut), _nowhere(nowhere)) if text]
+        whole = [letter for letter in found if letter not in cut and letter not in nowhere]
+        if execute and found and not whole:
+            raise Refused("; ".join(left_out))
+        done = 0
+        if execute:
+            with unfinished(lambda: AGAIN), progress("published", len(whole)) as told:
+                done = retry_letters(reads, whole, told=told)
+        cost = cost_of(reads.settings, len({letter.order_id for letter in whole}))
+    _tell("published again", "publish again", whole, done, execute, as_json, cost)
+    for text in left_out:
+        note(text)
 
 
 @app.command("drop")
@@ -217,8 +234,10 @@ def drop(
     """Take letters off the list; their orders stay unsent. Example: bl2sm dead-letters drop 3/1042 --execute."""
     with KafkaReads(load_settings(need="kafka")) as reads:
         found = choose(reads, keys, reason, _since(since), limit)
-        with unfinished(lambda: AGAIN):
-            done = drop_letters(reads, found) if execute else 0
+        done = 0
+        if execute:
+            with unfinished(lambda: AGAIN), progress("dropped", len(found)) as told:
+                done = drop_letters(reads, found, told)
     _tell("dropped", "drop", found, done, execute, as_json)
 
 
@@ -231,22 +250,36 @@ def _tombstone(reads: KafkaReads, letter: Letter) -> Message:
 
 
 def _not_whole(letters: list[Letter]) -> str:
+    return _left_out(letters, "their messages are empty or were too large to be kept")
+
+
+def _nowhere(letters: list[Letter]) -> str:
+    return _left_out(letters, "the journal topic has no such partitions any more")
+
+
+def _left_out(letters: list[Letter], why: str) -> str:
+    """Return what is said of those that can't be tried again, "" where there are none."""
+    if not letters:
+        return ""
     named = ", ".join(letter.key for letter in letters[:5])
-    return (
-        f"{len(letters)} can't be tried again, their messages are empty or were too large to be kept ({named}):"
-        " use `bl2sm replay --order ID`, or drop them"
-    )
+    return f"{len(letters)} can't be tried again, {why} ({named}): use `bl2sm replay --order ID`, or drop them"
 
 
-def _tell(did: str, would: str, letters: list[Letter], done: int, execute: bool, as_json: bool) -> None:
+def _tell(
+    did: str, would: str, letters: list[Letter], done: int, execute: bool, as_json: bool, cost: Cost | None = None
+) -> None:
+    """Tell what was done or would be; `cost` None = it costs nothing and sends nothing."""
     shown = tuple(map(view, letters))
     if as_json:
-        print_json({"executed": execute, "count": done if execute else len(letters), "letters": shown})
+        costs = {"requests": cost.requests, "seconds": cost.seconds} if cost is not None else {}
+        print_json({"executed": execute, "count": done if execute else len(letters), **costs, "letters": shown})
         return
     _table(shown)
     line(f"{did}: {done}" if execute else f"would {would}: {len(letters)}")
+    if cost is not None:
+        line(f"cost: about {cost.requests} BaseLinker requests, {age(cost.seconds)} at the processors' budget")
     if not execute:
-        note("Add --execute to do it.")
+        note(f"{AUTOMATIONS} Add --execute to do it." if cost is not None else "Add --execute to do it.")
 
 
 def _table(letters: tuple[LetterView, ...]) -> None:

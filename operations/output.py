@@ -161,7 +161,7 @@ def unfinished(how_to_go_on: Callable[[], str]) -> Iterator[None]:
     """Say how to go on where work is interrupted, or fails on the way, before that goes its way."""
     try:
         yield
-    except (KeyboardInterrupt, ApiError, KafkaException, Refused):
+    except (KeyboardInterrupt, ApiError, KafkaException, RegistryUnavailable, Refused):
         note(how_to_go_on())
         raise
 

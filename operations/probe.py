@@ -1,6 +1,6 @@
 """`bl2sm probe`: finds out harmlessly which reading of the APIs' references is true; the program is right under each.
 
-At most 20 requests to BaseLinker. Nothing is written at SALESmanago unless `--write-as` names a test contact; the
+At most 16 requests to BaseLinker. Nothing is written at SALESmanago unless `--write-as` names a test contact; the
 events made for it are deleted again, the contact itself stays (API v2's client here has no call that deletes one).
 The report holds counts and yes or no, nothing personal.
 """
@@ -15,16 +15,29 @@ from itertools import pairwise
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 
-from clients import ApiError, BaseLinker, Contact, FatalError, Order, PurchaseEvent, RejectedError, SalesManago
+from clients import (
+    ApiError,
+    BaseLinker,
+    Contact,
+    FatalError,
+    JournalLog,
+    Order,
+    PurchaseEvent,
+    RejectedError,
+    SalesManago,
+)
 from operations.apis import open_apis, tell_pace
+from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
-from operations.output import WrongUsage, command, line, note, print_json
+from operations.output import Refused, WrongUsage, command, line, note, print_json
 from processor.rules import is_usable
 from runtime.settings import load_settings
+from schemas.codec import RegistryUnavailable
 
 LOG_TYPES = (1, 2, 11, 16)
-MOST_REQUESTS = 20
+MORE_PAGES = 3
 MANY_EVENTS = 12
 LISTED_SECONDS = 60.0
 UNKNOWN_CONTACT = "00000000-0000-4000-8000-000000000000"
@@ -39,7 +52,8 @@ class Fact:
 
 
 def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
-    """Ask what decides the open readings; ApiError as BaseLinker fails. At most 12 requests."""
+    """Ask what decides the open readings; ApiError as BaseLinker fails."""
+    began = time.monotonic()
     page = base.journal(0, LOG_TYPES)
     ids = [row.log_id for row in page]
     yield Fact("journal entries on the first page", str(len(page)))
@@ -55,6 +69,7 @@ def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
         )
     else:
         yield Fact("last_log_id itself comes back (inclusive)", "not seen")
+    newest = _newest(base, page)
     orders = base.orders(include_unconfirmed=True)
     numbers = [order.order_id for order in orders]
     yield Fact("orders on a page", str(len(orders)))
@@ -68,6 +83,29 @@ def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
         in_order = all(one <= other for one, other in pairwise(known))
         yield Fact("orders by confirmation come sorted by it", _yes(in_order) if len(known) > 1 else "not seen")
     yield from _phones(base, orders)
+    yield from _late(base, newest, began)
+
+
+def _newest(base: BaseLinker, page: Sequence[JournalLog]) -> list[int]:
+    """Return the log ids of the journal's last page; [] where it is more than a few pages away. At most 3 requests."""
+    ids = [row.log_id for row in page]
+    for _ in range(MORE_PAGES):
+        found = [row.log_id for row in base.journal(max(ids), LOG_TYPES)] if ids else []
+        if not set(found) - set(ids):
+            return ids
+        ids = found
+    return []
+
+
+def _late(base: BaseLinker, before: Sequence[int], began: float) -> Iterator[Fact]:
+    """Whether log ids have shown up below others that were there before; one request."""
+    question = "log ids that showed up late, below others"
+    if not before:
+        yield Fact(question, "not seen")
+        return
+    now = [row.log_id for row in base.journal(min(before) - 1, LOG_TYPES)]
+    late = [one for one in now if one < max(before) and one not in before]
+    yield Fact(question, f"{len(late)} in {time.monotonic() - began:.0f} s, beside {len(before)}")
 
 
 def _phones(base: BaseLinker, orders: Sequence[Order]) -> Iterator[Fact]:
@@ -92,10 +130,27 @@ def _phones(base: BaseLinker, orders: Sequence[Order]) -> Iterator[Fact]:
     yield Fact("spellings of a phone that getOrdersByPhone finds", ", ".join(found) or "none")
 
 
-def probe_salesmanago(sales: SalesManago) -> Generator[Fact, None, None]:
-    """Read only."""
+def probe_salesmanago(sales: SalesManago, reads: KafkaReads) -> Generator[Fact, None, None]:
+    """Read only; Kafka is asked for the contact with the most purchases."""
     yield Fact("users that listByClient shows", str(len(sales.users())))
     yield Fact("an unknown contact in listById", f"{len(sales.contacts_by_id([UNKNOWN_CONTACT]))} cards")
+    yield Fact("purchases of the contact with the most that are shown", _heaviest(sales, reads))
+
+
+def _heaviest(sales: SalesManago, reads: KafkaReads) -> str:
+    """How many of one contact's purchases its card shows, of those the ledger names."""
+    try:
+        named: dict[str, set[str]] = {}
+        for one in reads.rows().values():
+            if one.row.contact_id and one.row.event_id:
+                named.setdefault(one.row.contact_id, set()).add(one.row.event_id)
+    except (KafkaException, Refused, RegistryUnavailable):
+        return "not seen: the ledger can't be read"
+    if not named:
+        return "not seen"
+    contact_id = max(named, key=lambda one: len(named[one]))
+    shown = {event.event_id for card in sales.contacts_by_id([contact_id]) for event in card.events}
+    return f"{len(shown & named[contact_id])} of {len(named[contact_id])}"
 
 
 def probe_writes(
@@ -133,6 +188,8 @@ def probe_writes(
                 break
             sleep(1.0)
         yield Fact(f"of {len(many)} events contact/listById shows", f"{seen}, after {seconds:.0f} s")
+        by_email = {one.event_id for card in sales.contacts_by_email([email]) for one in card.events}
+        yield Fact(f"of {len(many)} events contact/list shows, asked by e-mail", str(len(by_email & set(many))))
     finally:
         gone = sum(_deleted(sales, event_id) for event_id in made)
         note(f"cleaned up: {gone} of {len(made)} events deleted; the contact stays, delete it in SALESmanago")
@@ -150,10 +207,10 @@ def probe(
     if write_as is not None and not is_usable(write_as):
         raise WrongUsage("--write-as: give the e-mail of a test contact")
     settings = load_settings(need="processor")
-    tell_pace(settings, 13)
+    tell_pace(settings, 16)
     facts: list[Fact] = []
-    with open_apis(settings) as apis:
-        parts = [probe_baselinker(apis.base), probe_salesmanago(apis.sales)]
+    with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        parts = [probe_baselinker(apis.base), probe_salesmanago(apis.sales, reads)]
         if write_as is not None:
             parts.append(probe_writes(apis.sales, write_as, settings.salesmanago_location))
         failed = False

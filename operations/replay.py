@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from clients import BaseLinker, Order
 from operations.apis import open_apis, tell_pace
-from operations.cost import AUTOMATIONS, processors_rate, requests_for, seconds_at
+from operations.cost import AUTOMATIONS, cost_of
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.options import AsJson, Execute
@@ -40,6 +40,7 @@ from schemas.records import JournalEntry, Origin
 from schemas.topics import topic_id
 
 COUNTED_AT_ONCE = 1000
+MOVE_AGAIN = "it is not known whether the offsets were moved: run the same command again, twice is as once"
 AGAIN = "not finished: run the same command again; orders that are applied twice get their purchase once"
 
 
@@ -99,7 +100,11 @@ def replay(
         with progress("entries counted", None) as done:
             plan = plan_replay(reads, from_offset, from_time, done)
         if execute:
-            move_offsets(reads, plan)
+            try:
+                move_offsets(reads, plan)
+            except KeyboardInterrupt:
+                note(MOVE_AGAIN)
+                raise
             plan = replace(plan, executed=True)
     if as_json:
         print_json(plan)
@@ -149,9 +154,8 @@ def plan_replay(
         key = message.key()
         if isinstance(key, bytes):
             keys.add(key)
-    requests = requests_for(len(keys))
-    seconds = seconds_at(processors_rate(reads.settings), requests)
-    return ReplayPlan(tuple(parts), entries, len(keys), requests, seconds, False, tuple(notes))
+    cost = cost_of(reads.settings, len(keys))
+    return ReplayPlan(tuple(parts), entries, len(keys), cost.requests, cost.seconds, False, tuple(notes))
 
 
 def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
@@ -225,14 +229,16 @@ def replay_orders(
 def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:
     with KafkaReads(load_settings(need="kafka")) as reads:
         plan = plan_orders(reads, order_ids)
+        cost = cost_of(reads.settings, len(plan))
         if execute:
             with unfinished(lambda: AGAIN), progress("published", len(plan)) as done:
                 replay_orders(reads, plan, done)
     if as_json:
-        print_json({"orders": plan, "executed": execute})
+        print_json({"orders": plan, "requests": cost.requests, "seconds": cost.seconds, "executed": execute})
         return
     table(["order", "ledger", "purchase"], [(one.order_id, one.known, one.event_id or "-") for one in plan])
     line(f"{'published' if execute else 'would publish'}: {len(plan)} orders are applied again under today's rules")
+    line(f"cost: about {cost.requests} BaseLinker requests, {age(cost.seconds)} at the processors' budget")
     if not execute:
         note(f"{AUTOMATIONS} Add --execute to do it.")
 

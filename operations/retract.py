@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from clients import BackpressureError, RetriableError, SalesManago
 from operations.apis import open_apis
+from operations.extra_purchases import find_extra
 from operations.group_reads import Position
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
@@ -208,6 +209,9 @@ def retract(
     order: Annotated[list[int] | None, typer.Option(help="An order's id; may be given often.")] = None,
     since: Annotated[str | None, typer.Option(help="Purchases recorded since then: ISO time (UTC), or age.")] = None,
     until: Annotated[str | None, typer.Option(help="Purchases recorded until then; now if not given.")] = None,
+    extra: Annotated[
+        bool, typer.Option(help="With --order: delete its purchases beside the ledger's. Safe beside processors.")
+    ] = False,
     execute: Execute = False,
     as_json: AsJson = False,
 ) -> None:
@@ -220,6 +224,11 @@ def retract(
     """
     if bool(order) == bool(since) or (until and not since):
         raise WrongUsage("give --order, or --since (and --until)")
+    if extra:
+        if not order:
+            raise WrongUsage("--extra goes with --order")
+        _retract_extra(order, execute, as_json)
+        return
     settings = load_settings(need="processor" if execute else "kafka")
     begin, end = read_span(since, until, datetime.now(UTC)) if since else (None, None)
     with KafkaReads(settings) as reads:
@@ -243,6 +252,32 @@ def retract(
         )
     if plan and not execute:
         note("Add --execute to do it, once the processors are stopped.")
+
+
+def _retract_extra(order_ids: list[int], execute: bool, as_json: bool) -> None:
+    settings = load_settings(need="processor")
+    deleted = 0
+    with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        plan = find_extra(reads, apis, list(dict.fromkeys(order_ids)))
+        if execute:
+            again = "not finished: run the same command again; what is deleted stays so"
+            with unfinished(lambda: again), progress("deleted", len(plan)) as done:
+                for index, one in enumerate(plan, 1):
+                    deleted += _delete(apis.sales, one.event_id)
+                    done(index)
+    if as_json:
+        print_json({"executed": execute, "purchases": plan, "deleted": deleted})
+        return
+    table(
+        ["order", "extra purchase", "of", "value", "kept"],
+        [
+            (one.order_id, one.event_id, f"{one.date:%Y-%m-%d %H:%M}" if one.date else "-", one.value, one.kept)
+            for one in plan
+        ],
+    )
+    line(f"deleted: {deleted}" if execute else f"would delete: {len(plan)} purchases; the ledger's stay")
+    if plan and not execute:
+        note("Another program may have made them: does it still run? Add --execute to delete them.")
 
 
 def _print(plan: Sequence[Retraction], result: RetractResult | None, execute: bool) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -141,6 +142,8 @@ def test_probe_finds_the_open_readings_with_few_requests_and_writes_nothing(shop
         facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
         assert facts["last_log_id itself comes back (inclusive)"] == said
         assert ran.data["baselinker_requests"] <= 20
+    assert re.fullmatch(r"0 in \d+ s, beside \d+", facts["log ids that showed up late, below others"])
+    assert facts["purchases of the contact with the most that are shown"].startswith("not seen")
     switch(shop["BASELINKER_API_URL"], cursor="inclusive", phone="exact")
     ran = bl2sm(shop, "probe", "--json")
     exact = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
@@ -160,6 +163,7 @@ def test_probe_cleans_up_the_events_it_made(shop: dict[str, str]) -> None:
     facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
     assert facts["a description of 3,000 characters"].startswith("refused")
     assert facts["of 12 events contact/listById shows"].startswith("12,")
+    assert facts["of 12 events contact/list shows, asked by e-mail"] == "12"
     assert fetch_state(shop["SALESMANAGO_API_URL"])["events"] == []
 
 

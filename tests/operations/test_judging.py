@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from datetime import timedelta
 
+import pytest
+
 from clients import ContactCard, ExtEvent, Order
 from operations.audit import JUST_READ, audit_orders
 from operations.ledger_reads import RowAt
@@ -47,6 +49,44 @@ def test_what_has_its_outcome_is_judged_by_it_however_new_it_is() -> None:
     assert "SALESmanago does not show it" in why(
         known=row(), cards=[ContactCard("c1", "", (), ())], read_after=-JUST_READ
     )
+
+
+def mend(known: Delivery | None, cards: Collection[ContactCard] = (), letter: str | None = None) -> str:
+    """The commands that mend the one order."""
+    rows = {7: RowAt(7, 0, known)} if known is not None else {}
+    letters = {7: letter} if letter is not None else {}
+    *_, (found,) = audit_orders([ORDER], rows, list(cards), RuleSettings("shop"), b"s", (), None, letters)
+    return found.mend
+
+
+REPLAY = "bl2sm replay --order 7 --execute"
+ANEW = f"bl2sm retract --order 7 --execute, then {REPLAY}"
+EXTRA = "bl2sm retract --order 7 --extra --execute"
+TWO = ContactCard("c1", "", (), (ExtEvent("e1", "PURCHASE", "7", None), ExtEvent("e2", "PURCHASE", "7", None)))
+
+
+@pytest.mark.parametrize(
+    ("known", "cards", "letter", "mended_by"),
+    [
+        (
+            row(outcome=Outcome.DEAD, reason="rejected", event_id=None),
+            (),
+            "3/9",
+            "bl2sm dead-letters retry 3/9 --execute",
+        ),
+        (row(outcome=Outcome.DEAD, reason="rejected", event_id=None), (), None, REPLAY),
+        (row(event_id="e1"), [TWO], None, EXTRA),
+        (None, [TWO], None, f"{REPLAY}, then {EXTRA}"),
+        (row(event_id="e3"), [TWO], None, f"{ANEW}, then {EXTRA}"),
+        (row(event_id="e3"), [SHOWN], None, ANEW),
+        (row(), [ContactCard("c1", "", (), ())], None, ANEW),
+        (None, [SHOWN], None, REPLAY),
+    ],
+)
+def test_each_finding_names_the_commands_that_mend_it(
+    known: Delivery | None, cards: Collection[ContactCard], letter: str | None, mended_by: str
+) -> None:
+    assert mend(known, cards, letter) == mended_by
 
 
 def test_what_the_rules_leave_out_is_not_missing_while_it_waits() -> None:

@@ -50,7 +50,8 @@ def test_replays_are_previewed_refused_beside_members_and_update_what_is_there(
             orders = {log["order_id"] for log in fetch_state(apis["BASELINKER_API_URL"])["logs"]}
             assert told.data["orders"] == len(orders)
             order, created = next(iter(purchases(apis))), purchases(apis)
-            assert bl2sm(environment, "replay", "--order", order, "--json").data["executed"] is False
+            told = bl2sm(environment, "replay", "--order", order, "--json").data
+            assert (told["executed"], told["requests"]) == (False, 1)
             assert (committed_offsets(kafka, prefix), journal(kafka, prefix)) == (before, count)
 
             live = programs.start("processor")
@@ -127,6 +128,8 @@ def test_a_dropped_letter_is_gone_and_the_others_are_sent_once_the_cause_is_mend
             for command in ("drop", "retry"):
                 preview = bl2sm(environment, "dead-letters", command, "--json").data
                 assert (preview["executed"], preview["count"]) == (False, total)
+                assert preview.get("requests", 0) == (1 if command == "retry" else 0)
+            assert "fires the shop's automations" in bl2sm(environment, "dead-letters", "retry").err
             assert bl2sm(environment, "dead-letters", "list", "--json").data["total"] == total
 
             dropped = [one["key"] for one in listed["letters"] if one["order_id"] == order]
@@ -144,6 +147,11 @@ def test_a_dropped_letter_is_gone_and_the_others_are_sent_once_the_cause_is_mend
             others = {str(one["order_id"]) for one in listed["letters"]} - {str(order)}
             wait_until(lambda: others <= set(purchases(apis)), 60, "the others are sent")
             assert str(order) not in purchases(apis)
-            assert bl2sm(environment, "replay", "--order", str(order), "--execute").code == 0
+            told = bl2sm(environment, "audit", "--since", "30d", "--json").data
+            (finding,) = [one for one in told["findings"] if one["order_id"] == order]
+            assert "off the list" in finding["why"]
+            words = finding["mend"].split()
+            assert words[:2] == ["bl2sm", "replay"]
+            assert bl2sm(environment, *words[1:]).code == 0
             wait_until(lambda: wrong(apis) == [], 60, "the dropped one, too, once it is asked for")
         assert set(purchases(apis).values()) == {1}

@@ -62,8 +62,10 @@ def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mend
             for order in fetch_state(apis["BASELINKER_API_URL"])["orders"]:
                 assert order["email"] == "" or order["email"] not in ran.out
 
-            sales.delete_event(second)
-            mending = [one["mend"] for one in found.values() if one["kind"] != "doubled"]
+            assert second in found[str(doubled["externalId"])]["why"]
+            extra = bl2sm(environment, "retract", "--order", str(doubled["externalId"]), "--extra", "--json").data
+            assert [one["event_id"] for one in extra["purchases"]] == [second]
+            mending = [one["mend"] for one in found.values()]
             for command in ", then ".join(mending).split(", then "):
                 words = command.split()
                 assert words[0] == "bl2sm"

@@ -1,0 +1,67 @@
+"""`bl2sm retract --extra`: the purchases of an order beside the one the ledger names; where they are found.
+
+The ledger is not touched, so it is safe beside running processors. The ledger's own purchase is never deleted here, and
+nothing is where it is not shown: what looks like an extra one could be all there is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from clients import Order
+from operations.apis import Apis, tell_pace
+from operations.kafka_reads import KafkaReads
+from operations.output import Refused
+from processor.windows import Windows
+from schemas.records import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraPurchase:
+    """A purchase of an order whose own one is `kept`; `value` as SALESmanago shows it, "" = not shown."""
+
+    order_id: int
+    event_id: str
+    contact_id: str
+    date: datetime | None
+    value: str
+    kept: str
+
+
+def find_extra(reads: KafkaReads, apis: Apis, order_ids: Sequence[int]) -> list[ExtraPurchase]:
+    """Look at the cards of the ledger's contacts and of the orders' e-mails; Refused where the own one is not shown."""
+    rows = reads.rows()
+    own: dict[int, str] = {}
+    for order_id in order_ids:
+        row = rows[order_id].row if order_id in rows else None
+        if row is None or not row.event_id or row.outcome is Outcome.SENDING:
+            raise Refused(
+                f"the ledger names no purchase of order {order_id}, so none is extra: `bl2sm replay --order {order_id}"
+                " --execute` takes one of them as the order's"
+            )
+        own[order_id] = row.event_id
+    contacts = sorted({contact for one in own if (contact := rows[one].row.contact_id)})
+    found: dict[str, ExtraPurchase] = {}
+    seen = set()
+    tell_pace(reads.settings, 1)
+    orders: dict[int, Order] = {}
+    Windows(apis.base).read(list(own), orders, set())
+    emails = sorted({order.email.strip().lower() for order in orders.values() if "@" in order.email})
+    for card in apis.sales.contacts_by_id(contacts) + (apis.sales.contacts_by_email(emails) if emails else []):
+        for event in card.events:
+            order_id = int(event.external_id) if event.external_id.isdecimal() else 0
+            if order_id not in own or event.type.upper() not in {"PURCHASE", ""}:
+                continue
+            if event.event_id == own[order_id]:
+                seen.add(order_id)
+            elif event.type:  # one of an unknown kind may be another thing of the order's
+                value = str(event.shown.get("value") or "")
+                found[event.event_id] = ExtraPurchase(
+                    order_id, event.event_id, card.contact_id, event.date, value, own[order_id]
+                )
+    if hidden := sorted({one.order_id for one in found.values()} - seen):
+        raise Refused(
+            f"SALESmanago does not show {own[hidden[0]]}, which the ledger names for order {hidden[0]}: nothing is"
+            " deleted. See `bl2sm audit`"
+        )
+    return sorted(found.values(), key=lambda one: (one.order_id, one.event_id))
