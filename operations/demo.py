@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
+from operations.output import command
 from sandbox.demo import run_demo
 
 
+@command
 def demo(
-    orders: Annotated[int, typer.Option(help="How many orders.")] = 300,
+    orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 300,
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
     kill: Annotated[bool, typer.Option(help="kill -9 a processor in the middle.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what arrived as JSON.")] = False,

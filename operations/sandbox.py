@@ -8,7 +8,7 @@ from sandbox.server import main
 
 
 def sandbox(
-    orders: Annotated[int, typer.Option(help="How many orders the shop has.")] = 300,
+    orders: Annotated[int, typer.Option(min=0, help="How many orders the shop has.")] = 300,
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     baselinker_port: Annotated[int, typer.Option(help="Port of the BaseLinker stand-in.")] = 7001,

@@ -74,6 +74,17 @@ class Intake:
         """How many messages wait in the queues."""
         return sum(len(queue.raw) + len(queue.heads) for queue in self._queues.values())
 
+    def waiting(self, partition: int) -> int:
+        """How many entries of a partition are not taken yet; of those not fetched by offsets, so markers count, too."""
+        queue = self._queues.get(partition)
+        if queue is None:
+            return 0
+        queued = len(queue.raw) + len(queue.heads)
+        if queue.at_end:
+            return queued
+        _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+        return queued + max(0, high - queue.next)
+
     def at_end(self) -> bool:
         """Whether every open partition was read to its end and nothing waits."""
         return self.queued() == 0 and all(queue.at_end for queue in self._queues.values())

@@ -253,7 +253,7 @@ class Deliver:
                 self._drop(job)
             else:
                 job.failures = max(job.failures, ALONE_AFTER)
-                log.info("a look at many was refused; looking alone", order_id=job.order_id, error=str(error))
+                log.info("a look at many was refused; looking alone", **job.told, error=str(error))
                 self._go(job, Next(Step.LOOK, job.settle_until))
 
     def _note_failure(self, error: BaseException) -> bool:
@@ -284,7 +284,7 @@ class Deliver:
             return
         job.not_shown_since = None
         if seen.count > 1:
-            log.error("this order has several purchases in SALESmanago", order_id=job.order_id, count=seen.count)
+            log.error("this order has several purchases in SALESmanago", **job.told, count=seen.count)
         self._go(job, after_look(job, seen, self._clock(), self._limits))
 
     def _failed(self, job: Job, step: Step, error: BaseException, counts: bool) -> None:
@@ -292,9 +292,9 @@ class Deliver:
         if isinstance(after, Next) and not isinstance(error, LeaseLost | TooOld):
             log.info(
                 "a call failed; trying again",
-                order_id=job.order_id,
                 step=step.name.lower(),
                 attempt=job.attempts,
+                **job.told,
                 error=type(error).__name__,
             )
         self._go(job, after)

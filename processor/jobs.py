@@ -136,6 +136,11 @@ class Job:
         return max(entry.record.log_id for entry in self.entries)
 
     @property
+    def told(self) -> dict[str, int]:
+        """What a log line says of it: where its newest entry lies in the journal topic."""
+        return {"order_id": self.order_id, "log_id": self.log_id, "partition": self.partition, "offset": self.offset}
+
+    @property
     def offset(self) -> int:
         """The newest offset this job answers for."""
         return max(entry.raw.offset for entry in self.entries)

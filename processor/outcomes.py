@@ -58,7 +58,10 @@ class Outcomes:
             self._holdings.batch.dead.append((raw, letter))
         log.error(
             "dead letter",
+            outcome=str(Outcome.DEAD),
             reason=death.reason,
+            log_id=death.job.log_id if death.job else None,
+            topic=self._topic,
             partition=death.partition,
             offset=death.raws[-1].offset,
             order_id=death.job.order_id if death.job else None,
@@ -83,6 +86,7 @@ class Outcomes:
             outcome=str(row.outcome),
             reason=row.reason,
             log_id=job.log_id,
+            topic=self._topic,
             partition=job.partition,
             offset=job.offset,
             attempt=job.attempts,

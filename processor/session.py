@@ -18,6 +18,7 @@ from processor.gate import Gate
 from processor.group_end import GroupEnd
 from processor.holdings import Holdings
 from processor.jobs import Job, Step
+from processor.lag import Lag
 from processor.lease import Lease, LeaseLost
 from processor.ledger import Ledger, Torn
 from processor.membership import Membership
@@ -79,6 +80,7 @@ class Session:
         self._outcomes = Outcomes(
             held, self._ledger, self._record, parts.topics.journal, parts.metrics, self._admit.open
         )
+        self._lag = Lag(parts.metrics, held, self._intake)
         self._stops = Stops(
             parts,
             held,
@@ -86,6 +88,7 @@ class Session:
             self._read,
             self._deliver,
             until_caught_up,
+            self._lag,
             again=self._again,
             decode=self._admit.decode_again,
             admit=self._admit.read_late,
@@ -169,7 +172,7 @@ class Session:
             raise
         except Exception as error:
             unexpected = Unexpected(str(nameless(error)))
-            log.error("the rules failed on an order", order_id=job.order_id, error=str(unexpected))
+            log.error("the rules failed on an order", **job.told, error=str(unexpected))
             self._ended(job, Ending(Outcome.DEAD, "undecidable", error=unexpected))
 
     def _decide(self, job: Job, enriched: Enriched) -> None:
@@ -280,6 +283,7 @@ class Session:
     def leave(self) -> None:
         """Refuse every later write; the group's callbacks do nothing any more."""
         self._membership.leave()
+        self._lag.end()
         self._lease.give_up()
 
     def close(self) -> None:

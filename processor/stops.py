@@ -14,6 +14,7 @@ from processor.deliver import Deliver
 from processor.gate import Gate
 from processor.holdings import Holdings
 from processor.jobs import Entry, Job, Raw
+from processor.lag import Lag
 from processor.outcomes import Outcomes
 from processor.parts import Parts, WrongKey
 from processor.read import Read
@@ -40,13 +41,14 @@ class Stops:
         read: Read,
         deliver: Deliver,
         until_caught_up: bool,
+        lag: Lag,
         again: Callable[[Job], None],
         decode: Callable[[Raw], Entry | Undecodable],
         admit: Callable[[Entry], None],
     ) -> None:
         self._parts, self._holdings, self._outcomes = parts, holdings, outcomes
         self._read, self._deliver, self._until_caught_up = read, deliver, until_caught_up
-        self._again, self._decode, self._admit = again, decode, admit
+        self._lag, self._again, self._decode, self._admit = lag, again, decode, admit
         self._probe_job: Job | None = None
         self._probe_until = 0.0
         self._next_probe = 0.0
@@ -183,6 +185,7 @@ class Stops:
         stopped = sales.stopped or base.stopped
         metrics.paused.set(1 if stopped or deaths.storm else 0)
         metrics.parked.set(self._deliver.parked)
+        self._lag.report()
         tried = (job.failures or job.attempts or job.unknown_since is not None for job in self._holdings.jobs)
         metrics.retrying.set(sum(map(bool, tried)))
         age, oldest = self._oldest(time.time())
@@ -204,6 +207,8 @@ class Stops:
             "an entry waits for long",
             seconds=round(age),
             order_id=oldest.order_id,
+            log_id=oldest.log_id,
+            topic=self._parts.topics.journal,
             partition=oldest.partition,
             offset=oldest.entries[0].raw.offset,
             step=oldest.step.name.lower(),

@@ -16,6 +16,7 @@ class Metrics:
     orders: Counter = field(init=False)
     dead_letters: Counter = field(init=False)
     oldest_unfinished: Gauge = field(init=False)
+    lag: Gauge = field(init=False)
     parked: Gauge = field(init=False)
     retrying: Gauge = field(init=False)
     gaps: Counter = field(init=False)
@@ -58,6 +59,16 @@ class Metrics:
             Gauge(
                 "bl2sm_oldest_unfinished_seconds",
                 "Age of the oldest entry without an outcome; high = something is stuck",
+                registry=where,
+            ),
+        )
+        make(
+            "lag",
+            Gauge(
+                "bl2sm_lag_entries",
+                "Journal entries without an outcome, of the partitions this processor owns; rising = more comes than"
+                " the budget and the APIs let through",
+                ["partition"],
                 registry=where,
             ),
         )

@@ -30,7 +30,12 @@ MOST_SECONDS = 110.0
 BUDGET = 600
 CHANGED = 2  # so many orders are edited after they were sent
 CONFIRMED = 2  # the journal's type
+AGAIN = "is the machine short of memory? Run the demo again"
 TAG = "Sklep Łódź"
+
+
+class DemoFailed(Exception):
+    """It could not be run to its end; the sentence says why."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,7 @@ class Demo:
     as_json: bool = False
     stays_open: bool = False
     changed: list[int] = field(default_factory=list, init=False)  # order ids
+    _server: "subprocess.Popen[str] | None" = field(default=None, init=False)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bl2sm-demo-")))
 
     def run(self) -> int:
@@ -75,6 +81,14 @@ class Demo:
         except NoKafka as error:
             self.out.print(str(error))
             return 1
+        except DemoFailed as error:
+            self._show_logs()
+            self.out.print(str(error))
+            return 1
+        except OSError as error:  # of a stand-in that is asked, and has ended
+            self._show_logs()
+            self.out.print(f"the sandbox ended in the middle ({error}): {AGAIN}")
+            return 1
         if code == 0:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
@@ -88,9 +102,10 @@ class Demo:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:
                 assert server.stdout is not None
+                self._server = server
                 line = server.stdout.readline()
                 if not line:
-                    raise RuntimeError("the sandbox did not start")
+                    raise DemoFailed("the sandbox did not start: what it said stands above")
                 yield json.loads(line)
             finally:
                 server.terminate()
@@ -109,6 +124,10 @@ class Demo:
             shown = -1
             while time.monotonic() < until:
                 producer_done = producer.poll() is not None
+                if self._server is not None and self._server.poll() is not None:
+                    raise DemoFailed(f"the sandbox ended in the middle: {AGAIN}")
+                if producer_done and producer.returncode != 0:
+                    raise DemoFailed(f"the producer ended with {producer.returncode}, its log is above: {AGAIN}")
                 done = self._count_done()
                 if done != shown:
                     shown = done
@@ -119,11 +138,14 @@ class Demo:
                     self.out.print("  kill -9: processor-1; another one takes its place")
                     children.append(self._start("processor", "processor-3", settings, False))
                 if producer_done and not changed and done >= self.orders // 2:
-                    changed = True
-                    if self._change_prices(settings):
+                    changed = self._change_prices(settings)
+                    if changed:
                         producer = self._start("producer", "producer-2", settings)
                         children.append(producer)
                         continue
+                    if done >= self.orders:
+                        changed = True
+                        self.out.print("  no order of the shop's own was sent: none is changed afterwards")
                 if producer_done and changed and done >= self.orders and killed:
                     break
                 time.sleep(1.0)
@@ -132,7 +154,14 @@ class Demo:
                     child.send_signal(signal.SIGTERM)
             last = self._start("processor", "processor-last", settings)  # until caught up: proves nothing is left
             children.append(last)
-            last.wait(max(10.0, until + 60 - time.monotonic()))
+            seconds = max(10.0, until + 60 - time.monotonic())
+            try:
+                last.wait(seconds)
+            except subprocess.TimeoutExpired:
+                raise DemoFailed(
+                    f"the last processor did not come to an end in {seconds:.0f} s: is the machine very busy? The logs"
+                    f" above say what it waits for; --orders {max(10, self.orders // 3)} takes less time"
+                ) from None
         finally:
             end(children)
 
@@ -171,7 +200,7 @@ class Demo:
         expected = expect(base, choice)
         wrong = differences(base, sales, choice)
         if self.as_json:
-            print(json.dumps(_result(base, sales, expected, wrong)))
+            print(json.dumps(_result(base, sales, expected, wrong) | {"updated": len(self.changed)}))
         self._tables(base, sales, expected)
         self._stories(sales, expected)
         for line in wrong[:20]:

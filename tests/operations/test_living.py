@@ -37,6 +37,12 @@ def page(port: int, path: str) -> str:
         return str(error.read().decode())
 
 
+def lags(living: Living) -> list[float]:
+    """The lag of each partition that the processor owns."""
+    lines = page(living.ports["processor"], "/metrics").splitlines()
+    return [float(line.split()[1]) for line in lines if line.startswith("bl2sm_lag_entries{")]
+
+
 @pytest.fixture(scope="module")
 def living(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
     """All orders are through at LOG_LEVEL=DEBUG, but one that SALESmanago refuses."""
@@ -120,6 +126,7 @@ def test_status_and_alerts_ask_the_members_themselves_and_tell_what_only_they_kn
     def status() -> Any:
         return bl2sm(environment, "status", "--json").data
 
+    wait_until(lambda: set(lags(living)) == {0.0}, 60, "nothing waits")
     found = status()
     programs = {one["program"]: one for one in found["programs"]}
     assert {one["url"].rpartition(":")[2] for one in found["programs"]} == {str(port) for port in living.ports.values()}
@@ -142,6 +149,7 @@ def test_status_and_alerts_ask_the_members_themselves_and_tell_what_only_they_kn
         switch(sales, auth_ok=False)  # the processor alone notices: it pauses
         ask_sandbox(base, "orders", {"order": {"order_id": int(order), "delivery_price": 77.7}, "log_types": [2]})
         wait_until(lambda: "credentials" in page(living.ports["processor"], "/readyz"), 60, "the processor pauses")
+        wait_until(lambda: sum(lags(living)) == 1, 60, "its lag is told")
         switch(base, blocked_until=time.time() + 600)
         wait_until(lambda: "blocked" in page(living.ports["producer"], "/readyz"), 60, "the producer sees the block")
         assert bl2sm(environment, "alerts", "--once").code == 1

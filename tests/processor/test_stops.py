@@ -13,12 +13,14 @@ from processor.decode import Undecodable
 from processor.gate import Gate
 from processor.holdings import Holdings
 from processor.jobs import Entry, Job, Raw
+from processor.lag import Lag
 from processor.parts import WrongKey
 from processor.stops import PROBE_SECONDS, Stops
 from processor.way import Ending
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.records import Outcome
+from schemas.topics import Topics
 from tests.processor.test_jobs import entry
 
 REFUSED = Ending(Outcome.DEAD, "rejected", error=ValueError("no"))
@@ -46,6 +48,7 @@ class Place:
             clock=lambda: self.now,
             health=self.health,
             metrics=self.metrics,
+            topics=Topics("shop"),
             pacer=SimpleNamespace(blocked_until=None),
             greet_baselinker=None,
             token_verified=SimpleNamespace(is_set=lambda: verified),
@@ -55,6 +58,7 @@ class Place:
         )
         self.stops = Stops(
             parts, self.holdings, outcomes, self.read, self.deliver, until_caught_up,  # type: ignore[arg-type]
+            Lag(self.metrics, self.holdings, SimpleNamespace(waiting=lambda number: 0)),  # type: ignore[arg-type]
             again=self.again.append, decode=self.decode, admit=self.admitted.append,
         )  # fmt: skip
 
