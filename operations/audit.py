@@ -157,7 +157,7 @@ def audit(
         line(f"missing, doubled or differing: {len(findings)}")
         if findings:
             table(["order", "what", "why", "mend"], [(one.order_id, one.kind, one.why, one.mend) for one in findings])
-            if any("bl2sm retract" in one.mend for one in findings):
+            if any(f"retract --order {one.order_id} --execute" in one.mend for one in findings):
                 note("retract wants the processors stopped (not with --extra), replay wants them running again")
     raise typer.Exit(1 if findings else 0)
 

@@ -215,7 +215,7 @@ def retry(
         if execute:
             with unfinished(lambda: AGAIN), progress("published", len(whole)) as told:
                 done = retry_letters(reads, whole, told=told)
-        cost = cost_of(reads.settings, len({letter.order_id for letter in whole}))
+        cost = cost_of(reads.settings, len({letter.order_id for letter in whole})) if whole else None
     _tell("published again", "publish again", whole, done, execute, as_json, cost)
     for text in left_out:
         note(text)
