@@ -31,6 +31,7 @@ from runtime.settings import load_settings
 from schemas.records import Delivery, Outcome
 
 CARDS = 50
+AT_ONCE = 50
 JUST_READ = timedelta(seconds=60)  # what is read is judged within seconds, unless it waits
 
 
@@ -70,7 +71,7 @@ def audit_orders(
     """Compare; return how many are fine, skipped by reason, and what is wrong. Pure.
 
     `secret` is the fingerprints'; `waiting` are the orders of entries without an outcome; the journal was read up to
-    `read_to`, None = never; `letters` = the keys of dead letters that can be tried again, by order.
+    `read_to`, None = never; `letters` = by order the keys of its dead letters that can be tried again.
     """
     events: dict[str, dict[str, ExtEvent]] = {}
     for card in cards:
@@ -131,14 +132,18 @@ def audit(
             f"cost, by the ledger: about {listing} requests to BaseLinker ({age(seconds_for(settings, listing))}) and"
             f" {math.ceil(in_time / CARDS) + 1} to SALESmanago; nothing is written"
         )
-        orders: list[Order] = []
+        listed: dict[int, Order] = {}
         with progress("orders read", None) as done:
             for page in pages(apis.base, begin, end):
-                orders += page
-                done(len(orders))
+                listed |= {order.order_id: order for order in page}  # one confirmed anew meanwhile comes twice
+                done(len(listed))
+        orders = list(listed.values())
         waiting, cursor = reads.waiting_orders(), reads.cursor()
         rows |= reads.rows(began - JUST_READ)  # what became of orders while the others were listed
-        letters = {one.order_id: one.key for one in reads.letters() if one.order_id is not None and retryable(one)}
+        letters: dict[int, str] = {}
+        for one in reads.letters():
+            if one.order_id is not None and retryable(one):
+                letters[one.order_id] = f"{letters.get(one.order_id, '')} {one.key}".strip()
         cards: list[ContactCard] = []
         with progress("contacts' cards read", None) as done:
             for found in read_cards(apis.sales, orders, rows):
@@ -157,6 +162,12 @@ def audit(
         line(f"missing, doubled or differing: {len(findings)}")
         if findings:
             table(["order", "what", "why", "mend"], [(one.order_id, one.kind, one.why, one.mend) for one in findings])
+            replayed = [
+                one.order_id for one in findings if one.mend == f"bl2sm replay --order {one.order_id} --execute"
+            ]
+            if 1 < len(replayed) <= AT_ONCE:
+                options = " ".join(f"--order {number}" for number in replayed)
+                note(f"what replay mends, at once: bl2sm replay {options} --execute")
             if any(f"retract --order {one.order_id} --execute" in one.mend for one in findings):
                 note("retract wants the processors stopped (not with --extra), replay wants them running again")
     raise typer.Exit(1 if findings else 0)
@@ -246,9 +257,7 @@ def _without(
     if row is None:
         if skip is not None:
             return None
-        return AuditFinding(
-            number, "missing", "no row in the ledger", f"bl2sm backfill --since {_day(order)} --execute"
-        )
+        return AuditFinding(number, "missing", "no row in the ledger", replay)
     if row.outcome is Outcome.DEAD:
         if letter is not None:
             mend = f"bl2sm dead-letters retry {letter} --execute"
@@ -286,7 +295,3 @@ def _skip(order: Order, row: Delivery | None, rules: RuleSettings) -> str | None
 def _is_new(order: Order, read_to: datetime | None) -> bool:
     """Whether the producer has not asked BaseLinker since the order was confirmed."""
     return read_to is not None and order.date_confirmed is not None and order.date_confirmed > read_to - JUST_READ
-
-
-def _day(order: Order) -> str:
-    return f"{order.date_confirmed:%Y-%m-%dT%H:%M:%S}" if order.date_confirmed else "30d"

@@ -87,14 +87,15 @@ def pages(base: Lists, since: datetime, until: datetime) -> Iterator[list[Order]
 def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: datetime) -> BackfillPlan:
     """Look at the first pages and the ledger; nothing is written."""
     rows = reads.rows()
-    found: list[Order] = []
+    listed: dict[int, Order] = {}
     complete, asked = True, 0
     for page in pages(base, since, until):
-        found += page
+        listed |= {order.order_id: order for order in page}  # one confirmed anew meanwhile comes twice
         asked += 1
         if asked >= PREVIEW_PAGES and (len(page) >= 90 or asked >= MOST_PAGES):
             complete = False
             break
+    found = list(listed.values())
     delivered = sum(
         (row := rows.get(order.order_id)) is not None and bool(row.row.event_id) and not row.row.purchase_due
         for order in found

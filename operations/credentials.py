@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from operations import env_file
-from operations.init import check_owner, list_shops, try_credentials, try_token
+from operations.init import check_owner, check_shop, list_shops, try_credentials, try_token
 from operations.output import Refused
 from runtime.environment import read_variables
 from runtime.settings import SECRETS, SettingsError, load_settings
 
 KEYS = (
     "BASELINKER_TOKEN", "SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET", "SALESMANAGO_OWNER",
-    "SALESMANAGO_V3_API_KEY",
+    "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION",
 )  # fmt: skip
 OF_SALES = frozenset(KEYS[1:5])
 Origin = Literal["environment", "file", "env_file", "missing"]
@@ -70,8 +70,10 @@ def change(file: Path, new: Mapping[str, str]) -> Changed:
         try_token(settings)
     if OF_SALES & set(new):
         check_owner(settings.salesmanago_owner, try_credentials(settings))
-    if "SALESMANAGO_V3_API_KEY" in new:
-        list_shops(settings)
+    if {"SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION"} & set(new):
+        shops = list_shops(settings)
+        if "SALESMANAGO_LOCATION" in new:
+            check_shop(settings, shops)
     held = tuple(name for name in new if _origin(name, read.values) in {"environment", "file"})
     values = {name: value for name, value in new.items() if name not in held}
     if not values:

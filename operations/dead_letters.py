@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from operations.cost import AUTOMATIONS, Cost, cost_of
+from operations.cost import AUTOMATIONS, Cost, cost_of_single
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
 from operations.options import AsJson, Execute
-from operations.output import Refused, age, command, line, note, print_json, progress, table, unfinished
+from operations.output import Refused, command, line, note, print_json, progress, table, unfinished
 from operations.publish import PAGE, Message, Publisher, wait_for_room
 from operations.times import read_time
 from runtime.settings import load_settings
@@ -215,7 +215,8 @@ def retry(
         if execute:
             with unfinished(lambda: AGAIN), progress("published", len(whole)) as told:
                 done = retry_letters(reads, whole, told=told)
-        cost = cost_of(reads.settings, len({letter.order_id for letter in whole})) if whole else None
+        orders = {letter.order_id for letter in whole if letter.order_id is not None}
+        cost = cost_of_single(reads.settings, orders) if whole else None
     _tell("published again", "publish again", whole, done, execute, as_json, cost)
     for text in left_out:
         note(text)
@@ -277,7 +278,7 @@ def _tell(
     _table(shown)
     line(f"{did}: {done}" if execute else f"would {would}: {len(letters)}")
     if cost is not None:
-        line(f"cost: about {cost.requests} BaseLinker requests, {age(cost.seconds)} at the processors' budget")
+        line(str(cost))
     if not execute:
         note(f"{AUTOMATIONS} Add --execute to do it." if cost is not None else "Add --execute to do it.")
 

@@ -8,7 +8,8 @@ again); and that processors have taken it over when a save returns: they do so w
 """
 
 import getpass
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -29,12 +30,13 @@ from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 from schemas.topics import TopicProblem, Topics, ensure_topics
 
 __all__ = [
-    "Change", "Current", "Difference", "Source", "Value", "effective", "read", "read_from", "save_rules", "save_switch",
-    "who", "with_value",
+    "Change", "Current", "Difference", "Source", "Value", "differences", "effective", "read", "read_from",
+    "save_rules", "save_switch", "to_save", "who", "with_value",
 ]  # fmt: skip
 
 Source = Literal["environment", "saved", "default"]
 LONGEST_NAME, LONGEST_REASON = 100, 300
+PERSONAL = re.compile(r"\S@\S|\+\d[\d\s-]{6,}\d|\b\d{3}[\s-]\d{3}[\s-]\d{3}\b")  # an order's id is written in one piece
 T = TypeVar("T")
 
 
@@ -91,6 +93,8 @@ def save_switch(settings: Settings, switch: Switch, expected: int | None = None)
     reason = " ".join(switch.reason.split())
     if len(reason) > LONGEST_REASON:
         raise Refused(f"the reason is longer than {LONGEST_REASON} characters: say it shorter")
+    if PERSONAL.search(reason):
+        raise Refused("the reason holds an e-mail or a phone number, and is kept in Kafka: say it without")
     name = _name(switch.changed_by)
     switch = replace(switch, reason=reason, changed_by=name, changed_at=_whole_ms(switch.changed_at))
     _save(settings, SWITCH_KEY, switch, expected)
@@ -122,6 +126,30 @@ def with_value(current: Current, name: str, text: str | None, by: str, at: datet
         return validated(wanted)
     except SettingsError as error:
         raise Refused(str(error)) from None
+
+
+def to_save(settings: Settings, current: Current, wanted: ShopSettings, unset: Collection[str] = ()) -> ShopSettings:
+    """Return what is to be saved of values for all settings: not what comes from the environment and is as it was.
+
+    `unset` names the record's fields for which the environment's value shall hold again.
+    """
+    held = {value.name: value for value in effective(settings, current)}
+    left: dict[str, Any] = {
+        field: None
+        for field, name in FIELDS.items()
+        if field in unset or ((value := held[name.upper()]).source != "saved" and value.value == getattr(wanted, field))
+    }
+    return replace(wanted, **left)
+
+
+def differences(settings: Settings, current: Current, wanted: ShopSettings) -> tuple[Difference, ...]:
+    """Return which values would be others, or come from elsewhere, once this is saved. SettingsError."""
+    before, after = effective(settings, current), effective(settings, Current(rules=wanted))
+    return tuple(
+        Difference(old.name, old.value, new.value)
+        for old, new in zip(before, after, strict=True)
+        if (old.value, old.source) != (new.value, new.source)
+    )
 
 
 def who() -> str:

@@ -38,6 +38,9 @@ class WrongUsage(Exception):
     """What was asked for makes no sense; the sentence says what to give. Exit 2."""
 
 
+ON_THE_WAY = (KeyboardInterrupt, ApiError, KafkaException, RegistryUnavailable, DecodeError, TopicProblem, Refused)
+
+
 def command(function: F) -> F:
     """Make a function a command: whatever it raises becomes a sentence and an exit code, with `--debug` a traceback."""
 
@@ -151,7 +154,8 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda done: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    both = sys.stdout.isatty()  # data that go elsewhere than to the terminal must not be drawn above the bar
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=both) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
 
@@ -161,7 +165,7 @@ def unfinished(how_to_go_on: Callable[[], str]) -> Iterator[None]:
     """Say how to go on where work is interrupted, or fails on the way, before that goes its way."""
     try:
         yield
-    except (KeyboardInterrupt, ApiError, KafkaException, RegistryUnavailable, Refused):
+    except ON_THE_WAY:
         note(how_to_go_on())
         raise
 

@@ -1,20 +1,20 @@
 """`bl2sm process`: runs a processor, or tells what one would do."""
 
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from operations.apis import open_apis
-from operations.dry_run import Decision, dry_run
+from operations.apis import open_apis, tell_pace
+from operations.cost import requests_for
+from operations.dry_run import Decision, count_orders, dry_run
 from operations.kafka_reads import KafkaReads
 from operations.output import WrongUsage, command, line, note, print_json, progress
 from operations.times import read_time
 from processor.main import main
 from runtime.settings import load_settings
+
+LIMIT = 500
 
 
 @command
@@ -46,23 +46,21 @@ def process(
     settings = load_settings(need="processor")
     begin = read_time(since or "1d", "--since", datetime.now(UTC))
     sent = skipped = 0
-    with KafkaReads(settings) as reads, open_apis(settings) as apis, _progress() as done:
-        for found in dry_run(reads, apis.base, begin, limit or 500, reveal):
-            if not as_json and not sent + skipped:
-                line("order\tdecision\treason\ttype\tsource\ttags\tvalue")
-            sent += found.decision == "send"
-            skipped += found.decision != "send"
-            done(sent + skipped)
-            if as_json:
-                print_json(found)
-            else:
-                _print(found)
+    with KafkaReads(settings) as reads, open_apis(settings) as apis:
+        count = min(limit or LIMIT, count_orders(reads, begin))
+        tell_pace(settings, requests_for(count))
+        with progress("orders judged", count) as done:
+            for found in dry_run(reads, apis.base, begin, limit or LIMIT, reveal):
+                if not as_json and not sent + skipped:
+                    line("order\tdecision\treason\ttype\tsource\ttags\tvalue")
+                sent += found.decision == "send"
+                skipped += found.decision != "send"
+                if as_json:
+                    print_json(found)
+                else:
+                    _print(found)
+                done(sent + skipped)
     note(f"{sent} would be sent, {skipped} skipped; nothing was written")
-
-
-def _progress() -> AbstractContextManager[Callable[[int], None]]:
-    """Return a bar, where the decisions themselves go elsewhere than to the terminal."""
-    return nullcontext(lambda done: None) if sys.stdout.isatty() else progress("orders decided", None)
 
 
 def _print(found: Decision) -> None:

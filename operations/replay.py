@@ -11,14 +11,13 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from clients import BaseLinker, Order
 from operations.apis import open_apis, tell_pace
-from operations.cost import AUTOMATIONS, cost_of
+from operations.cost import AUTOMATIONS, Cost, cost_of, cost_of_single
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.options import AsJson, Execute
 from operations.output import (
     Refused,
     WrongUsage,
-    age,
     command,
     line,
     note,
@@ -40,7 +39,10 @@ from schemas.records import JournalEntry, Origin
 from schemas.topics import topic_id
 
 COUNTED_AT_ONCE = 1000
-MOVE_AGAIN = "it is not known whether the offsets were moved: run the same command again, twice is as once"
+MOVE_AGAIN = (
+    "it is not known whether the group was moved: run the same command again before the processors start; moved twice"
+    " is as good as once"
+)
 AGAIN = "not finished: run the same command again; orders that are applied twice get their purchase once"
 
 
@@ -100,11 +102,9 @@ def replay(
         with progress("entries counted", None) as done:
             plan = plan_replay(reads, from_offset, from_time, done)
         if execute:
-            try:
+            reads.refuse_beside_processors()
+            with unfinished(lambda: MOVE_AGAIN):
                 move_offsets(reads, plan)
-            except KeyboardInterrupt:
-                note(MOVE_AGAIN)
-                raise
             plan = replace(plan, executed=True)
     if as_json:
         print_json(plan)
@@ -114,7 +114,7 @@ def replay(
         note(text)
     did = "moved" if execute else "would move"
     line(f"{did}: {plan.entries} entries of {plan.orders} orders are applied again")
-    line(f"cost: about {plan.requests} BaseLinker requests, {age(plan.seconds)} at the processors' budget")
+    line(str(Cost(plan.requests, plan.seconds)))
     note("start the processors" if execute else f"{AUTOMATIONS} Stop the processors and add --execute to do it.")
 
 
@@ -229,7 +229,7 @@ def replay_orders(
 def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:
     with KafkaReads(load_settings(need="kafka")) as reads:
         plan = plan_orders(reads, order_ids)
-        cost = cost_of(reads.settings, len(plan))
+        cost = cost_of_single(reads.settings, [one.order_id for one in plan])
         if execute:
             with unfinished(lambda: AGAIN), progress("published", len(plan)) as done:
                 replay_orders(reads, plan, done)
@@ -238,7 +238,7 @@ def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:
         return
     table(["order", "ledger", "purchase"], [(one.order_id, one.known, one.event_id or "-") for one in plan])
     line(f"{'published' if execute else 'would publish'}: {len(plan)} orders are applied again under today's rules")
-    line(f"cost: about {cost.requests} BaseLinker requests, {age(cost.seconds)} at the processors' budget")
+    line(str(cost))
     if not execute:
         note(f"{AUTOMATIONS} Add --execute to do it.")
 

@@ -11,9 +11,9 @@ from operations.in_force import origin, pause_sentence, shown
 from operations.init import check_shop, list_shops
 from operations.live_settings import (
     Change,
-    Current,
     Difference,
     Value,
+    differences,
     effective,
     read,
     save_rules,
@@ -110,23 +110,17 @@ def _save(name: str, value: str | None, by: str | None, execute: bool, as_json: 
         wanted = with_value(current, name, value, by or who(), datetime.now(UTC))
     except Refused as error:  # by the settings' own rules
         raise WrongUsage(str(error)) from None
-    before = effective(settings, current)
-    after = effective(settings, Current(rules=wanted))
-    differences = tuple(
-        Difference(old.name, old.value, new.value)
-        for old, new in zip(before, after, strict=True)
-        if (old.value, old.source) != (new.value, new.source)
-    )
-    if any(one.name == "SALESMANAGO_LOCATION" for one in differences):
+    changed = differences(settings, current, wanted)
+    if any(one.name == "SALESMANAGO_LOCATION" for one in changed):
         _try_shop(merged(settings, wanted))
-    if execute and differences:
+    if execute and changed:
         save_rules(settings, wanted, current.last)
     if as_json:
-        print_json(SaveResult(differences, execute and bool(differences)))
+        print_json(SaveResult(changed, execute and bool(changed)))
         return
-    for one in differences:
+    for one in changed:
         line(f"{one.name}: {shown(one.before)} → {shown(one.after)}")
-    if not differences:
+    if not changed:
         line("nothing changes")
         return
     note(f"saved; {TAKEN_OVER}" if execute else f"{TAKEN_OVER}. Add --execute to do it.")

@@ -46,7 +46,7 @@ def _switch(paused: bool, reason: str, by: str | None, as_json: bool) -> None:
     changed = False
     current = read(settings)
     if current.paused != paused or (paused and reason):
-        save_switch(settings, Switch(paused, reason, by or who(), datetime.now(UTC)))
+        save_switch(settings, Switch(paused, reason, by or who(), datetime.now(UTC)), current.last)
         current, changed = read(settings), True
     if as_json:
         print_json(Switched(changed, current.switch))

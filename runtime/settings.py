@@ -23,7 +23,7 @@ from runtime.properties import (
     registry_properties,
 )
 
-Need = Literal["all", "producer", "processor", "kafka"]
+Need = Literal["all", "producer", "apis", "processor", "kafka"]
 SECRETS = (
     "BASELINKER_TOKEN", "SALESMANAGO_API_SECRET", "SALESMANAGO_API_KEY", "SALESMANAGO_V3_API_KEY", "ALERT_WEBHOOK_URL",
     "CONSOLE_PASSWORD",
@@ -31,6 +31,10 @@ SECRETS = (
 REQUIRED: Mapping[Need, tuple[str, ...]] = {
     "kafka": (),
     "producer": ("BASELINKER_TOKEN",),
+    "apis": (
+        "BASELINKER_TOKEN", "SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET",
+        "SALESMANAGO_OWNER",
+    ),
     "processor": (
         "BASELINKER_TOKEN", "SALESMANAGO_LOCATION", "SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID",
         "SALESMANAGO_API_SECRET", "SALESMANAGO_OWNER",

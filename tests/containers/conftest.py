@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -24,16 +25,25 @@ def _engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def image() -> str:
+def builds(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[str | None]]]:
+    """What the tests asked for need, built two at a time while others run already; by fixture, why it can't be."""
+    needed = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    jobs = {"image": engine.build_this, "registry_image": engine.ensure_registry, "old_image": engine.build_old}
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(job) for name, job in jobs.items() if name in needed}
+
+
+@pytest.fixture(scope="session")
+def image(builds: dict[str, Future[str | None]]) -> str:
     """The image, built from this tree."""
-    engine.build(engine.ROOT, engine.IMAGE, "--build-arg", "REVISION=0123456")
+    _must(builds["image"].result())
     return engine.IMAGE
 
 
 @pytest.fixture(scope="session")
-def old_image() -> str:
+def old_image(builds: dict[str, Future[str | None]]) -> str:
     """The image of an older commit."""
-    _must(engine.build_old())
+    _must(builds["old_image"].result())
     return engine.OLD_IMAGE
 
 
@@ -45,9 +55,9 @@ def next_image(image: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def registry_image() -> None:
+def registry_image(builds: dict[str, Future[str | None]]) -> None:
     """The registry's image is there."""
-    _must(engine.ensure_registry())
+    _must(builds["registry_image"].result() if "registry_image" in builds else engine.ensure_registry())
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,11 @@ def build(context: Path, tag: str, *options: str) -> None:
     docker("build", "--quiet", "--tag", tag, *options, str(context), timeout=400)
 
 
+def build_this() -> None:
+    """Build the image from this tree."""
+    build(ROOT, IMAGE, "--build-arg", "REVISION=0123456")
+
+
 def build_old() -> str | None:
     """Build the image of an older commit; or say why there is none."""
     if run(["git", "-C", str(ROOT), "cat-file", "-e", f"{OLD_COMMIT}^{{commit}}"]).returncode:

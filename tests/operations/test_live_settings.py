@@ -9,7 +9,15 @@ from confluent_kafka import Producer
 
 from operations import settings_rows, settings_write
 from operations.kafka_reads import KafkaReads
-from operations.live_settings import effective, read, save_rules, save_switch, with_value
+from operations.live_settings import (
+    differences,
+    effective,
+    read,
+    save_rules,
+    save_switch,
+    to_save,
+    with_value,
+)
 from operations.output import Refused
 from operations.settings_rows import Current
 from runtime.settings import Settings, load_settings
@@ -117,3 +125,33 @@ def test_wrong_input_and_an_absent_broker_are_a_sentence(deployment: Settings) -
         save_switch(deployment, Switch(True, "", " ", AT))
     with pytest.raises(Refused, match="reason"):
         save_switch(deployment, Switch(True, "x" * 1000, "ala", AT))
+    for personal in ("jan@example.com complains", "call +48 600 123 456", "600-123-456 asks"):
+        with pytest.raises(Refused, match="kept in Kafka"):
+            save_switch(deployment, Switch(True, personal, "ala", AT))
+
+
+def test_what_comes_from_the_environment_stays_there_and_what_was_saved_can_be_given_back(
+    deployment: Settings,
+) -> None:
+    installed = deployment.model_copy(update={"contact_tag": "Klient"})
+    wanted = ShopSettings("Klient", "my_shop", "code", False, "ala", AT)
+    kept = to_save(installed, Current(), wanted)
+    assert (kept.contact_tag, kept.location, kept.tag_order_source, kept.skip_shop_orders) == (
+        None,
+        "my_shop",
+        "code",
+        None,
+    )
+    now = Current(rules=kept)
+    assert to_save(installed, now, wanted, unset={"tag_order_source"}).tag_order_source is None
+    back = to_save(installed, now, wanted, unset={"tag_order_source"})
+    assert [(one.name, one.before, one.after) for one in differences(installed, now, back)] == [
+        ("TAG_ORDER_SOURCE", "code", "none")
+    ]
+
+
+def test_a_pause_that_somebody_else_changed_meanwhile_is_not_written_over(deployment: Settings) -> None:
+    looked_at = read(deployment).last
+    save_switch(deployment, Switch(True, "first", "ala", AT), looked_at)
+    with pytest.raises(Refused, match="changed meanwhile by ala"):
+        save_switch(deployment, Switch(False, "", "ola", AT), looked_at)
