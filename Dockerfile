@@ -17,7 +17,9 @@ FROM python:3.11-slim-bookworm
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/* \
     && (python -m pip uninstall --yes --quiet setuptools wheel pip || true) \
-    && useradd --system --uid 10001 --no-create-home bl2sm \
+    && rm -rf /usr/local/lib/python3.11/ensurepip \
+    && groupadd --gid 10001 bl2sm \
+    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin bl2sm \
     && install -d -o 10001 -m 0750 /run/demo
 COPY --from=install /opt/bl2sm /opt/bl2sm
 ENV PATH=/opt/bl2sm/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -38,9 +38,12 @@ from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings, SettingsError, load_settings
 from runtime.shop_choice import merged
+from runtime.watchdog import Watchdog
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.records import ShopSettings
 from schemas.topics import TopicProblem, Topics, ensure_topics
+
+TURN_SECONDS = 10.0
 
 log = get_logger(__name__)
 
@@ -57,12 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     health, metrics = Health(), Metrics()
+    health.set_ready("assignment", False, "starting")
     configure_logging(settings.log_level, settings.log_format, settings.secrets, health.note_error)
     stop = Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     try:
         server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+        watchdog = Watchdog(health) if server is not None else None
     except PortTaken as error:
         print(error, file=sys.stderr)
         return 2
@@ -75,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.error("stopped", why=str(error))
         return 1
     finally:
+        if watchdog is not None:
+            watchdog.close()
         if server is not None:
             server.close()
 
@@ -91,7 +98,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
     clients = _Clients(settings, pacer, metrics)
     try:
         if wait_for_topics(admin, topics, settings, stop, health) is not None:
-            clients.greet(stop)
+            clients.greet(stop, health)
         while not stop.is_set():
             try:
                 count = wait_for_topics(admin, topics, settings, stop, health)
@@ -180,13 +187,13 @@ class _Clients:
         """Return the rules under what was saved; SettingsError."""
         return rule_settings(merged(self._settings, saved))
 
-    def greet(self, stop: Event) -> None:
+    def greet(self, stop: Event, health: Health) -> None:
         """Ask SALESmanago who we are: WrongKey when it refuses; what does not answer is asked again.
 
         BaseLinker is asked once partitions are owned, for only then there is a share of its requests: a crash loop
         must not cost more than its share either.
         """
-        _greet("SALESmanago", self.sales.users, stop)
+        _greet("SALESmanago", self.sales.users, stop, health)
 
     def close(self) -> None:
         """Close the pools."""
@@ -194,19 +201,28 @@ class _Clients:
         self._http_sm.close()
 
 
-def _greet(name: str, ask: Callable[[], object], stop: Event) -> None:
+def _greet(name: str, ask: Callable[[], object], stop: Event, health: Health) -> None:
     pause = 1.0
     while not stop.is_set():
+        health.turn()
         try:
             ask()
+            health.set_ready(name, True)
             return
         except FatalError as error:
             raise WrongKey(str(error)) from None
         except ApiError as error:
             log.warning("does not answer yet; asking again", api=name, error=str(error))
+            health.set_ready(name, False, str(error))
             until = error.retry_at if isinstance(error, BackpressureError) else None
-            stop.wait(max(1.0, until.timestamp() - time.time()) if until is not None else pause)
+            _wait(max(1.0, until.timestamp() - time.time()) if until is not None else pause, stop, health)
             pause = min(30.0, pause * 2)
+
+
+def _wait(seconds: float, stop: Event, health: Health) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, TURN_SECONDS)):
+        health.turn()
 
 
 def rule_settings(settings: Settings) -> RuleSettings:

@@ -89,6 +89,7 @@ class Membership:
         self._drop_unsent([job for job in mine if not job.in_call])
         while self._parts.clock() < deadline and any(job.in_call for job in mine):
             self._lease.turn()
+            self._parts.health.turn()
             self._deliver.collect(0.05)
         self._drop_unsent([job for job in mine if not job.in_call and not job.abandoned and job.step is not Step.DONE])
         self._holdings.deaths.drop(numbers)

@@ -15,6 +15,7 @@ from runtime.health import Health, HealthServer, PortTaken
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import SettingsError, load_settings
+from runtime.watchdog import Watchdog
 from schemas.topics import TopicProblem
 
 log = get_logger(__name__)
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     health, metrics = Health(), Metrics()
+    health.set_ready("leadership", False, "starting")
     configure_logging(settings.log_level, settings.log_format, settings.secrets, health.note_error)
     stop = Event()
     pacer = Pacer(producer_rate(settings.poll_interval_seconds))
@@ -44,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     metrics.watch_budget(lambda: pacer.rate, lambda: pacer.blocked_until)
     try:
         server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
+        watchdog = Watchdog(health) if server is not None else None
     except PortTaken as error:
         print(error, file=sys.stderr)
         return 2
@@ -58,5 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     finally:
         pacer.close()
+        if watchdog is not None:
+            watchdog.close()
         if server is not None:
             server.close()

@@ -99,7 +99,11 @@ class Settings(BaseSettings):
         description="How often confirmed orders are compared with the journal; 0 = never",
     )
     create_timeout_seconds: float = Field(
-        10, allow_inf_nan=False, ge=1, le=60, description="Time-out of creating an event"
+        10,
+        allow_inf_nan=False,
+        ge=1,
+        le=60,
+        description="Time-out of creating an event, in seconds; a stop may take 35 s more",
     )
     settle_seconds: float = Field(
         20,

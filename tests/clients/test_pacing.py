@@ -34,7 +34,7 @@ def test_no_minute_holds_more_than_the_rate_and_one(rate: float, idle: list[floa
         clock.now += pause
         pacer.take()
         taken.append(clock.now)
-    assert most_in_a_minute(taken) <= rate + 1
+    assert most_in_a_minute(taken) <= rate + 1 + 1e-6  # the times are sums of fractions
 
 
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 30)), min_size=1, max_size=40))

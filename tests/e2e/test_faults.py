@@ -1,5 +1,6 @@
 """What goes wrong on the way: judged by what arrived and by the dead letters."""
 
+import json
 import time
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.codec import make_codec
 from schemas.topics import Topics, ensure_topics
-from tests.programs import dead_letters, run, sandbox, settings, switch, wrong
+from tests.e2e.producing import page
+from tests.programs import dead_letters, quiet_port, run, sandbox, settings, switch, wait_until, wrong
 
 __all__ = ["dead_letters", "switch"]
 
@@ -70,3 +72,24 @@ def test_a_processor_told_to_stop_finishes_what_is_under_way_and_leaves(
         assert first.wait(40) == 0
         assert run("processor", environment, tmp_path / "second.log", "--until-caught-up").wait(100) == 0
         assert wrong(apis) == []
+
+
+def test_a_processor_that_waits_for_salesmanago_at_its_start_lives_and_is_not_ready(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with sandbox("--orders", "10") as apis:
+        environment = settings(apis, kafka, prefix)
+        switch(apis["SALESMANAGO_API_URL"], faults=[{"kind": "status", "status": 503, "where": "listByClient"}])
+        port = quiet_port()
+        log = tmp_path / "waits.log"
+        waiting = run("processor", environment | {"HTTP_PORT": str(port)}, log)
+        try:
+            wait_until(lambda: page(port, "/readyz")[0] == 503, 60, "it answers")
+            wait_until(lambda: "SALESmanago" in page(port, "/readyz")[1], 60, "it says what it waits for")
+            assert json.loads(page(port, "/readyz")[1])["checks"]["assignment"] == "starting"
+            assert page(port, "/livez")[0] == 200
+            switch(apis["SALESMANAGO_API_URL"], faults=[])
+            wait_until(lambda: page(port, "/readyz")[0] == 200, 90, "it is ready")
+        finally:
+            waiting.kill()
+            waiting.wait()

@@ -1,0 +1,44 @@
+"""Ends a program whose loop stands still, so that what started it starts it anew: compose looks at no health check.
+
+Nothing is lost by it: a program that is killed at any instant goes on where it was.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from runtime.health import STUCK_SECONDS, Health
+from runtime.logging import get_logger
+
+LOOK_SECONDS = 10.0
+
+
+class Watchdog:
+    """Looks until closed. Only time in which it could look counts: a process that was asleep is not stuck."""
+
+    def __init__(
+        self,
+        health: Health,
+        end: Callable[[int], object] = os._exit,
+        look: float = LOOK_SECONDS,
+        patience: float = STUCK_SECONDS,
+    ) -> None:
+        self._health, self._end, self._look, self._patience = health, end, look, patience
+        self._closed = threading.Event()
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._closed.set()
+
+    def _run(self) -> None:
+        stuck, looked_at = 0.0, time.monotonic()
+        while not self._closed.wait(self._look):
+            now = time.monotonic()
+            stuck = 0.0 if self._health.live else stuck + min(now - looked_at, 2 * self._look)
+            looked_at = now
+            if stuck >= self._patience:
+                get_logger(__name__).error("the program's loop stands still: ending, to be started anew")
+                self._end(1)
+                return
