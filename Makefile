@@ -20,7 +20,7 @@ test: install
 
 # image, compose file, upgrade and schemas on a container engine; skipped with the reason where there is none
 test-containers: install
-	$(BIN)/python -m pytest --numprocesses=0 --timeout=500 --durations=8 tests/containers $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=0 --timeout=500 -o timeout_func_only=true --durations=8 tests/containers $(ARGS)
 
 # the console in a real browser: one scene, one worker
 test-browser: install

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from tests.containers.engine import IMAGE, ROOT, docker, run
 
-LEFT_OUT = (".git", ".venv*", ".env", "tests", "bench", "docs", ".kafka", ".*_cache", "__pycache__", ".hypothesis")
-
 
 @dataclass(slots=True)
 class Compose:
@@ -32,6 +30,10 @@ class Compose:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "COMPOSE_"))}
         return run(command, timeout, cwd=self.folder, env={**environment, "BL2SM_IMAGE": IMAGE})
 
+    def try_exec(self, container: str, *command: str) -> str:
+        """Run a command in a container, whatever comes of it; what it printed."""
+        return run(["docker", "exec", container, *command], 60).stdout
+
     def containers(self, service: str) -> list[str]:
         """Ids of a service's containers that run."""
         return self("ps", "--quiet", service).split()
@@ -51,9 +53,18 @@ class Compose:
 
 
 def clean_copy(folder: Path) -> Path:
-    """Copy what is in the repository; no `.env` of the person who runs the tests comes along."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    """Copy what is in the repository, as it is now; nothing of the person who runs the tests comes along."""
+    listed = run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).stdout
+    for name in filter(None, listed.split("\0")):
+        if name != "docker-compose.override.yml" and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
     return folder
+
+
+def restarts(container: str) -> int:
+    """How often the engine has started a container again."""
+    return int(docker("inspect", "--format", "{{.RestartCount}}", container))
 
 
 def exit_code(container: str) -> int:

@@ -8,7 +8,9 @@ from typing import Any
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
+from sandbox.remote import fetch_state
 from tests.containers.engine import REGISTRY, docker
+from tests.programs import ask_sandbox
 
 SECURE = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
 PASSED_ON = ("BASELINKER_", "SALESMANAGO_", "KAFKA_", "SCHEMA_", "TOPIC_", "POLL_", "CONTACT_", "TAG_", "LOG_")
@@ -76,3 +78,24 @@ def finish(image: str, environment: dict[str, str], *programs: str) -> None:
         container = start(image, environment, program, "--until-caught-up")
         assert ended(container) == 0, logs(container)
         docker("rm", container)
+
+
+def new_orders(base: str, count: int) -> list[int]:
+    """Add orders of the own store to BaseLinker's stand-in, each with a buyer of its own; return their ids."""
+    known = fetch_state(base)["orders"]
+    like = next(one for one in known if one["order_source"] == "shop" and one["email"] and one["confirmed"])
+    order_id = max(int(one["order_id"]) for one in known)
+    edits, made = [], []
+    for _ in range(count):
+        order_id += 1
+        made.append(order_id)
+        own = {"order_id": order_id, "email": email_of(order_id), "phone": f"+48 5{order_id % 10**8:08d}"}
+        own["delivery_fullname"] = f"Nowy Kupujący {order_id} v0"
+        edits.append({"order": {**like, **own}, "log_types": [1]})
+    ask_sandbox(base, "orders", edits)
+    return made
+
+
+def email_of(order_id: int) -> str:
+    """The buyer's of a new order."""
+    return f"nowy{order_id}@example.com"
