@@ -15,9 +15,10 @@ from console.works import Work
 from operations.credentials import keys
 from operations.dry_run import Decision, count_orders, dry_run
 from operations.init import source_tags
-from operations.live_settings import Current, Difference, Value, effective, save_rules
+from operations.live_settings import Current, Difference, Value, differences, effective, save_rules, to_save
 from processor.main import rule_settings
-from runtime.shop_choice import FIELDS, merged, validated
+from runtime.settings import SettingsError
+from runtime.shop_choice import FIELDS, NAMES, merged, validated
 from schemas.records import ShopSettings
 
 LAST, SINCE = 100, timedelta(days=30)
@@ -63,8 +64,9 @@ def preview(visit: Visit) -> Response:
             changed_at=datetime.now(UTC),
         )
     )
-    held = _held(visit, current)
-    tried = Tried(_kept(wanted, held), current.last, _differences(wanted, held))
+    unset = set(visit.values.get("unset", [])) & FIELDS.keys()
+    rules = to_save(visit.program.settings, current, wanted, unset)
+    tried = Tried(rules, current.last, differences(visit.program.settings, current, rules))
 
     def job(work: Work) -> Tried:
         rules = rule_settings(merged(visit.program.settings, tried.rules))
@@ -99,6 +101,7 @@ def _page(visit: Visit) -> Response:
         why=why,
         keys=keys(visit.program.env_file),
         choices=SOURCES,
+        fields=NAMES,
         history=[change for change in reversed(current.history) if change.differences or change.unreadable],
     )
 
@@ -107,29 +110,13 @@ def _shops(visit: Visit) -> tuple[list[Any], str]:
     """The e-shops, or why they can't be listed."""
     try:
         return visit.program.shops(), ""
-    except Exception as error:
-        return [], tell(error, visit.words).text if isinstance(error, ApiError) else ""
+    except (ApiError, SettingsError) as error:
+        return [], tell(error, visit.words).text
 
 
 def _held(visit: Visit, current: Current) -> dict[str, Value]:
     """The settings as the processors have them, by their variables' names."""
     return {value.name: value for value in effective(visit.program.settings, current)}
-
-
-def _kept(wanted: ShopSettings, held: dict[str, Value]) -> ShopSettings:
-    """Leave to the environment what comes from there and was not changed."""
-    unchanged = {
-        name: None
-        for name, setting in FIELDS.items()
-        if (value := held[setting.upper()]).source != "saved" and value.value == getattr(wanted, name)
-    }
-    given = {name: getattr(wanted, name) for name in FIELDS} | unchanged
-    return ShopSettings(**given, changed_by=wanted.changed_by, changed_at=wanted.changed_at)
-
-
-def _differences(wanted: ShopSettings, held: dict[str, Value]) -> tuple[Difference, ...]:
-    pairs = [(held[setting.upper()], getattr(wanted, name)) for name, setting in FIELDS.items()]
-    return tuple(Difference(old.name, old.value, new) for old, new in pairs if old.value != new)
 
 
 def _count(tried: Tried, decision: Decision) -> None:

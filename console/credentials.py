@@ -2,10 +2,12 @@
 
 from starlette.responses import Response
 
+import operations.credentials
+from console.said import Known
 from console.visit import Visit
-from console.working import follow
+from console.working import follow, found
 from console.works import Work
-from operations.credentials import KEYS, Changed, change, keys
+from operations.credentials import KEYS, Changed, keys, write
 
 LONGEST = 500
 
@@ -15,16 +17,32 @@ def page(visit: Visit) -> Response:
     return _page(visit)
 
 
-def save(visit: Visit) -> Response:
-    """Try the new ones and write them; the values stay in this call, no page and no log sees them."""
+def attempt(visit: Visit) -> Response:
+    """Try the new ones; they are written once somebody has seen that they are accepted. No page, no log sees them."""
     held = {key.name: key.value for key in keys(visit.program.env_file)}
     new = {name: visit.given(name)[:LONGEST] for name in KEYS}
     new = {name: value for name, value in new.items() if value and value != held[name]}
     if not new:
         return _page(visit, 400, visit.words("credentials.give"))
 
+    def job(work: Work) -> tuple[str, ...]:
+        names = operations.credentials.attempt(visit.program.env_file, new)
+        visit.program.entered.keep(work.id, new)
+        return names
+
+    work = visit.program.works.start("keys", visit.signed, visit.program.env_file.name, job, alone=True)
+    return follow(visit, work)
+
+
+def save(visit: Visit) -> Response:
+    """Write what was tried and accepted; refused where that is long ago, or was saved already."""
+    work = found(visit, visit.given("work"), "keys")
+    new = visit.program.entered.take(work.id)
+    if new is None:
+        raise Known("keys_gone")
+
     def job(_: Work) -> Changed:
-        changed = change(visit.program.env_file, new)
+        changed = write(visit.program.env_file, new)
         if changed.written:
             visit.program.renew()
         return changed
@@ -34,5 +52,5 @@ def save(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
-    found = keys(visit.program.env_file)
-    return visit.page("credentials.html", status, title="credentials", keys=found, error=error)
+    held = keys(visit.program.env_file)
+    return visit.page("credentials.html", status, title="credentials", keys=held, error=error)

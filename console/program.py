@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clients import Catalog
+from console.entered import Entered
 from console.guard import is_loopback
 from console.kept import Kept
 from console.readers import Readers
@@ -48,6 +49,7 @@ class Program:
         self.password = settings.console_password.get_secret_value()
         self.locked = bool(self.password) or not is_loopback(settings)
         self.sessions, self.tries, self.works, self.kept = Sessions(), Tries(), Works(), Kept()
+        self.entered = Entered()
         self._stack = ExitStack()
         self._readers = self._open_readers()
         self._apis: Apis | None = None
@@ -81,7 +83,7 @@ class Program:
         """Return both APIs, asked at one pace for all pages; SettingsError names what is missing."""
         with self._lock:
             if self._apis is None:
-                settings = load_settings(need="processor")
+                settings = load_settings(need="apis")
                 self._apis = self._stack.enter_context(open_apis(settings))
             return self._apis
 

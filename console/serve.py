@@ -20,6 +20,10 @@ def serve(settings: Settings) -> int:
         raise SettingsError(
             f"CONSOLE_PASSWORD: is missing; the console listens on {settings.console_host}, others reach it: give one"
         )
+    if not password and settings.console_names.strip():
+        raise SettingsError(
+            "CONSOLE_PASSWORD: is missing; CONSOLE_NAMES says that others reach the console, through a proxy: give one"
+        )
     if password and len(password) < LEAST_PASSWORD:
         raise SettingsError(f"CONSOLE_PASSWORD: is shorter than {LEAST_PASSWORD} characters; give a longer one")
     configure_logging("WARNING", settings.log_format, settings.secrets)
@@ -32,6 +36,7 @@ def serve(settings: Settings) -> int:
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=1,
+        forwarded_allow_ips=settings.console_proxies or "127.0.0.1",
         ws="none",
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from clients import BaseLinker, Http, Pacer, SalesManago
+from clients import ApiError, BaseLinker, Http, Pacer, SalesManago
 from clients.http import Answer
 from clients.pacing import tools_rate
 from clients.retry_after import date_of
@@ -77,13 +77,15 @@ class ToolsPacer(Pacer):
 
 
 @contextmanager
-def open_apis(settings: Settings) -> Iterator[Apis]:
-    """Yield both clients, closed at the end; nothing is asked yet."""
+def open_apis(settings: Settings, most: int | None = None) -> Iterator[Apis]:
+    """Yield both clients, closed at the end; nothing is asked yet. ApiError instead of more than `most` requests."""
     configure_logging("ERROR", settings.log_format, settings.secrets)
     count = 0
 
     def counted(_: str) -> None:
         nonlocal count
+        if most is not None and count >= most:
+            raise ApiError(f"the {most} requests that this command may make are used up", api="BaseLinker")
         count += 1
 
     pacer = ToolsPacer(tools_rate(settings.baselinker_requests_per_minute), Turn(settings, note))

@@ -49,7 +49,13 @@ def keys(file: Path) -> list[Key]:
 
 
 def change(file: Path, new: Mapping[str, str]) -> Changed:
-    """Try new values and write them; ApiError, Refused or SettingsError where one is not accepted: nothing is written.
+    """Try new values and write them; errors as below: nothing is written."""
+    attempt(file, new)
+    return write(file, new)
+
+
+def attempt(file: Path, new: Mapping[str, str]) -> tuple[str, ...]:
+    """Try new values, write nothing; return their names. ApiError, Refused or SettingsError where one is not accepted.
 
     Costs one request to BaseLinker where its token is new.
     """
@@ -66,6 +72,11 @@ def change(file: Path, new: Mapping[str, str]) -> Changed:
         )
     # the values as they would be from the file: what the environment holds is told, and tried all the same
     settings = load_settings({**read.values, **new}, None, need="kafka")
+    sales = KEYS[1:5]
+    if OF_SALES & set(new) and (missing := [name for name in sales if not {**read.values, **new}.get(name)]):
+        raise SettingsError(
+            "\n".join(f"{name}: is missing; the four of SALESmanago are tried together" for name in missing)
+        )
     if "BASELINKER_TOKEN" in new:
         try_token(settings)
     if OF_SALES & set(new):
@@ -74,6 +85,12 @@ def change(file: Path, new: Mapping[str, str]) -> Changed:
         shops = list_shops(settings)
         if "SALESMANAGO_LOCATION" in new:
             check_shop(settings, shops)
+    return tuple(new)
+
+
+def write(file: Path, new: Mapping[str, str]) -> Changed:
+    """Write values that were tried into the file, but for those that are set elsewhere."""
+    read = read_variables(os.environ, file, lambda name: name in SECRETS)
     held = tuple(name for name in new if _origin(name, read.values) in {"environment", "file"})
     values = {name: value for name, value in new.items() if name not in held}
     if not values:

@@ -1,6 +1,6 @@
 """`bl2sm probe`: finds out harmlessly which reading of the APIs' references is true; the program is right under each.
 
-At most 16 requests to BaseLinker. Nothing is written at SALESmanago unless `--write-as` names a test contact; the
+At most 20 requests to BaseLinker. Nothing is written at SALESmanago unless `--write-as` names a test contact; the
 events made for it are deleted again, the contact itself stays (API v2's client here has no call that deletes one).
 The report holds counts and yes or no, nothing personal.
 """
@@ -22,7 +22,6 @@ from clients import (
     BaseLinker,
     Contact,
     FatalError,
-    JournalLog,
     Order,
     PurchaseEvent,
     RejectedError,
@@ -30,6 +29,7 @@ from clients import (
 )
 from operations.apis import open_apis, tell_pace
 from operations.kafka_reads import KafkaReads
+from operations.late_ids import late_ids, watch_end
 from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, line, note, print_json
 from processor.rules import is_usable
@@ -37,7 +37,8 @@ from runtime.settings import load_settings
 from schemas.codec import RegistryUnavailable
 
 LOG_TYPES = (1, 2, 11, 16)
-MORE_PAGES = 3
+USUAL_REQUESTS, MOST_REQUESTS = 16, 20
+LATE_SECONDS = 3.0  # between two readings at the least; at the tools' pace it is a minute and more
 MANY_EVENTS = 12
 LISTED_SECONDS = 60.0
 UNKNOWN_CONTACT = "00000000-0000-4000-8000-000000000000"
@@ -51,9 +52,10 @@ class Fact:
     answer: str
 
 
-def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
+def probe_baselinker(
+    base: BaseLinker, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
+) -> Generator[Fact, None, None]:
     """Ask what decides the open readings; ApiError as BaseLinker fails."""
-    began = time.monotonic()
     page = base.journal(0, LOG_TYPES)
     ids = [row.log_id for row in page]
     yield Fact("journal entries on the first page", str(len(page)))
@@ -69,7 +71,7 @@ def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
         )
     else:
         yield Fact("last_log_id itself comes back (inclusive)", "not seen")
-    newest = _newest(base, page)
+    watched, read_at = watch_end(base, page, LOG_TYPES, datetime.now(UTC)), clock()
     orders = base.orders(include_unconfirmed=True)
     numbers = [order.order_id for order in orders]
     yield Fact("orders on a page", str(len(orders)))
@@ -83,29 +85,9 @@ def probe_baselinker(base: BaseLinker) -> Generator[Fact, None, None]:
         in_order = all(one <= other for one, other in pairwise(known))
         yield Fact("orders by confirmation come sorted by it", _yes(in_order) if len(known) > 1 else "not seen")
     yield from _phones(base, orders)
-    yield from _late(base, newest, began)
-
-
-def _newest(base: BaseLinker, page: Sequence[JournalLog]) -> list[int]:
-    """Return the log ids of the journal's last page; [] where it is more than a few pages away. At most 3 requests."""
-    ids = [row.log_id for row in page]
-    for _ in range(MORE_PAGES):
-        found = [row.log_id for row in base.journal(max(ids), LOG_TYPES)] if ids else []
-        if not set(found) - set(ids):
-            return ids
-        ids = found
-    return []
-
-
-def _late(base: BaseLinker, before: Sequence[int], began: float) -> Iterator[Fact]:
-    """Whether log ids have shown up below others that were there before; one request."""
-    question = "log ids that showed up late, below others"
-    if not before:
-        yield Fact(question, "not seen")
-        return
-    now = [row.log_id for row in base.journal(min(before) - 1, LOG_TYPES)]
-    late = [one for one in now if one < max(before) and one not in before]
-    yield Fact(question, f"{len(late)} in {time.monotonic() - began:.0f} s, beside {len(before)}")
+    sleep(max(0.0, read_at + LATE_SECONDS - clock()))
+    late = late_ids(base, watched, LOG_TYPES)
+    yield Fact("a log id turns up late, below a higher one", f"{late}, in {clock() - read_at:.0f} s")
 
 
 def _phones(base: BaseLinker, orders: Sequence[Order]) -> Iterator[Fact]:
@@ -207,9 +189,9 @@ def probe(
     if write_as is not None and not is_usable(write_as):
         raise WrongUsage("--write-as: give the e-mail of a test contact")
     settings = load_settings(need="processor")
-    tell_pace(settings, 16)
+    tell_pace(settings, USUAL_REQUESTS)
     facts: list[Fact] = []
-    with KafkaReads(settings) as reads, open_apis(settings) as apis:
+    with KafkaReads(settings) as reads, open_apis(settings, MOST_REQUESTS) as apis:
         parts = [probe_baselinker(apis.base), probe_salesmanago(apis.sales, reads)]
         if write_as is not None:
             parts.append(probe_writes(apis.sales, write_as, settings.salesmanago_location))

@@ -135,6 +135,10 @@ class Settings(BaseSettings):
         SecretStr(""), description="Password of the console; required unless it listens on this machine alone"
     )
     console_names: str = Field("", description="Further names the console is reached by, comma-separated")
+    console_proxies: str = Field(
+        "127.0.0.1",
+        description="Proxies before the console: addresses or networks, comma-separated, whose X-Forwarded-For is true",
+    )
     kafka_properties: dict[str, str] = Field({}, exclude=True, repr=False)
     schema_registry: dict[str, str] | None = Field(None, exclude=True, repr=False)
 
