@@ -15,13 +15,12 @@ from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
 from operations.backfill import BackfillPlan, execute_backfill, plan_backfill
-from operations.cost import Cost, processors_rate, requests_at_most, seconds_at
+from operations.cost import Cost, cost_of_single
 from operations.output import WrongUsage
 from operations.replay import OrderPlan, ReplayPlan, move_offsets, plan_orders, plan_replay
 from operations.replay import replay_orders as publish_orders
 from operations.replay_stop import replay_rest, stop_replay
 from operations.times import read_span
-from runtime.settings import Settings
 
 MOST_IDS = 500
 
@@ -118,7 +117,7 @@ def preview_orders(visit: Visit) -> Response:
         with visit.program.reads() as reads:
             plan = plan_orders(reads, ids, Asked(visit, work))
         work.breathe()
-        return OrdersPreview(plan, cost_of_orders(visit.program.settings, [one.order_id for one in plan]))
+        return OrdersPreview(plan, cost_of_single(visit.program.settings, [one.order_id for one in plan]))
 
     return follow(visit, visit.program.works.start("plan_orders", visit.session.id, ids, job))
 
@@ -178,12 +177,6 @@ def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
     seen = visit.program.look().status
     replaying = seen.replaying if seen is not None else 0
     return visit.page("again.html", status, title="again", running=running, replaying=replaying, error=error)
-
-
-def cost_of_orders(settings: Settings, order_ids: list[int]) -> Cost:
-    """Return what it costs at most to apply these orders, without Allegro look-ups."""
-    requests = requests_at_most(order_ids)
-    return Cost(requests, seconds_at(processors_rate(settings), requests))
 
 
 def _result(visit: Visit, kind: str) -> Any:

@@ -7,9 +7,9 @@ from datetime import datetime
 from markupsafe import Markup
 from starlette.responses import Response
 
-from console.again import cost_of_orders
 from console.said import Known, tell
 from console.visit import Visit
+from operations.cost import cost_of_single
 from operations.dead_letters import choose, drop_letters, retry_letters, retryable, view
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
@@ -31,7 +31,7 @@ def preview(visit: Visit) -> Response:
         return _page(visit, 400, visit.words("failed.nothing_chosen"))
     with visit.program.reads() as reads:
         letters = _chosen(reads, visit)
-        cost = cost_of_orders(reads.settings, _orders(letters))
+        cost = cost_of_single(reads.settings, _orders(letters))
     whole = [letter for letter in letters if dropping or retryable(letter)]
     return visit.page(
         "letters.html",

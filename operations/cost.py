@@ -48,15 +48,6 @@ def requests_for(orders: float) -> int:
     return math.ceil(orders * REQUESTS_PER_ORDER)
 
 
-def requests_at_most(order_ids: Iterable[int]) -> int:
-    """Return how many requests it takes at most to read these orders, wherever they lie; without Allegro look-ups."""
-    count, end = 0, 0
-    for order_id in sorted(set(order_ids)):
-        if order_id >= end:
-            count, end = count + 1, order_id + WINDOW
-    return count
-
-
 def processors_rate(settings: Settings) -> float:
     """Return the requests a minute of all processors together, when no block has halved them."""
     return processor_share(settings.baselinker_requests_per_minute, settings.poll_interval_seconds, 1, 1)

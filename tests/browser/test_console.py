@@ -60,8 +60,10 @@ def test_the_overview_is_live_and_speaks_both_languages(seen: Tab, shop: Scene) 
     seen.go("/")
     seen.sees("wymaga uwagi")  # two orders were refused
     sent = int(seen.page.inner_text("#sent-day"))
+    seen.page.locator("#to-failed").focus()
     shop.order()
     seen.page.wait_for_function(f"() => Number(document.querySelector('#sent-day').textContent) > {sent}")
+    assert seen.page.evaluate("() => document.activeElement.id") == "to-failed"
     seen.press("English")
     seen.sees("What became of the orders")
     seen.go("/orders")
@@ -231,6 +233,13 @@ def test_the_focus_stays_where_it_is_when_work_ends(seen: Tab, shop: Scene) -> N
     seen.page.locator("#work:not([hx-get])").wait_for()
     focused = seen.page.evaluate("() => [document.activeElement.id, document.activeElement.textContent]")
     assert focused == ["save", "Zapisz"]
+    seen.go("/settings")
+    switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 3.0}])
+    seen.press("Podgląd…")
+    seen.page.locator("#stop").focus()
+    switch(shop.base, faults=[])
+    seen.page.locator("#work:not([hx-get])").wait_for()
+    assert seen.page.evaluate("() => document.activeElement.id") == "main", "its button is gone"
 
 
 def test_a_tab_that_nobody_sees_keeps_no_connection(seen: Tab, shop: Scene) -> None:
