@@ -8,15 +8,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.responses import Response
 
+from clients import Order
 from console.orders import ORDER_ID
 from console.said import Known
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
 from operations.backfill import BackfillPlan, execute_backfill, plan_backfill
+from operations.cost import Cost, cost_of_single
 from operations.output import WrongUsage
-from operations.replay import OrderPlan, move_offsets, plan_orders, plan_replay
+from operations.replay import OrderPlan, ReplayPlan, move_offsets, plan_orders, plan_replay
 from operations.replay import replay_orders as publish_orders
+from operations.replay_stop import replay_rest, stop_replay
 from operations.times import read_span
 
 MOST_IDS = 500
@@ -30,6 +33,34 @@ class Span:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OffsetsPreview:
+    """What moving the offsets would do, and how many processors were running then."""
+
+    plan: ReplayPlan
+    processors: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersPreview:
+    """What is known of single orders, and what they cost at most."""
+
+    plan: list[OrderPlan]
+    cost: Cost
+
+
+class Asked:
+    """BaseLinker's orders for a preview, which ends between two requests where it is stopped."""
+
+    def __init__(self, visit: Visit, work: Work) -> None:
+        self._visit, self._work = visit, work
+
+    def orders(self, **asked: Any) -> list[Order]:
+        """Return at most 100 orders; ApiError as BaseLinker fails."""
+        self._work.breathe()
+        return self._visit.program.apis().base.orders(**asked)
+
+
 def page(visit: Visit) -> Response:
     """Show the three ways."""
     return _page(visit)
@@ -40,19 +71,40 @@ def preview_replay(visit: Visit) -> Response:
     time, offset = _utc(visit, "from_time"), visit.given("from_offset")
     if bool(time) == bool(offset):
         return _page(visit, 400, visit.words("again.one_of"))
-    with visit.program.reads() as reads:
-        plan = plan_replay(reads, offset or None, time or None)
-        processors = len(reads.processors())
-    return visit.page("replay.html", title="again", plan=plan, time=time, offset=offset, processors=processors)
+
+    def job(work: Work) -> OffsetsPreview:
+        with visit.program.reads() as reads:
+            plan = plan_replay(reads, offset or None, time or None, work.step)
+            work.breathe()
+            return OffsetsPreview(plan, len(reads.processors()))
+
+    return follow(visit, visit.program.works.start("plan_replay", visit.session.id, None, job))
 
 
 def replay(visit: Visit) -> Response:
-    """Move them; refused beside running processors."""
-    time, offset = visit.given("from_time"), visit.given("from_offset")
+    """Move them as previewed; refused beside running processors."""
+    preview: OffsetsPreview = _result(visit, "plan_replay")
     with visit.program.reads() as reads:
-        plan = plan_replay(reads, offset or None, time or None)
-        move_offsets(reads, plan)
-    return visit.go("/again", visit.words("again.moved", entries=visit.words.count("entries", plan.entries)))
+        move_offsets(reads, preview.plan)
+    visit.program.look(fresh=True)
+    return visit.go("/again", visit.words("again.moved", entries=visit.words.count("entries", preview.plan.entries)))
+
+
+def preview_stop(visit: Visit) -> Response:
+    """Tell what ending a replay would do."""
+    with visit.program.reads() as reads:
+        rest, processors = replay_rest(reads), len(reads.processors())
+    return visit.page("replay_stop.html", title="again", rest=rest, processors=processors)
+
+
+def stop(visit: Visit) -> Response:
+    """End it where it stands, and say how to go on; refused beside running processors."""
+    with visit.program.reads() as reads:
+        rest = stop_replay(reads)
+    visit.program.look(fresh=True)
+    if not rest.from_offset:
+        return visit.go("/again", visit.words("again.no_replay"))
+    return visit.go("/again", visit.words("again.stopped", offset=rest.from_offset))
 
 
 def preview_orders(visit: Visit) -> Response:
@@ -61,16 +113,19 @@ def preview_orders(visit: Visit) -> Response:
     if not ids:
         return _page(visit, 400, visit.words("again.no_ids"))
 
-    def job(_: Work) -> list[OrderPlan]:
+    def job(work: Work) -> OrdersPreview:
         with visit.program.reads() as reads:
-            return plan_orders(reads, ids, visit.program.apis().base)
+            plan = plan_orders(reads, ids, Asked(visit, work))
+        work.breathe()
+        return OrdersPreview(plan, cost_of_single(visit.program.settings, [one.order_id for one in plan]))
 
-    return follow(visit, visit.program.works.start("plan_orders", visit.signed, ids, job))
+    return follow(visit, visit.program.works.start("plan_orders", visit.session.id, ids, job))
 
 
 def replay_orders(visit: Visit) -> Response:
     """Publish them."""
-    plan: list[OrderPlan] = _result(visit, "plan_orders")
+    preview: OrdersPreview = _result(visit, "plan_orders")
+    plan = preview.plan
 
     def job(work: Work) -> int:
         work.total = len(plan)
@@ -78,7 +133,7 @@ def replay_orders(visit: Visit) -> Response:
             publish_orders(reads, plan, work.step, work.breathe)
         return len(plan)
 
-    return follow(visit, visit.program.works.start("replay_orders", visit.signed, None, job, alone=True))
+    return follow(visit, visit.program.works.start("replay_orders", visit.session.id, None, job, alone=True))
 
 
 def preview_backfill(visit: Visit) -> Response:
@@ -88,12 +143,14 @@ def preview_backfill(visit: Visit) -> Response:
         return _page(visit, 400, visit.words("again.bad_time"))
     span = Span(*read_span(since, _utc(visit, "until") or None, datetime.now(UTC)))
 
-    def job(_: Work) -> BackfillPlan:
+    def job(work: Work) -> BackfillPlan:
         with visit.program.reads() as reads:
             reads.partition_count()
-            return plan_backfill(reads, visit.program.apis().base, span.since, span.until)
+            plan = plan_backfill(reads, Asked(visit, work), span.since, span.until)
+        work.breathe()
+        return plan
 
-    return follow(visit, visit.program.works.start("backfill_plan", visit.signed, span, job))
+    return follow(visit, visit.program.works.start("backfill_plan", visit.session.id, span, job))
 
 
 def backfill(visit: Visit) -> Response:
@@ -111,19 +168,21 @@ def backfill(visit: Visit) -> Response:
             return execute_backfill(reads, visit.program.apis().base, plan.since, plan.until, tell).published
 
     span = Span(plan.since, plan.until)
-    return follow(visit, visit.program.works.start("backfill", visit.signed, span, job, alone=True))
+    return follow(visit, visit.program.works.start("backfill", visit.session.id, span, job, alone=True))
 
 
 def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
     works = visit.program.works
     running = [work for kind in ("backfill", "replay_orders") if (work := works.running(kind)) is not None]
-    return visit.page("again.html", status, title="again", running=running, error=error)
+    seen = visit.program.look().status
+    replaying = seen.replaying if seen is not None else 0
+    return visit.page("again.html", status, title="again", running=running, replaying=replaying, error=error)
 
 
 def _result(visit: Visit, kind: str) -> Any:
     work = found(visit, visit.given("work"), kind)
     if work.result is None:
-        raise Known("no_work")
+        raise Known("not_done")
     return work.result
 
 

@@ -53,6 +53,8 @@ def make_app(program: Program) -> Starlette:
         get("/again", again.page),
         post("/again/replay/preview", again.preview_replay),
         post("/again/replay", again.replay),
+        post("/again/replay/stop/preview", again.preview_stop),
+        post("/again/replay/stop", again.stop),
         post("/again/orders/preview", again.preview_orders),
         post("/again/orders", again.replay_orders),
         post("/again/backfill/preview", again.preview_backfill),

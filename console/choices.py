@@ -1,7 +1,7 @@
 """The five settings: what holds and why, a look at what new ones would do with the last orders, saving, the history."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,14 +78,15 @@ def preview(visit: Visit) -> Response:
                 work.step(work.done + 1)
         return tried
 
-    return follow(visit, visit.program.works.start("preview", visit.signed, tried, job))
+    return follow(visit, visit.program.works.start("preview", visit.session.id, tried, job))
 
 
 def save(visit: Visit) -> Response:
     """Save what was tried; refused where somebody saved meanwhile."""
     work = found(visit, visit.given("work"), "preview")
     tried: Tried = work.given
-    save_rules(visit.program.settings, tried.rules, expected=tried.last)
+    rules = replace(tried.rules, changed_by=visit.signed, changed_at=datetime.now(UTC))
+    save_rules(visit.program.settings, rules, expected=tried.last)
     work.stopping = True
     return visit.go("/settings", visit.words("settings.saved"))
 

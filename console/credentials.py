@@ -47,7 +47,7 @@ def save(visit: Visit) -> Response:
             visit.program.renew()
         return changed
 
-    work = visit.program.works.start("credentials", visit.signed, visit.program.env_file.name, job, alone=True)
+    work = visit.program.works.start("credentials", visit.session.id, visit.program.env_file.name, job, alone=True)
     return follow(visit, work)
 
 

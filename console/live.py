@@ -11,11 +11,12 @@ from starlette.responses import Response, StreamingResponse
 
 from console import filters, overview
 from console.program import Program
-from console.visit import SESSION, TEMPLATES, words_for
+from console.sessions import Session
+from console.visit import SESSION, TEMPLATES, csrf_field, words_for
 from console.words import Words
 
 SECONDS = 3.0
-PARTS = {"numbers": "parts/numbers.html", "alarms": "parts/alarms.html", "recent": "parts/recent.html"}
+PARTS = {name: f"parts/{name}.html" for name in ("numbers", "alarms", "pausing", "recent")}
 
 
 def stream(program: Program) -> Callable[[Request], Any]:
@@ -25,19 +26,19 @@ def stream(program: Program) -> Callable[[Request], Any]:
         session = program.sessions.find(request.cookies.get(SESSION), time.monotonic())
         if session is None or (program.locked and not session.logged_in):
             return Response(status_code=204)  # tells EventSource to give up
-        events = _events(program, session.id, words_for(request), request)
+        events = _events(program, session, words_for(request), request)
         return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return answer
 
 
-async def _events(program: Program, session_id: str, words: Words, request: Request) -> AsyncIterator[str]:
+async def _events(program: Program, session: Session, words: Words, request: Request) -> AsyncIterator[str]:
     sent: dict[str, str] = {}
-    while program.sessions.alive(session_id, time.monotonic()):
+    while program.sessions.alive(session.id, time.monotonic()):
         seen = await run_in_threadpool(program.look)
         if await request.is_disconnected():
             return
-        values = overview.values(seen, words)
+        values = overview.values(seen, words) | {"csrf_field": csrf_field(session)}
         for event, template in PARTS.items():
             html = TEMPLATES.get_template(template).render(t=words, f=filters, **values)
             if sent.get(event) != html:

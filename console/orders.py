@@ -58,10 +58,10 @@ def now(visit: Visit) -> Response:
         known=enriched.order is not None,
         fresh=fresh,
         rules=[
-            (timeline.rule_name(one, visit.words), timeline.rule_verdict(one, visit.words), one.stops)
+            (timeline.rule_name(one, visit.words), *timeline.rule_verdict(one, visit.words), one.stops)
             for one in fresh.rules
         ],
-        would=timeline.would(fresh, told, visit.words),
+        would=visit.words(f"order.would_{fresh.fate}"),
         hidden=HIDDEN in str(fresh.payload),
         revealed=reveal,
     )

@@ -10,19 +10,23 @@ from console.program import Seen
 from console.visit import Visit
 from console.words import Words
 from operations.alerts import alarms
-from operations.status_read import Status
+from operations.status_read import Status, problems
 
 DRAWN = ("delivered", "skipped", "dead")
+ELSEWHERE = "switched_off"  # a pause has its own place
+SETTLING = frozenset({"not_ready", "no_leader", "unowned"})  # for a moment at each rebalance
+SAID = frozenset({"not_ready", "unowned", "paused", "broker_away"})  # which program, and why: only it knows
 HEIGHT = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong, and the way out."""
+    """What is wrong, and the way out; `said` = the programs' own sentences, in English."""
 
     kind: str
     text: str
     way: str
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +60,37 @@ def values(seen: Seen, words: Words) -> dict[str, Any]:
     return {
         "seen": seen,
         "status": status,
-        "troubles": troubles(status, words) if status is not None else [],
+        "troubles": (found := troubles(status, words) if status is not None else []),
+        "settling": all(one.kind in SETTLING for one in found),
         "bars": bars(status) if status is not None else [],
         "height": HEIGHT,
     }
 
 
 def troubles(status: Status, words: Words) -> list[Trouble]:
-    """Return the alarms of `bl2sm alerts` in words, each with the way out; once a kind. A pause has its own place."""
-    kinds = dict.fromkeys(alarm.kind for alarm in alarms(status) if alarm.kind != "switched_off")
+    """Return the problems of `bl2sm status` and the alarms of `bl2sm alerts` in words, each with the way out.
+
+    Once a kind: what passes by itself comes last.
+    """
+    found: dict[str, list[str]] = {}
+    told = [(one.kind, one.text) for one in alarms(status)] + [(one.kind, one.text) for one in problems(status)]
+    for kind, text in told:
+        if kind != ELSEWHERE and not (kind == "oldest_unfinished" and status.paused_by):
+            found.setdefault(kind, []).append(text)
     values = {
         "order": status.oldest_unfinished_order or "",
         "age": words.age(status.oldest_unfinished_seconds),
-        "letters": words.count("letters", status.dead_letters),
+        "letters": words.entries_of(status.dead_letters, status.dead_orders),
     }
-    return [Trouble(kind, words(f"alarm.{kind}", **values), words(f"alarm.{kind}_way", **values)) for kind in kinds]
+    return [
+        Trouble(
+            kind,
+            words(f"alarm.{kind}", **values),
+            words(f"alarm.{kind}_way", **values),
+            tuple(dict.fromkeys(said)) if kind in SAID else (),
+        )
+        for kind, said in sorted(found.items(), key=lambda one: one[0] in SETTLING)
+    ]
 
 
 def bars(status: Status) -> list[Bar]:

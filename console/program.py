@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,19 +23,24 @@ from operations.ledger_reads import RowAt
 from operations.status_read import Status, read_status
 from runtime.settings import Settings, load_settings
 from runtime.shop_choice import merged
+from schemas.records import Outcome
 
 FRESH_SECONDS = 2.5
 SOURCES_SECONDS, SHOPS_SECONDS = 3600.0, 300.0
-RECENT, MOST_RECENT = timedelta(days=1), 100
+RECENT, MOST_RECENT = timedelta(days=1), 100  # the newest of each list
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of the deployment last; `away` = why nothing can be seen."""
+    """What was seen of the deployment last; `away` = why nothing can be seen.
+
+    `recent` are the newest rows of all outcomes, `skipped` the newest of each reason.
+    """
 
     status: Status | None
     current: live_settings.Current
     recent: tuple[RowAt, ...]
+    skipped: Mapping[str, tuple[RowAt, ...]] = field(default_factory=dict)
     away: Exception | None = None
 
 
@@ -132,6 +138,15 @@ class Program:
                 current = live_settings.read_from(reads)
                 rows = reads.rows(now - RECENT)
         except Exception as error:
-            return Seen(None, live_settings.Current(), (), error)
-        newest = sorted(rows.values(), key=lambda one: one.row.delivered_at, reverse=True)[:MOST_RECENT]
-        return Seen(status, current, tuple(newest))
+            return Seen(None, live_settings.Current(), (), away=error)
+        newest = sorted(rows.values(), key=lambda one: one.row.delivered_at, reverse=True)
+        return Seen(status, current, tuple(newest[:MOST_RECENT]), newest_skipped(newest))
+
+
+def newest_skipped(newest: list[RowAt]) -> dict[str, tuple[RowAt, ...]]:
+    """Return the skipped ones by reason, the newest of each."""
+    found: dict[str, list[RowAt]] = {}
+    for one in newest:
+        if one.row.outcome is Outcome.SKIPPED:
+            found.setdefault(one.row.reason, []).append(one)
+    return {reason: tuple(rows[:MOST_RECENT]) for reason, rows in found.items()}

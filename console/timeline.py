@@ -4,18 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.words import Words
-from operations.explain import EntryView, FreshRead, RuleView, Story
+from operations.explain import EntryView, RuleView, Story
 from schemas.records import Origin, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happened; `kind` sets its mark: seen, waiting, delivered, skipped, dead."""
+    """One thing that happened; `kind` sets its mark: seen, waiting, delivered, skipped, dead.
+
+    `said` = a program's own sentence, in English.
+    """
 
     at: datetime
     kind: str
     text: str
     detail: str
+    said: str = ""
 
 
 def steps(story: Story, words: Words) -> list[Step]:
@@ -30,7 +34,7 @@ def steps(story: Story, words: Words) -> list[Step]:
             detail = f"{detail}. {words('order.due')}" if detail else words("order.due")
         found.append(Step(row.delivered_at, kind, text, detail))
     found += [
-        Step(letter.time, "dead", words("order.letter"), f"{words.of('reason', letter.reason)}: {letter.message}")
+        Step(letter.time, "dead", words("order.letter"), words.of("reason", letter.reason), letter.message)
         for letter in story.dead_letters
     ]
     return sorted(found, key=lambda step: step.at)
@@ -54,22 +58,12 @@ def rule_name(rule: RuleView, words: Words) -> str:
     return words.of("rule", _code(rule))
 
 
-def rule_verdict(rule: RuleView, words: Words) -> str:
-    """Return a rule's word: the reason that stops, or what it found."""
+def rule_verdict(rule: RuleView, words: Words) -> tuple[str, str]:
+    """Return a rule's word, the reason that stops or what it found; or, second, its own sentence, in English."""
     if rule.stops is not None:
-        return words.of("reason", rule.stops)
+        return words.of("reason", rule.stops), ""
     key = f"rule_ok.{_code(rule)}"
-    return words(key) if words.has(key) else rule.text
-
-
-def would(now: FreshRead, story: Story, words: Words) -> str:
-    """Return what the processors would do now."""
-    if now.payload is None:
-        return words("order.would_nothing")
-    if "contactEvent" not in now.payload:
-        return words("order.would_contact")
-    exists = story.row is not None and bool(story.row.event_id)
-    return words("order.would_update" if exists else "order.would_create")
+    return (words(key), "") if words.has(key) else ("", rule.text)
 
 
 def _code(rule: RuleView) -> str:

@@ -67,7 +67,7 @@ class Visit:
             path=self.path,
             languages=LANGUAGES,
             partial=self.partial,
-            csrf_field=Markup('<input type="hidden" name="csrf" value="{}">').format(self.session.csrf),
+            csrf_field=csrf_field(self.session),
             **values,
         )
         return HTMLResponse(html, code)
@@ -122,6 +122,11 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
         return response
 
     return answer
+
+
+def csrf_field(session: Session) -> Markup:
+    """Return the hidden field that makes a form the session's own."""
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(session.csrf)
 
 
 def words_for(request: Request) -> Words:

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from markupsafe import escape
+
 LANGUAGES = ("pl", "en")
 FOLDER = Path(__file__).parent / "texts"
 UNKNOWN = "en"
@@ -48,8 +50,13 @@ class Words:
         self._texts = catalog(language)
 
     def __call__(self, key: str, /, **values: object) -> str:
-        """Return a text, its {names} filled in; KeyError for a key that is not there."""
+        """Return a text, its {names} filled in; KeyError for a key that is not there.
+
+        Where a value is markup already, so is the text, and its other values are escaped; a plain text is not.
+        """
         text = self._texts[key]
+        if any(hasattr(value, "__html__") for value in values.values()):
+            return escape(text).format(**values)
         return text.format(**values) if values else text
 
     def of(self, section: str, code: object, /, **values: object) -> str:
@@ -64,6 +71,17 @@ class Words:
     def count(self, key: str, number: int) -> str:
         """Return a number with its noun in the right form."""
         return self(f"{key}.{plural(self.language, number)}", n=self.number(number))
+
+    def entries_of(self, entries: int, orders: int) -> str:
+        """Return how many orders, and how many entries they have where that is another number."""
+        if not orders:
+            return self.count("entries", entries)
+        told = self.count("order_count", orders)
+        return (
+            told
+            if orders == entries
+            else self("failed.entries_of", orders=told, entries=self.count("entries", entries))
+        )
 
     def number(self, value: float) -> str:
         """Return a number as people of this language write it."""

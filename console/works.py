@@ -22,7 +22,7 @@ class Work:
     """One piece of work. `done` counts up to `total` (None = not known); `result` is there once it is done."""
 
     kind: str
-    by: str
+    session: str = field(repr=False)  # whose it is: names are not one's own
     given: Any
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     state: Literal["running", "done", "stopped", "failed"] = "running"
@@ -50,15 +50,15 @@ class Works:
         self._known: dict[str, Work] = {}
         self._lock = threading.Lock()
 
-    def start(self, kind: str, by: str, given: Any, job: Callable[[Work], Any], alone: bool = False) -> Work:
-        """Begin; `alone` = refused while one of this kind is running, else those are stopped that `by` began."""
-        work = Work(kind, by, given)
+    def start(self, kind: str, session: str, given: Any, job: Callable[[Work], Any], alone: bool = False) -> Work:
+        """Begin; `alone` = refused while one of this kind is running, else those of the same session are stopped."""
+        work = Work(kind, session, given)
         with self._lock:
             running = [one for one in self._known.values() if one.kind == kind and one.state == "running"]
             if running and alone:
                 raise Known("busy")
             for one in running:
-                one.stopping = one.stopping or one.by == by
+                one.stopping = one.stopping or one.session == session
             for old in [one for one in self._known.values() if one.state != "running"][:-KEPT]:
                 del self._known[old.id]
             self._known[work.id] = work

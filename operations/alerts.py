@@ -16,13 +16,12 @@ from clients import ApiError, Http
 from operations.endpoints import Told, ask, targets
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json
-from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, read_status
+from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, check_kind, read_status
 from runtime.complaints import told_by
 from runtime.settings import WHOLE_URL, Settings, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 
 REPEAT_SECONDS = 6 * 3600.0
-PASSING = frozenset({"assignment", "leadership", "saved settings"})  # not ready for a moment at each rebalance
 Kind = Literal[
     "processors_stopped", "producers_stopped", "switched_off", "paused", "token_blocked", "broker_away",
     "journal_silent", "journal_gap", "oldest_unfinished", "dead_letters", "endpoint_away", "unreadable", "test",
@@ -66,16 +65,10 @@ def told_alarms(programs: Iterable[Told]) -> list[Alarm]:
                 told.append(Alarm("endpoint_away", one.not_asked))
             continue
         for name, state in (one.checks or {}).items():
-            if name not in PASSING and name != SWITCH:
-                told.append(Alarm(_kind(name, one), f"{one.program} {one.member}: {name}: {state}"))
+            kind = check_kind(name, one)
+            if kind != "not_ready" and name != SWITCH:
+                told.append(Alarm(kind, f"{one.program} {one.member}: {name}: {state}"))
     return told
-
-
-def _kind(check: str, one: Told) -> Kind:
-    if check == "BaseLinker" and one.blocked:
-        return "token_blocked"
-    others: dict[str, Kind] = {"broker": "broker_away", "journal": "journal_silent"}
-    return others.get(check, "paused")
 
 
 class Teller:

@@ -84,7 +84,7 @@ def pages(base: Lists, since: datetime, until: datetime) -> Iterator[list[Order]
         yield page
 
 
-def plan_backfill(reads: KafkaReads, base: BaseLinker, since: datetime, until: datetime) -> BackfillPlan:
+def plan_backfill(reads: KafkaReads, base: Lists, since: datetime, until: datetime) -> BackfillPlan:
     """Look at the first pages and the ledger; nothing is written."""
     rows = reads.rows()
     listed: dict[int, Order] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -32,6 +32,7 @@ from schemas.topics import order_key
 HIDDEN = "***"
 SHOWN_OF_CONTACT = frozenset({"country"})
 USUAL_REQUESTS = 2
+Fate = Literal["nothing", "retracted", "contact", "update", "create"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,14 @@ class RuleView:
 class FreshRead:
     """The order as BaseLinker has it now, under today's settings. `payload` has personal data hidden unless revealed.
 
-    `would` says what the processors would do with it now.
+    `fate` is what the processors would do with it now, `would` the same in a sentence.
     """
 
     source: str
     confirmed: bool
     rules: tuple[RuleView, ...]
     decision: str
+    fate: Fate
     would: str
     payload: Mapping[str, Any] | None
 
@@ -118,13 +120,16 @@ def fresh_read(
     verdict = decide(enriched, purchase, rules)
     source, confirmed = (order.order_source, order.confirmed) if order is not None else ("", False)
     if not isinstance(verdict, Send):
-        return FreshRead(source, confirmed, verdicts, f"skip: {verdict.reason}", "nothing is sent", None)
+        return FreshRead(
+            source, confirmed, verdicts, f"skip: {verdict.reason}", "nothing", _would("nothing", row), None
+        )
     payload = verdict.contact.to_json()
     if not reveal:
         payload["contact"] = hide(payload["contact"])
     if verdict.purchase is not None:
         payload["contactEvent"] = json_ready(verdict.purchase.to_json())
-    return FreshRead(source, confirmed, verdicts, "send", _would(verdict, row), payload)
+    fate = _fate(verdict, row)
+    return FreshRead(source, confirmed, verdicts, "send", fate, _would(fate, row), payload)
 
 
 def hide(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,14 +234,24 @@ def _summary(entries: tuple[EntryView, ...], row: Delivery | None, letters: list
     return f"{told}; {waiting} newer entries wait" if waiting else told
 
 
-def _would(verdict: Send, row: Delivery | None) -> str:
+def _fate(verdict: Send, row: Delivery | None) -> Fate:
     if row is not None and row.outcome is Outcome.RETRACTED:
-        return "its purchase was retracted: only backfill or replay sends it anew, other entries bring the contact"
+        return "retracted"
     if verdict.purchase is None:
-        return "the contact is written, no purchase is due"
-    if row is not None and row.event_id:
-        return f"purchase {row.event_id} exists: it is updated if it changed, and never created again"
-    return "the purchase is created, unless SALESmanago shows one with this order's id"
+        return "contact"
+    return "update" if row is not None and row.event_id else "create"
+
+
+def _would(fate: Fate, row: Delivery | None) -> str:
+    event = row.event_id if row is not None else None
+    anew = "only backfill or replay sends it anew, other entries bring the contact"
+    return {
+        "nothing": "nothing is sent",
+        "retracted": f"its purchase was retracted: {anew}",
+        "contact": "the contact is written, no purchase is due",
+        "update": f"purchase {event} exists: it is updated if it changed, and never created again",
+        "create": "the purchase is created, unless SALESmanago shows one with this order's id",
+    }[fate]
 
 
 def _print(story: Story) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from confluent_kafka import KafkaException, TopicPartition
 
-from clients import BaseLinker, Order
+from clients import Order
 from operations.apis import open_apis, tell_pace
 from operations.cost import AUTOMATIONS, Cost, cost_of, cost_of_single
 from operations.kafka_reads import KafkaReads
@@ -27,9 +27,10 @@ from operations.output import (
     unfinished,
 )
 from operations.publish import Publisher, drip
+from operations.replay_stop import replay_rest, stop_replay
 from operations.times import read_time
 from operations.topic_reads import SECONDS
-from processor.windows import Windows
+from processor.windows import Orders, Windows
 from producer.sweep import CONFIRMED
 from runtime.complaints import told_by
 from runtime.offsets import GroupOffsets
@@ -86,6 +87,9 @@ def replay(
     order: Annotated[
         list[int] | None, typer.Option(help="An order's id; may be given often. Safe beside running processors.")
     ] = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End a replay of a time or of offsets: what is left of it stays as it is.")
+    ] = False,
     execute: Execute = False,
     as_json: AsJson = False,
 ) -> None:
@@ -93,10 +97,13 @@ def replay(
 
     Offsets can be moved only while no processor runs. Example: bl2sm replay --from-time 2026-11-20T00:00 --execute
     """
-    if sum(given is not None for given in (from_offset, from_time, order or None)) != 1:
-        raise WrongUsage("give one of --from-offset, --from-time and --order")
+    if sum(given is not None for given in (from_offset, from_time, order or None, stop or None)) != 1:
+        raise WrongUsage("give one of --from-offset, --from-time, --order and --stop")
     if order:
         _replay_orders(order, execute, as_json)
+        return
+    if stop:
+        _stop(execute, as_json)
         return
     with KafkaReads(load_settings(need="kafka")) as reads:
         with progress("entries counted", None) as done:
@@ -188,7 +195,7 @@ def mark(old: Progress | None, identity: str, until: int) -> Progress:
     return replace(old, topic_id=identity, replay_until=max(until, old.replay_until if same else 0), dead_streak=0)
 
 
-def plan_orders(reads: KafkaReads, order_ids: list[int], base: BaseLinker | None = None) -> list[OrderPlan]:
+def plan_orders(reads: KafkaReads, order_ids: list[int], base: Orders | None = None) -> list[OrderPlan]:
     """Return what the ledger knows of orders; those it does not know are asked for at BaseLinker. Refused: unknown.
 
     `base` None = a client of its own is opened for that.
@@ -241,6 +248,19 @@ def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:
     line(str(cost))
     if not execute:
         note(f"{AUTOMATIONS} Add --execute to do it.")
+
+
+def _stop(execute: bool, as_json: bool) -> None:
+    with KafkaReads(load_settings(need="kafka")) as reads:
+        rest = stop_replay(reads) if execute else replay_rest(reads)
+    if as_json:
+        print_json({"entries": rest.entries, "from_offset": rest.from_offset, "executed": execute})
+    elif not rest.from_offset:
+        note("no replay is under way")
+    else:
+        line(f"{'ended' if execute else 'would end'}: about {rest.entries} entries are not applied again")
+        note(f"To go on later: bl2sm replay --from-offset {rest.from_offset}")
+        note("start the processors" if execute else "Stop the processors and add --execute to do it.")
 
 
 def _order_plan(order_id: int, found: RowAt | None) -> OrderPlan:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from operations.cost import REQUESTS_PER_ORDER, processors_rate, seconds_at
 from operations.endpoints import LastError, Told, ask, targets
@@ -20,6 +21,20 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 JOURNAL_WARNING = timedelta(days=2)  # of the three that BaseLinker keeps
 OLD_ENTRY = timedelta(minutes=30)
 SWITCH = "switch"  # a processor's own check of what `paused_by` tells
+PASSING = frozenset({"assignment", "leadership", "saved settings"})  # not ready for a moment at each rebalance
+CheckKind = Literal["not_ready", "token_blocked", "broker_away", "journal_silent", "paused"]
+ProblemKind = Literal[
+    CheckKind, "switched_off", "processors_stopped", "producers_stopped", "no_leader", "unowned", "endpoint_away",
+    "journal_unread", "journal_gap", "oldest_unfinished", "dead_letters",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong: `kind` is stable, and an alarm's where that has one; `text` is the sentence, with the way out."""
+
+    kind: ProblemKind
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +55,7 @@ class Status:
 
     `paused_by` = who switched the processors off, since when and why, "" = nobody; entries that are replayed do not
     count for the oldest unfinished one. `retrying` and `requests_last_minute` are summed over the `programs` that
-    answered, None where none did.
+    answered, None where none did. `dead_orders` have the `dead_letters` that tell their order.
     """
 
     at: datetime
@@ -61,6 +76,7 @@ class Status:
     hours: tuple[tuple[datetime, Mapping[str, int]], ...]
     sending: int
     dead_letters: int
+    dead_orders: int
     retrying: int | None
     last_error: LastError | None
     requests_last_minute: int | None
@@ -105,6 +121,7 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         hours=_hours(rows, now),
         sending=sum(row.outcome is Outcome.SENDING for row in rows),
         dead_letters=len(letters),
+        dead_orders=len({letter.order_id for letter in letters if letter.order_id is not None}),
         retrying=_sum(one.retrying for one in programs),
         last_error=_last_error(programs, letters),
         requests_last_minute=_sum(one.requests_last_minute for one in programs),
@@ -115,7 +132,7 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         paused_by=pause_sentence(read_from(reads)),
         problems=(),
     )
-    return replace(found, problems=tuple(_problems(found)))
+    return replace(found, problems=tuple(one.text for one in problems(found)))
 
 
 def _part(one: Position, owner: str) -> PartitionStatus:
@@ -162,40 +179,64 @@ def _hours(rows: list[Delivery], now: datetime) -> tuple[tuple[datetime, Mapping
     return tuple((hour, Counter(str(row.outcome) for row in found)) for hour, found in by_hour.items())
 
 
-def _problems(found: Status) -> list[str]:
-    problems = []
+def check_kind(check: str, one: Told) -> CheckKind:
+    """Return what a check that is not ok means; "not_ready" = it passes by itself, as at each rebalance."""
+    if check in PASSING:
+        return "not_ready"
+    if check == "BaseLinker" and one.blocked:
+        return "token_blocked"
+    others: dict[str, CheckKind] = {"broker": "broker_away", "journal": "journal_silent"}
+    return others.get(check, "paused")
+
+
+def problems(found: Status) -> list[Problem]:
+    """Return what is wrong now; pure."""
+    told = []
     if found.paused_by:
-        problems.append(f"{found.paused_by}: `bl2sm resume` lets the processors go on")
+        told.append(Problem("switched_off", f"{found.paused_by}: `bl2sm resume` lets the processors go on"))
+    told += _members(found)
+    for one in found.programs:
+        for name, state in ({} if one.ready else one.checks or {}).items():
+            if name != SWITCH:
+                told.append(Problem(check_kind(name, one), f"{one.program} {one.member}: {name}: {state}"))
+        if one.named and one.not_asked:
+            told.append(Problem("endpoint_away", one.not_asked))
+    if found.journal_read_age_seconds is None:
+        why = "BaseLinker's journal was never read: is a producer running, and the token right?"
+        told.append(Problem("journal_unread", why))
+    elif found.journal_read_age_seconds > JOURNAL_WARNING.total_seconds():
+        read = age(found.journal_read_age_seconds)
+        why = f"BaseLinker's journal was read {read} ago and keeps 3 days: start a producer now"
+        told.append(Problem("journal_gap", why))
+    if found.gaps:
+        why = "entries expired before they were read; the producer brings their orders by date"
+        told.append(Problem("journal_gap", why))
+    if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
+        order = found.oldest_unfinished_order
+        why = (
+            f"the oldest unfinished entry (order {order}) waits for {age(found.oldest_unfinished_seconds)}:"
+            f" see `bl2sm explain {order}` and the logs"
+        )
+        told.append(Problem("oldest_unfinished", why))
+    if found.dead_letters:
+        why = f"{found.dead_letters} dead letters wait for you: see `bl2sm dead-letters list`"
+        told.append(Problem("dead_letters", why))
+    return told
+
+
+def _members(found: Status) -> list[Problem]:
+    """Who is missing, or owns nothing."""
+    told = []
     if not found.processors:
-        problems.append("no processor is running: start one (`bl2sm process`, or the processor service)")
+        why = "no processor is running: start one (`bl2sm process`, or the processor service)"
+        told.append(Problem("processors_stopped", why))
     if not found.producers:
-        problems.append("no producer is running: start one (`bl2sm produce`, or the producer service)")
+        why = "no producer is running: start one (`bl2sm produce`, or the producer service)"
+        told.append(Problem("producers_stopped", why))
     elif not any(one.partitions for one in found.producers):
-        problems.append("no producer leads at the moment: if this stays so, look at their logs")
+        told.append(Problem("no_leader", "no producer leads at the moment: if this stays so, look at their logs"))
     unowned = [part.partition for part in found.partitions if not part.owner]
     if found.processors and unowned:
-        problems.append(f"nobody owns partitions {unowned}: a rebalance is under way, or a processor cannot join")
-    for one in found.programs:
-        passing = {} if one.ready else one.checks or {}
-        problems += [
-            f"{one.program} {one.member}: {name}: {state}" for name, state in passing.items() if name != SWITCH
-        ]
-        if one.named and one.not_asked:
-            problems.append(one.not_asked)
-    if found.journal_read_age_seconds is None:
-        problems.append("BaseLinker's journal was never read: is a producer running, and the token right?")
-    elif found.journal_read_age_seconds > JOURNAL_WARNING.total_seconds():
-        problems.append(
-            f"BaseLinker's journal was read {age(found.journal_read_age_seconds)} ago and keeps 3 days:"
-            " start a producer now"
-        )
-    if found.gaps:
-        problems.append("entries expired before they were read; the producer brings their orders by date")
-    if (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
-        problems.append(
-            f"the oldest unfinished entry (order {found.oldest_unfinished_order}) waits for"
-            f" {age(found.oldest_unfinished_seconds)}: see `bl2sm explain {found.oldest_unfinished_order}` and the logs"
-        )
-    if found.dead_letters:
-        problems.append(f"{found.dead_letters} dead letters wait for you: see `bl2sm dead-letters list`")
-    return problems
+        why = f"nobody owns partitions {unowned}: a rebalance is under way, or a processor cannot join"
+        told.append(Problem("unowned", why))
+    return told

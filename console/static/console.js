@@ -1,4 +1,4 @@
-// Times in the reader's own zone; forms are sent once.
+// Times in the reader's own zone; forms are sent once; a tab that nobody sees keeps no connection.
 (() => {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
   const localise = (root) => {
@@ -9,6 +9,50 @@
     }
   };
   localise(document);
+  // what is swapped takes the focus along by its id (htmx does that); where it is gone, the page's content gets it
+  let focused = false;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    focused = event.detail.target.contains(document.activeElement);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (focused && document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+    focused = false;
+  });
+  // browsers allow six connections to one address, those of all tabs together: only tabs that are seen hold theirs
+  htmx.createEventSource = (url) => {
+    const heard = [];
+    let source = null;
+    const live = {
+      addEventListener: (name, listener) => {
+        heard.push([name, listener]);
+        source?.addEventListener(name, listener);
+      },
+      removeEventListener: (name, listener) => {
+        heard.splice(heard.findIndex((one) => one[0] === name && one[1] === listener), 1);
+        source?.removeEventListener(name, listener);
+      },
+      close: () => {
+        document.removeEventListener("visibilitychange", turn);
+        source?.close();
+      },
+      get readyState() { return source ? source.readyState : EventSource.CONNECTING; },
+    };
+    const turn = () => {
+      source?.close();
+      source = null;
+      if (document.hidden) return;
+      source = new EventSource(url);
+      source.onopen = (event) => live.onopen?.(event);
+      source.onerror = (event) => {
+        if (event.target.readyState === EventSource.CLOSED) document.removeEventListener("visibilitychange", turn);
+        live.onerror?.(event);
+      };
+      for (const [name, listener] of heard) source.addEventListener(name, listener);
+    };
+    document.addEventListener("visibilitychange", turn);
+    turn();
+    return live;
+  };
   document.addEventListener("htmx:afterSettle", () => localise(document));
   document.addEventListener("htmx:sseMessage", () => localise(document));
   document.addEventListener("htmx:afterSwap", (event) => {

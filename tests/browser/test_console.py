@@ -1,7 +1,8 @@
 """The console in a browser, every page and every action to its effect on real processes."""
 
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -59,8 +60,10 @@ def test_the_overview_is_live_and_speaks_both_languages(seen: Tab, shop: Scene) 
     seen.go("/")
     seen.sees("wymaga uwagi")  # two orders were refused
     sent = int(seen.page.inner_text("#sent-day"))
+    seen.page.locator("#to-failed").focus()
     shop.order()
     seen.page.wait_for_function(f"() => Number(document.querySelector('#sent-day').textContent) > {sent}")
+    assert seen.page.evaluate("() => document.activeElement.id") == "to-failed"
     seen.press("English")
     seen.sees("What became of the orders")
     seen.go("/orders")
@@ -152,6 +155,7 @@ def test_dead_letters_are_tried_again_or_dropped_after_a_preview(seen: Tab, shop
         box.check()
     seen.press("Ponów wybrane")
     seen.sees("Ponowić próbę?")
+    assert "zapytanie do BaseLinkera" in seen.text()
     assert mended not in shop.purchases()
     seen.press("Ponów teraz")
     seen.sees("Wróciło do kolejki")
@@ -178,6 +182,7 @@ def test_missing_orders_are_brought_by_date_and_single_ones_sent_again(seen: Tab
     seen.press("Wyślij ponownie według dzisiejszych reguł")
     seen.sees("Ponownie według dzisiejszych reguł")
     assert number not in shop.updates()
+    assert "najwyżej 1 zapytanie do BaseLinkera" in seen.text()
     seen.press("Rozpocznij teraz")
     wait_until(lambda: number in shop.updates(), 30, "its purchase is updated")
     purchases = shop.purchases()
@@ -189,21 +194,91 @@ def test_a_backfill_is_stopped_where_it_stands_and_says_so(seen: Tab, shop: Scen
     seen.page.get_by_label("Od", exact=True).fill("2026-01-01T00:00")
     seen.page.locator("form[action='/again/backfill/preview'] button").click()
     seen.sees("Podgląd: jeszcze nic się nie stało")
+    assert "zapytań do BaseLinkera" in seen.text() or "zapytania do BaseLinkera" in seen.text()
+    assert "na pracę procesorów" in seen.text()
     switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 4.0}])
     seen.press("Rozpocznij teraz")
-    seen.press("Zatrzymaj")
+    stop = seen.page.locator("#stop")
+    stop.evaluate("button => { button.dataset.same = 'yes'; button.focus(); }")
+    seen.page.wait_for_timeout(1600)  # three times the page has asked for what changes
+    assert seen.page.evaluate("() => [document.activeElement.id, document.activeElement.dataset.same]") == [
+        "stop",
+        "yes",
+    ]
+    seen.page.keyboard.press("Enter")
     seen.sees("Zatrzymano po")
     switch(shop.base, faults=[])
     assert seen.page.get_by_role("button", name="Zatrzymaj").count() == 0
 
 
+def test_a_preview_is_stopped_and_has_changed_nothing(seen: Tab, shop: Scene) -> None:
+    seen.go("/again")
+    seen.page.get_by_label("Od", exact=True).fill("2026-01-01T00:00")
+    switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 3.0}])
+    seen.page.locator("form[action='/again/backfill/preview'] button").click()
+    seen.press("Zatrzymaj")
+    seen.sees("Nic się nie zmieniło")
+    switch(shop.base, faults=[])
+    assert seen.page.get_by_role("button", name="Rozpocznij teraz").count() == 0
+    seen.page.get_by_role("link", name="Wróć").click()
+    seen.sees("Wyślij zamówienia ponownie")
+
+
+def test_the_focus_stays_where_it_is_when_work_ends(seen: Tab, shop: Scene) -> None:
+    seen.go("/settings")
+    switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 3.0}])
+    seen.press("Podgląd…")
+    seen.page.locator("#save", has_text="Zapisz bez czekania").focus()
+    switch(shop.base, faults=[])
+    seen.page.locator("#work:not([hx-get])").wait_for()
+    focused = seen.page.evaluate("() => [document.activeElement.id, document.activeElement.textContent]")
+    assert focused == ["save", "Zapisz"]
+    seen.go("/settings")
+    switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 3.0}])
+    seen.press("Podgląd…")
+    seen.page.locator("#stop").focus()
+    switch(shop.base, faults=[])
+    seen.page.locator("#work:not([hx-get])").wait_for()
+    assert seen.page.evaluate("() => document.activeElement.id") == "main", "its button is gone"
+
+
+def test_a_tab_that_nobody_sees_keeps_no_connection(seen: Tab, shop: Scene) -> None:
+    begun, over = [], []
+    seen.page.on("request", lambda request: begun.append(request.url) if request.url.endswith("/live") else None)
+    seen.page.on("requestfailed", lambda request: over.append(request.url) if request.url.endswith("/live") else None)
+    seen.go("/")
+    wait_for(seen, lambda: len(begun) == 1)
+    hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+    hide += " document.dispatchEvent(new Event('visibilitychange')); }"
+    seen.page.evaluate(hide, True)
+    wait_for(seen, lambda: len(over) == 1)
+    sent = int(seen.page.inner_text("#sent-day"))
+    number = shop.order()
+    wait_until(lambda: number in shop.purchases(), 30, "it is sent")
+    seen.page.evaluate(hide, False)
+    seen.page.wait_for_function(f"() => Number(document.querySelector('#sent-day').textContent) > {sent}")
+    assert len(begun) == 2
+
+
+def wait_for(seen: Tab, true: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Let the browser's events come in until something is so."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        seen.page.wait_for_timeout(100)
+
+
 def test_pausing_holds_orders_back_until_resumed(seen: Tab, shop: Scene) -> None:
+    other = tab(seen.page.context, shop.root)
+    other.go("/")
     seen.go("/")
     seen.page.get_by_label("Powód").fill("nowy cennik")
     seen.press("Wstrzymaj wysyłanie")
     seen.press("Wstrzymaj teraz")
     seen.sees("Wysyłanie jest wstrzymane")
     assert "nowy cennik" in seen.text()
+    other.sees("Wstrzymane przez: AK")
+    other.page.close()
     wait_until(lambda: shop.programs.logged("paused"), 30, "the processor has heard of it")
     number = shop.order()
     seen.page.wait_for_function("() => Number(document.querySelector('#waiting').textContent) > 0")
@@ -269,8 +344,19 @@ def test_a_replay_is_refused_beside_processors_and_moves_offsets_without(seen: T
     seen.sees("Teraz uruchom procesory")
     after = committed_offsets(shop.environment["KAFKA_BOOTSTRAP_SERVERS"], shop.environment["TOPIC_PREFIX"])
     assert sum(after.values()) < sum(before.values())
+    updates = len(shop.updates())
+    seen.sees("Trwa ponowne wysyłanie")
+    seen.press("Zatrzymaj ponowne wysyłanie")
+    seen.sees("Pominięte w powtórce")
+    seen.press("Zatrzymaj teraz")
+    seen.sees("Zatrzymano. Teraz uruchom procesory")
+    assert "offset 0:0,1:0" in seen.text() and "Trwa ponowne wysyłanie" not in seen.text()
     seen.go("/")
     seen.sees("Nic nie jest wysyłane: nie działa żaden procesor")
+    shop.programs.start("processor")
+    number = shop.order()
+    wait_until(lambda: number in shop.purchases(), 60, "new orders go on")
+    assert set(shop.updates()[updates:]) <= {shop.missing[0]}, "what was sent before stays as it is"
 
 
 def test_without_kafka_the_console_says_so_and_takes_keys(browser: Browser, shop: Scene, tmp_path: Path) -> None:

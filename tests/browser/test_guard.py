@@ -15,11 +15,13 @@ import pytest
 from console.tries import MOST_ALL, MOST_EACH, WINDOW_SECONDS, Tries
 from sandbox.server import environment as apis
 from tests.browser.browsing import console
+from tests.programs import wait_until
 
 PASSWORD, SECRET, TOKEN = "a long password 1", "sales-secret-in-here", "token-in-here-1000"
 PAGES = ("/", "/orders", "/failed", "/again", "/settings", "/settings/credentials", "/login", "/nowhere")
 ACTIONS = (
     "/failed/preview", "/failed/retry", "/failed/drop", "/again/replay/preview", "/again/replay",
+    "/again/replay/stop/preview", "/again/replay/stop",
     "/again/orders/preview", "/again/orders", "/again/backfill/preview", "/again/backfill", "/settings/preview",
     "/pause/preview", "/pause", "/logout", "/language", "/running/x/stop",
 )  # fmt: skip
@@ -155,14 +157,15 @@ def test_every_page_forbids_foreign_content_and_inline_scripts_and_tells_no_secr
 def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
     token = token_in(inside.get("/again").text)
     bad: list[tuple[str, dict[str, str], int, str]] = [
-        ("/again/replay/preview", {"from_offset": "seven"}, 400, "takes N"),
-        ("/again/replay/preview", {"from_offset": "999999"}, 400, "there is no offset"),
-        ("/again/replay/preview", {"from_time": "2999-01-01T00:00"}, 400, "lies in the future"),
+        ("/again/replay/preview", {"from_offset": "7", "from_time": "2026-01-01T00:00"}, 400, "one of them"),
         ("/again/replay/preview", {"from_time": "soon", "zone": "../etc"}, 400, "Give a date"),
         ("/again/backfill/preview", {"since": ""}, 400, "Give a date"),
         ("/again/orders/preview", {"orders": "5, six"}, 400, "Give order ids"),
         ("/again/orders/preview", {"orders": "#5, 6"}, 303, ""),
         ("/again/backfill", {"work": "x"}, 503, "restarted meanwhile"),
+        ("/again/replay", {"work": "x"}, 503, "restarted meanwhile"),
+        ("/again/replay/stop", {}, 303, ""),
+        ("/failed/preview", {"reason": "rejected", "until": "soon"}, 400, "Give a date"),
         ("/settings", {"work": "x"}, 503, "restarted meanwhile"),
         ("/settings/preview", {"location": "", "tag_order_source": "all"}, 400, "TAG_ORDER_SOURCE"),
         ("/settings/credentials", {}, 400, "at least one"),
@@ -177,6 +180,59 @@ def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
     for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
         answer = inside.post("/language", data={"csrf": token, "language": "en", "back": back})
         assert answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"from_offset": "seven"}, "takes N"),
+        ({"from_offset": "999999"}, "there is no offset"),
+        ({"from_time": "2999-01-01T00:00"}, "lies in the future"),
+    ],
+)
+def test_what_no_preview_can_be_made_of_is_said_on_its_page(
+    inside: httpx2.Client, given: dict[str, str], said: str
+) -> None:
+    token = token_in(inside.get("/again").text)
+    work = inside.post("/again/replay/preview", data={**given, "csrf": token}).headers["location"]
+    page = ended(inside, work)
+    assert said in page and "It stopped with an error:" in page
+    refused = inside.post("/again/replay", data={"work": work.rpartition("/")[2], "csrf": token})
+    assert "The preview is not complete" in refused.text
+
+
+def ended(client: httpx2.Client, work: str) -> str:
+    """A piece of work's page once it is not running any more."""
+    wait_until(lambda: "hx-get" not in client.get(work).text, 30, f"{work} has ended")
+    return client.get(work).text
+
+
+def test_a_running_page_is_asked_for_its_changing_part_alone_until_its_state_is_another(inside: httpx2.Client) -> None:
+    token = token_in(inside.get("/again").text)
+    work = inside.post("/again/replay/preview", data={"from_offset": "0", "csrf": token}).headers["location"]
+    page = ended(inside, work)
+    assert "entries of" in page and "requests to BaseLinker" in page
+    partly = inside.get(work, params={"shown": "done"}, headers={"HX-Request": "true"})
+    assert partly.text.strip().startswith('<div id="changing">') and "HX-Retarget" not in partly.headers
+    whole = inside.get(work, params={"shown": "running"}, headers={"HX-Request": "true"})
+    assert (whole.headers["HX-Retarget"], whole.headers["HX-Reswap"]) == ("#work", "outerHTML")
+    gone = inside.get("/running/gone", params={"shown": "running"}, headers={"HX-Request": "true"})
+    assert gone.headers["HX-Retarget"] == "#work"
+
+
+def test_a_change_of_settings_is_who_saved_its_and_when(root: str, inside: httpx2.Client) -> None:
+    token = token_in(inside.get("/settings").text)
+    form = {"csrf": token, "location": "shop_1", "contact_tag": "A & B's <b>", "tag_order_source": "none"}
+    work = inside.post("/settings/preview", data=form).headers["location"]
+    assert "A &amp; B&#39;s &lt;b&gt;" in ended(inside, work)
+    with anonymous(root) as other:
+        login = token_in(other.get("/login").text)
+        other.post("/login", data={"csrf": login, "password": PASSWORD, "name": "BN"})
+        page = other.get("/settings").text
+        saved = other.post("/settings", data={"csrf": token_in(page), "work": work.rpartition("/")[2]})
+        assert saved.status_code == 303
+        history = other.get("/settings").text.partition('id="history"')[2]
+    assert "<td>BN</td>" in history and "<td>AK</td>" not in history
 
 
 def test_a_form_that_breaks_off_does_nothing(root: str) -> None:

@@ -39,12 +39,12 @@ def test_a_new_preview_ends_ones_own_earlier_one_and_what_runs_alone_is_refused_
             time.sleep(0.01)
 
     works = Works()
-    mine, yours = works.start("preview", "AK", None, job), works.start("preview", "BN", None, job)
-    again = works.start("preview", "AK", None, job)
+    mine, yours = works.start("preview", "session 1", None, job), works.start("preview", "session 2", None, job)
+    again = works.start("preview", "session 1", None, job)
     wait_until(lambda: mine.state == "stopped", 30, "the earlier one has ended")
     assert (yours.state, again.state) == ("running", "running")
-    works.start("backfill", "AK", None, job, alone=True)
+    works.start("backfill", "session 1", None, job, alone=True)
     with pytest.raises(Known, match="busy"):
-        works.start("backfill", "BN", None, job, alone=True)
+        works.start("backfill", "session 2", None, job, alone=True)
     works.end(30.0)
     assert works.running("preview") is works.running("backfill") is None

@@ -12,6 +12,8 @@ from clients import BackpressureError, FatalError
 from console.said import KINDS, Known, Told, tell
 from console.words import Words, catalog, choose, plural
 from operations.alerts import Kind
+from operations.explain import Fate
+from operations.status_read import CheckKind, ProblemKind
 from processor.rules import SkipReason
 from schemas.records import Outcome
 
@@ -35,9 +37,14 @@ def test_every_reason_and_outcome_has_words() -> None:
     assert all(Words("pl").has(f"outcome.{one}") and Words("pl").has(f"outcome.{one}_long") for one in Outcome)
 
 
+def test_every_fate_of_an_order_has_words() -> None:
+    assert all(Words("pl").has(f"order.would_{fate}") for fate in get_args(Fate))
+
+
 def test_every_alarm_that_the_overview_can_show_has_words_and_a_way_out() -> None:
     elsewhere = {"switched_off", "endpoint_away", "unreadable", "test"}
-    keys = {f"alarm.{kind}{way}" for kind in set(get_args(Kind)) - elsewhere for way in ("", "_way")}
+    kinds = {*get_args(Kind), *get_args(ProblemKind), *get_args(CheckKind)} - elsewhere
+    keys = {f"alarm.{kind}{way}" for kind in kinds for way in ("", "_way")}
     assert {key for key in keys if not Words("pl").has(key)} == set()
 
 

@@ -70,6 +70,19 @@ def test_replays_are_previewed_refused_beside_members_and_update_what_is_there(
             told = bl2sm(environment, "status", "--json")
             assert told.data["replaying"] > 0
             assert told.data["oldest_unfinished_order"] is None, "what is replayed had its outcome before"
+            rest = bl2sm(environment, "replay", "--stop", "--json").data
+            assert (rest["executed"], rest["entries"]) == (False, told.data["replaying"])
+            moved = committed_offsets(kafka, prefix)
+            assert bl2sm(environment, "replay", "--stop", "--execute", "--json").data == {**rest, "executed": True}
+            assert bl2sm(environment, "status", "--json").data["replaying"] == 0
+            assert committed_offsets(kafka, prefix) == moved
+            assert "no replay is under way" in bl2sm(environment, "replay", "--stop").err
+            updates = len(kinds(apis, "update"))
+            programs.finish()
+            left = {str(write["external_id"]) for write in kinds(apis, "update")[updates:]}
+            assert left <= {order}, "what was sent before stays as it is, but for entries of `replay --order`"
+            again = bl2sm(environment, "replay", "--from-offset", rest["from_offset"], "--execute", "--json").data
+            assert again["entries"] == rest["entries"]
             programs.finish()
             assert bl2sm(environment, "status", "--json").data["replaying"] == 0
         assert wrong(apis) == []

@@ -1,0 +1,162 @@
+"""What the overview says of a status, and what pages make of values: pure, no browser is needed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from markupsafe import escape
+
+from console.overview import SETTLING, values
+from console.program import MOST_RECENT, Seen, newest_skipped
+from console.visit import TEMPLATES
+from console.words import Words
+from operations import live_settings
+from operations.endpoints import Told
+from operations.explain import fresh_read
+from operations.group_members import Member
+from operations.ledger_reads import RowAt
+from operations.settings_rows import Difference
+from operations.status_read import PartitionStatus, Status, problems
+from processor.rules import Enriched, RuleSettings
+from schemas.records import Delivery, Outcome
+from tests.processor.simulated import order
+
+RULES = RuleSettings(location="sklep_1")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HEALTHY = Status(
+    at=NOW,
+    group_id="shop-processor",
+    processors=(Member("processor-1", "10.0.0.1", (0,)),),
+    producers=(Member("producer-1", "10.0.0.2", (0,)),),
+    partitions=(PartitionStatus(0, "processor-1@10.0.0.1", 5, 5, 0, 0),),
+    programs=(),
+    waiting=0,
+    eta_seconds=None,
+    oldest_unfinished_order=None,
+    oldest_unfinished_seconds=None,
+    last_log_id=7,
+    last_log_age_seconds=5.0,
+    journal_read_age_seconds=5.0,
+    last_hour={},
+    last_day={},
+    hours=(),
+    sending=0,
+    dead_letters=0,
+    dead_orders=0,
+    retrying=0,
+    last_error=None,
+    requests_last_minute=12,
+    requests_per_minute=80,
+    processors_requests_per_minute=66.0,
+    replaying=0,
+    gaps=0,
+    paused_by="",
+    problems=(),
+)
+
+
+def unready(check: str, state: str) -> tuple[Told, ...]:
+    return (Told("processor", "processor-1@10.0.0.1", "http://a", False, ready=False, checks={check: state}),)
+
+
+def shown(status: Status, language: str = "pl", part: str = "alarms") -> str:
+    words = Words(language)
+    seen = Seen(status, live_settings.Current(), ())
+    return TEMPLATES.get_template(f"parts/{part}.html").render(t=words, **values(seen, words))
+
+
+def test_all_is_well_only_where_status_has_no_problems() -> None:
+    assert "Wszystko działa" in shown(HEALTHY) and problems(HEALTHY) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"producers": (Member("producer-1", "10.0.0.2", ()),)}, "nie prowadzi"),
+        ({"partitions": (PartitionStatus(0, "", 5, 5, 0, 0),)}, "docker compose logs processor"),
+        ({"programs": unready("assignment", "the group does not answer")}, "the group does not answer</p>"),
+        ({"programs": unready("SALESmanago", "it refuses the key")}, "it refuses the key</p>"),
+        ({"journal_read_age_seconds": None}, "nie był jeszcze ani razu odczytany"),
+        ({"processors": ()}, "nie działa żaden procesor"),
+        ({"producers": ()}, "nie działa żaden program pobierający"),
+        ({"gaps": 1}, "Dziennik BaseLinkera zbyt długo nie był czytany"),
+        ({"oldest_unfinished_order": 8, "oldest_unfinished_seconds": 3600.0}, "Zamówienie 8 czeka od 60"),
+        ({"dead_letters": 5, "dead_orders": 3}, "Nie udało się wysłać: 3 zamówienia (5 wpisów)"),
+    ],
+)
+def test_every_problem_of_status_is_told_in_words_with_the_way_out(change: dict[str, object], said: str) -> None:
+    status = replace(HEALTHY, **change)  # type: ignore[arg-type]
+    page = shown(status)
+    assert problems(status) and "Wszystko działa" not in page
+    assert said in page
+    only_settling = all(one.kind in SETTLING for one in problems(status))
+    assert ("Programy dzielą między siebie pracę" in page) is only_settling
+
+
+def test_a_programs_own_sentence_is_marked_as_english() -> None:
+    page = shown(replace(HEALTHY, programs=unready("broker", "it does not answer")))
+    assert '<p class="said" lang="en">processor processor-1@10.0.0.1: broker: it does not answer</p>' in page
+
+
+def test_orders_are_counted_where_orders_are_said() -> None:
+    english = Words("en")
+    assert english.entries_of(5, 3) == "3 orders (5 entries)"
+    assert english.entries_of(1, 1) == "1 order"
+    assert english.entries_of(2, 0) == "2 entries"
+
+
+@pytest.mark.parametrize(("used", "said"), [(12, "12 in the last minute; at most 80"), (None, "last minute not known")])
+def test_the_budget_says_what_was_used(used: int | None, said: str) -> None:
+    words = Words("en")
+    text = words("overview.used", n=used) if used is not None else words("overview.used_unknown")
+    assert said in words("overview.budget_text", used=text, all=80, own=66)
+
+
+@pytest.mark.parametrize("value", ["A & B's", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
+def test_values_in_texts_are_escaped_once(value: str) -> None:
+    page = TEMPLATES.from_string(
+        '{% from "parts/told.html" import value with context %}'
+        '{{ t("settings.before_after", before=value("CONTACT_TAG", given), after=given) }}'
+        '|{{ t("settings.no_list", why=given) }}'
+    ).render(t=Words("en"), given=value)
+    once = str(escape(value))
+    assert page == f"{once} → {once}|The list can&#39;t be had: {once}"
+    assert Words("en")("settings.before_after", before=value, after="") == f"{value} → "
+
+
+def test_the_preview_of_settings_shows_a_value_as_it_was_typed() -> None:
+    change = Difference("CONTACT_TAG", "<script>", "A & B's")
+    page = TEMPLATES.from_string(
+        '{% from "parts/told.html" import value with context %}'
+        '{{ t("settings.before_after", before=value(one.name, one.before), after=value(one.name, one.after)) }}'
+    ).render(t=Words("pl"), one=change)
+    assert page == "&lt;script&gt; → A &amp; B&#39;s"
+
+
+def row(outcome: Outcome, reason: str, minutes: int = 0, event_id: str | None = None) -> Delivery:
+    return Delivery(outcome, reason, False, 1, "topic", 1, "c", event_id, None, NOW - timedelta(minutes=minutes))
+
+
+def test_skipped_orders_are_listed_by_reason_however_many_others_there_are() -> None:
+    rows = [RowAt(number, 0, row(Outcome.DELIVERED, "created", number)) for number in range(MOST_RECENT + 50)]
+    rows += [RowAt(1000 + number, 0, row(Outcome.SKIPPED, "shop_order", 500)) for number in range(MOST_RECENT + 1)]
+    rows += [RowAt(9, 0, row(Outcome.SKIPPED, "no_email", 1000))]
+    found = newest_skipped(rows)
+    assert {reason: len(some) for reason, some in found.items()} == {"shop_order": MOST_RECENT, "no_email": 1}
+
+
+@pytest.mark.parametrize(
+    ("found", "fate"),
+    [
+        (None, "create"),
+        (row(Outcome.DELIVERED, "created", event_id="e"), "update"),
+        (row(Outcome.RETRACTED, "", event_id="e"), "retracted"),
+        (row(Outcome.RETRACTED, ""), "retracted"),
+    ],
+)
+def test_what_would_happen_is_told_as_explain_tells_it(found: Delivery | None, fate: str) -> None:
+    fresh = fresh_read(Enriched(order()), True, found, RULES, reveal=False)
+    assert fresh.fate == fate
+    assert Words("pl").has(f"order.would_{fresh.fate}")
+    assert ("retracted" in fresh.would) is (fate == "retracted")
+    assert fresh_read(Enriched(None), True, found, RULES, reveal=False).fate == "nothing"
