@@ -30,7 +30,7 @@ def attempt(visit: Visit) -> Response:
         visit.program.entered.keep(work.id, new)
         return names
 
-    work = visit.program.works.start("keys", visit.signed, visit.program.env_file.name, job, alone=True)
+    work = visit.program.works.start("keys", visit.session.id, visit.program.env_file.name, job, alone=True)
     return follow(visit, work)
 
 

@@ -1,26 +1,32 @@
 """Pause and resume, as `bl2sm pause` and `resume`: saved for every processor, on whatever host."""
 
+import re
 from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from console.said import Known
 from console.visit import Visit
 from operations.live_settings import save_switch
 from schemas.records import Switch
 
 LONGEST_REASON = 200
+LAST = re.compile(r"-?[0-9]{1,18}")
 
 
 def preview(visit: Visit) -> Response:
     """Ask whether it is meant."""
-    pausing = visit.given("paused") == "yes"
-    return visit.page("pause.html", title="pause", pausing=pausing, reason=_reason(visit))
+    pausing, last = visit.given("paused") == "yes", visit.program.current().last
+    return visit.page("pause.html", title="pause", pausing=pausing, reason=_reason(visit), last=last)
 
 
 def switch(visit: Visit) -> Response:
-    """Do it."""
-    pausing = visit.given("paused") == "yes"
-    save_switch(visit.program.settings, Switch(pausing, _reason(visit), visit.signed, datetime.now(UTC)))
+    """Do it; refused where somebody switched or saved something since the preview."""
+    pausing, last = visit.given("paused") == "yes", visit.given("last")
+    if not LAST.fullmatch(last):
+        raise Known("no_work")
+    wanted = Switch(pausing, _reason(visit), visit.signed, datetime.now(UTC))
+    save_switch(visit.program.settings, wanted, int(last))
     visit.program.look(fresh=True)
     return visit.go("/", visit.words("pause.done_pause" if pausing else "pause.done_resume"))
 

@@ -305,6 +305,11 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
             if path.startswith("/orders/"):
                 opened.page.locator("#payload").wait_for()
             wrong += opened.flaws()
+        for path, action in (("/", "/pause/preview"), ("/settings", "/settings/preview")):
+            opened.go(path)
+            opened.page.locator(f"form[action='{action}'] button").last.click()
+            opened.page.wait_for_url(lambda url, path=path: not url.endswith(path))
+            wrong += opened.flaws()
         assert wrong == []
         assert opened.complaints == []
 
