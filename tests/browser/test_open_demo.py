@@ -1,4 +1,4 @@
-"""`make demo CONSOLE=1`: the console stays open on the sandbox; a setting that is saved there shows at the next order."""
+"""`make demo CONSOLE=1`: the console stays open on the sandbox; what is saved there holds for the next order."""
 
 import json
 import signal
