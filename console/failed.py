@@ -118,6 +118,7 @@ def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
         seen=seen,
         letters=[view(letter) for letter in letters[:MOST_SHOWN]],
         entries=len(letters),
+        orders=len(_orders(letters)),
         reasons=Counter(letter.why.reason for letter in letters).most_common(),
         error=error,
     )

@@ -16,7 +16,7 @@ from console.visit import SESSION, TEMPLATES, csrf_field, words_for
 from console.words import Words
 
 SECONDS = 3.0
-PARTS = {name: f"parts/{name}.html" for name in ("numbers", "alarms", "pausing", "recent")}
+PARTS = {name: f"parts/{name}.html" for name in ("numbers", "alarms", "pausing", "recent", "replaying")}
 
 
 def stream(program: Program) -> Callable[[Request], Any]:

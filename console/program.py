@@ -126,6 +126,11 @@ class Program:
             self._seen_at = time.monotonic()
             return self._seen
 
+    @property
+    def known(self) -> Seen | None:
+        """The state of things as it was read last, however long ago; nothing is asked."""
+        return self._seen
+
     def _open_readers(self) -> Readers:
         settings = self.settings
         return Readers(lambda: KafkaReads(settings))

@@ -63,6 +63,7 @@ def test_letters_beyond_a_page_are_retried_as_far_as_there_is_room_and_dropped_b
     page = client.get("/failed").text
     assert page.count('name="key"') == MOST_SHOWN and f"the oldest {MOST_SHOWN} entries of {MANY + 2}" in page
     assert '<p class="help" lang="en">no &amp; &lt;b&gt;</p>' in page
+    assert f"Failed: {MANY + 2} orders" in page
     asked = {**forms(page, "/failed/preview"), "do": "retry"}
     assert asked["reason"] == "rejected"
     preview = client.post("/failed/preview", data=asked).text

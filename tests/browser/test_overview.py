@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from markupsafe import escape
 
+from console import filters
 from console.overview import SETTLING, values
 from console.program import MOST_RECENT, Seen, newest_skipped
 from console.visit import TEMPLATES
@@ -62,7 +63,7 @@ def unready(check: str, state: str) -> tuple[Told, ...]:
 def shown(status: Status, language: str = "pl", part: str = "alarms") -> str:
     words = Words(language)
     seen = Seen(status, live_settings.Current(), ())
-    return TEMPLATES.get_template(f"parts/{part}.html").render(t=words, **values(seen, words))
+    return TEMPLATES.get_template(f"parts/{part}.html").render(t=words, f=filters, **values(seen, words))
 
 
 def test_all_is_well_only_where_status_has_no_problems() -> None:
@@ -110,6 +111,14 @@ def test_the_budget_says_what_was_used(used: int | None, said: str) -> None:
     words = Words("en")
     text = words("overview.used", n=used) if used is not None else words("overview.used_unknown")
     assert said in words("overview.budget_text", used=text, all=80, own=66)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "replaying", "said"), [(0, 0, "nothing waits"), (62, 62, "being sent again"), (1, 0, "")]
+)
+def test_what_waits_is_not_said_to_be_nothing(waiting: int, replaying: int, said: str) -> None:
+    page = shown(replace(HEALTHY, waiting=waiting, replaying=replaying), "en", "numbers")
+    assert f'<b id="waiting">{waiting}</b> <span>{said}</span>' in page
 
 
 @pytest.mark.parametrize("value", ["A & B's", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
