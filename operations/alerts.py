@@ -16,7 +16,7 @@ from clients import ApiError, Http
 from operations.endpoints import Told, ask, targets
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json
-from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, check_kind, read_status
+from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, check_kind, letters_of, read_status
 from runtime.complaints import told_by
 from runtime.settings import WHOLE_URL, Settings, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
@@ -52,7 +52,7 @@ def alarms(found: Status) -> list[Alarm]:
     if not found.paused_by and (found.oldest_unfinished_seconds or 0) > OLD_ENTRY.total_seconds():
         told.append(Alarm("oldest_unfinished", f"order {found.oldest_unfinished_order} waits for over half an hour"))
     if found.dead_letters:
-        told.append(Alarm("dead_letters", f"{found.dead_letters} dead letters wait for a decision"))
+        told.append(Alarm("dead_letters", f"{letters_of(found)} wait for a decision"))
     return told + told_alarms(found.programs)
 
 
@@ -77,8 +77,8 @@ class Teller:
     def __init__(self) -> None:
         self._since: dict[Kind, float] = {}
 
-    def due(self, now: float, found: Iterable[Alarm]) -> list[tuple[Alarm, bool]]:
-        """Return alarms to be told, and whether each is over."""
+    def due(self, now: float, found: Iterable[Alarm], known: bool = True) -> list[tuple[Alarm, bool]]:
+        """Return alarms to be told, and whether each is over; nothing is where what goes on is not `known`."""
         current: dict[Kind, Alarm] = {}
         for alarm in found:
             before = f"{current[alarm.kind].text}; " if alarm.kind in current else ""
@@ -88,7 +88,7 @@ class Teller:
             for kind, alarm in current.items()
             if kind not in self._since or now - self._since[kind] >= REPEAT_SECONDS
         ]
-        told += [(Alarm(kind, "is over"), True) for kind in self._since if kind not in current]
+        told += [(Alarm(kind, "is over"), True) for kind in self._since if known and kind not in current]
         return told
 
     def told(self, now: float, alarm: Alarm, over: bool) -> None:
@@ -148,35 +148,36 @@ def alerts(
         return
     teller = Teller()
     while True:
-        found = _look(settings, endpoint or ())
-        _tell(settings, teller, found, as_json)
+        found, known = _look(settings, endpoint or ())
+        _tell(settings, teller, found, known, as_json)
         if once:
             raise typer.Exit(1 if found else 0)
         time.sleep(seconds)
 
 
-def _look(settings: Settings, endpoints: Sequence[str]) -> list[Alarm]:
-    """Look once; whatever keeps Kafka from being read is an alarm, not the end of the watch."""
+def _look(settings: Settings, endpoints: Sequence[str]) -> tuple[list[Alarm], bool]:
+    """Look once, and say whether all could be seen; what keeps Kafka from being read is an alarm, and ends none."""
     try:
         with KafkaReads(settings) as reads:
-            return alarms(read_status(reads, endpoints))
+            return alarms(read_status(reads, endpoints)), True
     except KafkaException as error:
         alarm = Alarm("broker_away", f"Kafka refuses or does not answer: {told_by(error)}")
     except Refused as error:
         alarm = Alarm("broker_away", str(error))
     except (DecodeError, RegistryUnavailable) as error:
         alarm = Alarm("unreadable", f"what lies in Kafka can't be read: {error}")
-    return [alarm, *told_alarms(ask(targets((), (), None, endpoints)))]
+    return [alarm, *told_alarms(ask(targets((), (), None, endpoints)))], False
 
 
 def _tell(
     settings: Settings,
     teller: Teller,
     found: list[Alarm],
+    known: bool,
     as_json: bool,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    for alarm, over in teller.due(clock(), found):
+    for alarm, over in teller.due(clock(), found, known):
         if as_json:
             print_json({"kind": alarm.kind, "over": over, "text": alarm.text})
         else:

@@ -74,17 +74,20 @@ def audit_orders(
     `read_to`, None = never; `letters` = by order the keys of its dead letters that can be tried again.
     """
     events: dict[str, dict[str, ExtEvent]] = {}
+    holders: dict[str, str] = {}
     for card in cards:
         for event in card.events:
             if event.type.upper() in {"PURCHASE", ""} and event.external_id:
                 events.setdefault(event.external_id, {})[event.event_id] = event
+                holders[event.event_id] = card.contact_id
     shown = {card.contact_id for card in cards}
     sent, skipped, findings = 0, Counter[str](), []
     for order in orders:
         row = rows[order.order_id].row if order.order_id in rows else None
         found = events.get(str(order.order_id), {})
         late = order.order_id in waiting or (row is None and _is_new(order, read_to))
-        finding = _judge(order, row, found, shown, rules, secret, late, (letters or {}).get(order.order_id))
+        letter = (letters or {}).get(order.order_id)
+        finding = _judge(order, row, found, holders, shown, rules, secret, late, letter)
         if finding is not None:
             findings.append(finding)
         elif found:
@@ -95,17 +98,14 @@ def audit_orders(
 
 
 def read_cards(sales: SalesManago, orders: Sequence[Order], rows: Mapping[int, RowAt]) -> Iterator[list[ContactCard]]:
-    """Yield the cards of the contacts the ledger names, and of the orders' own e-mails where it names none."""
+    """Yield the cards of the contacts the ledger names, and of the orders' e-mails that are none of theirs."""
     ids = sorted({one.row.contact_id for order in orders if (one := rows.get(order.order_id)) and one.row.contact_id})
-    emails = sorted(
-        {
-            order.email.strip().lower()
-            for order in orders
-            if "@" in order.email and not (order.order_id in rows and rows[order.order_id].row.contact_id)
-        }
-    )
+    known: set[str] = set()
     for start in range(0, len(ids), CARDS):
-        yield sales.contacts_by_id(ids[start : start + CARDS])
+        cards = sales.contacts_by_id(ids[start : start + CARDS])
+        known |= {card.email.strip().lower() for card in cards}
+        yield cards
+    emails = sorted({order.email.strip().lower() for order in orders if "@" in order.email} - known)
     for start in range(0, len(emails), CARDS):
         yield sales.contacts_by_email(emails[start : start + CARDS])
 
@@ -177,6 +177,7 @@ def _judge(
     order: Order,
     row: Delivery | None,
     events: Mapping[str, ExtEvent],
+    holders: Mapping[str, str],
     shown: set[str],
     rules: RuleSettings,
     secret: bytes,
@@ -187,7 +188,10 @@ def _judge(
     replay = f"bl2sm replay --order {number} --execute"
     anew = f"bl2sm retract --order {number} --execute, then {replay}"
     if len(events) > 1:
-        extra = f"bl2sm retract --order {number} --extra --execute"
+        own = row.contact_id if row is not None else None
+        others = sorted({holders[one] for one in events} - {own})
+        where = "".join(f" --contact {contact}" for contact in others)
+        extra = f"bl2sm retract --order {number} --extra{where} --execute"
         if row is None or not row.event_id:
             ours, mend = "the ledger names none of them", f"{replay}, then {extra}"
         elif row.event_id in events:

@@ -1,10 +1,11 @@
 """`bl2sm`: one command a file. stdout is data, stderr is log; exit 0 fine, 1 a problem was found, 2 wrong usage."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,13 +62,16 @@ def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Run the command line; `--debug` may stand anywhere."""
+def main(interrupt: Any = None) -> None:
+    """Run the command line; `--debug` may stand anywhere. `interrupt` = how Ctrl-C is taken once it is there."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if len(arguments) < len(sys.argv) - 1:
         os.environ[DEBUG] = "1"
     asked = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS  # importing all takes a second
-    build(asked)(args=arguments, prog_name="bl2sm")
+    command = build(asked)
+    if interrupt is not None:
+        signal.signal(signal.SIGINT, interrupt)
+    command(args=arguments, prog_name="bl2sm")
 
 
 if __name__ == "__main__":

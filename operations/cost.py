@@ -24,8 +24,8 @@ class Cost:
     def __str__(self) -> str:
         many = "request" if self.requests == 1 else "requests"
         told = f"{'at most' if self.at_most else 'about'} {self.requests} BaseLinker {many}"
-        looked_up = ", and about one more for each Allegro order" if self.at_most else ""
-        return f"cost: {told}, {age(self.seconds)} at the processors' budget{looked_up}"
+        more = ", and about one more for each Allegro order that hides its buyer; to SALESmanago up to 3 an order"
+        return f"cost: {told}, {age(self.seconds)} at the processors' budget{more}"
 
 
 def cost_of(settings: Settings, orders: float) -> Cost:

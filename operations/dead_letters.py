@@ -280,7 +280,13 @@ def _tell(
     if cost is not None:
         line(str(cost))
     if not execute:
-        note(f"{AUTOMATIONS} Add --execute to do it." if cost is not None else "Add --execute to do it.")
+        if cost is not None:
+            note(f"{AUTOMATIONS} Add --execute to do it.")
+        elif letters:
+            note(
+                "Their orders stay unsent until they are edited, or a backfill or replay has them."
+                " Add --execute to do it."
+            )
 
 
 def _table(letters: tuple[LetterView, ...]) -> None:

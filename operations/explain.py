@@ -229,7 +229,9 @@ def _summary(entries: tuple[EntryView, ...], row: Delivery | None, letters: list
         else f"failed {when}: {row.reason}",
         Outcome.RETRACTED: f"its purchase was retracted {when}",
     }[row.outcome]
-    if row.purchase_due and row.outcome is not Outcome.SENDING:
+    if row.outcome is Outcome.DEAD and row.reason == "event_gone":
+        told += "; its purchase is not in SALESmanago any more: `retract` and then `replay` send it anew, nothing else"
+    elif row.purchase_due and row.outcome is not Outcome.SENDING:
         told += "; a purchase is still due, any later entry that makes it sendable sends it"
     return f"{told}; {waiting} newer entries wait" if waiting else told
 

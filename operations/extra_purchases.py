@@ -28,8 +28,13 @@ class ExtraPurchase:
     kept: str
 
 
-def find_extra(reads: KafkaReads, apis: Apis, order_ids: Sequence[int]) -> list[ExtraPurchase]:
-    """Look at the cards of the ledger's contacts and of the orders' e-mails; Refused where the own one is not shown."""
+def find_extra(
+    reads: KafkaReads, apis: Apis, order_ids: Sequence[int], contact_ids: Sequence[str] = ()
+) -> list[ExtraPurchase]:
+    """Look at the cards of the ledger's contacts, of the orders' e-mails, and of further contacts that are named.
+
+    Refused where an order's own purchase is not shown.
+    """
     rows = reads.rows()
     own: dict[int, str] = {}
     for order_id in order_ids:
@@ -40,7 +45,7 @@ def find_extra(reads: KafkaReads, apis: Apis, order_ids: Sequence[int]) -> list[
                 " --execute` takes one of them as the order's"
             )
         own[order_id] = row.event_id
-    contacts = sorted({contact for one in own if (contact := rows[one].row.contact_id)})
+    contacts = sorted({contact for one in own if (contact := rows[one].row.contact_id)} | set(contact_ids))
     found: dict[str, ExtraPurchase] = {}
     seen = set()
     tell_pace(reads.settings, 1)

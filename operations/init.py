@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -148,17 +148,26 @@ class _Wizard:
     def until_right(self, names: tuple[str, ...], attempt: Callable[[Settings], Any]) -> Any:
         """Ask for these until they are accepted; Refused after some tries."""
         asked = [name for name in names if name not in self.held]
+        before = {name: self.values[name] for name in asked if name in self.values}
         for _ in range(TRIES if asked else 1):
             for name in asked:
                 self.values[name] = _prompt(name, self.values.get(name, DEFAULTS.get(name, "")))
             if missing := [name for name in names if name in NEEDED and not self.values[name]]:
                 note(f"not accepted: {missing[0]} is needed")
+                self._put_back(asked, before)
                 continue
             try:
                 return attempt(_settings(self.values))
             except (ApiError, Refused, SettingsError) as error:
                 note(f"not accepted: {error}")
+                self._put_back(asked, before)
         raise Refused(f"{', '.join(names)}: not accepted; nothing was written")
+
+    def _put_back(self, names: Sequence[str], before: Mapping[str, str]) -> None:
+        """What was refused is not offered as an answer."""
+        for name in names:
+            self.values.pop(name, None)
+        self.values |= before
 
 
 def _prompt(name: str, default: str) -> str:

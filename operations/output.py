@@ -79,6 +79,12 @@ def sentence(error: Exception) -> tuple[str, int]:
         return f"Kafka refuses or does not answer: {told_by(error)}", 1
     if isinstance(error, ApiError):
         return f"{error.api}: {error}{waits(error)}", 1
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return (
+            f"the system refuses: {error.strerror}{where}; check the disk, permissions and what the output goes to",
+            1,
+        )
     return f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1
 
 

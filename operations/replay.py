@@ -281,6 +281,8 @@ def _offsets(text: str, ends: Mapping[int, int]) -> dict[int, int]:
         if match is None or int(match[1]) not in ends:
             raise WrongUsage(f"--from-offset takes N or P:N,P:N… with partitions {min(ends)} to {max(ends)}")
         number, offset = int(match[1]), int(match[2])
+        if number in found:
+            raise WrongUsage(f"--from-offset names partition {number} twice")
         if offset > ends[number]:
             raise WrongUsage(f"partition {number} ends at {ends[number]}: there is no offset {offset}")
         found[number] = offset

@@ -212,6 +212,9 @@ def retract(
     extra: Annotated[
         bool, typer.Option(help="With --order: delete its purchases beside the ledger's. Safe beside processors.")
     ] = False,
+    contact: Annotated[
+        list[str] | None, typer.Option(help="With --extra: a further contact's id to look at; may be given often.")
+    ] = None,
     execute: Execute = False,
     as_json: AsJson = False,
 ) -> None:
@@ -227,8 +230,10 @@ def retract(
     if extra:
         if not order:
             raise WrongUsage("--extra goes with --order")
-        _retract_extra(order, execute, as_json)
+        _retract_extra(order, contact or [], execute, as_json)
         return
+    if contact:
+        raise WrongUsage("--contact goes with --extra")
     settings = load_settings(need="processor" if execute else "kafka")
     begin, end = read_span(since, until, datetime.now(UTC)) if since else (None, None)
     with KafkaReads(settings) as reads:
@@ -241,7 +246,7 @@ def retract(
     if as_json:
         print_json({"executed": execute, "purchases": plan, "result": result})
     else:
-        _print(plan, result, execute)
+        _print(plan, result, execute, settings.settle_seconds)
     if adopted := len(found) - len(plan):
         note(f"left out, for another program may have created them (adopted): {adopted}; --order takes them, too")
     older = sum(one.known not in SENT for one in plan)
@@ -254,20 +259,21 @@ def retract(
         note("Add --execute to do it, once the processors are stopped.")
 
 
-def _retract_extra(order_ids: list[int], execute: bool, as_json: bool) -> None:
+def _retract_extra(order_ids: list[int], contact_ids: list[str], execute: bool, as_json: bool) -> None:
     settings = load_settings(need="processor")
     deleted = 0
     with KafkaReads(settings) as reads, open_apis(settings) as apis:
-        plan = find_extra(reads, apis, list(dict.fromkeys(order_ids)))
+        plan = find_extra(reads, apis, list(dict.fromkeys(order_ids)), contact_ids)
         if execute:
             again = "not finished: run the same command again; what is deleted stays so"
             with unfinished(lambda: again), progress("deleted", len(plan)) as done:
                 for index, one in enumerate(plan, 1):
                     deleted += _delete(apis.sales, one.event_id)
                     done(index)
+    without = sorted(set(order_ids) - {one.order_id for one in plan})
     if as_json:
-        print_json({"executed": execute, "purchases": plan, "deleted": deleted})
-        return
+        print_json({"executed": execute, "purchases": plan, "deleted": deleted, "without": without})
+        raise typer.Exit(1 if without else 0)
     table(
         ["order", "extra purchase", "of", "value", "kept"],
         [
@@ -278,9 +284,14 @@ def _retract_extra(order_ids: list[int], execute: bool, as_json: bool) -> None:
     line(f"deleted: {deleted}" if execute else f"would delete: {len(plan)} purchases; the ledger's stay")
     if plan and not execute:
         note("Another program may have made them: does it still run? Add --execute to delete them.")
+    if without:
+        raise Refused(
+            f"nothing extra was found of order {', '.join(map(str, without))}, at the contact that the ledger names and"
+            " the order's e-mail; `bl2sm audit` says where it lies, --contact ID looks there, too"
+        )
 
 
-def _print(plan: Sequence[Retraction], result: RetractResult | None, execute: bool) -> None:
+def _print(plan: Sequence[Retraction], result: RetractResult | None, execute: bool, settle: float) -> None:
     table(
         ["order", "purchase", "recorded", "ledger"],
         [(one.order_id, one.event_id, f"{one.delivered_at:%Y-%m-%d %H:%M:%S}", one.known) for one in plan],
@@ -291,6 +302,7 @@ def _print(plan: Sequence[Retraction], result: RetractResult | None, execute: bo
         line("deleted: 0, there is nothing to delete")
     else:
         line(f"would delete: {len(plan)} purchases")
+        line(f"cost: {len(plan)} requests to SALESmanago, then {settle:.0f} s until none is listed; none to BaseLinker")
 
 
 def _execute(settings: Settings, reads: KafkaReads, plan: Sequence[Retraction]) -> RetractResult:

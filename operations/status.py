@@ -101,7 +101,8 @@ def _journal(found: Status) -> str:
     if found.last_log_id is None:
         return "journal: not read yet"
     logged = f", logged {age(found.last_log_age_seconds)} ago" if found.last_log_age_seconds is not None else ""
-    return f"journal: last log id {found.last_log_id or '-'}{logged}, read {age(found.journal_read_age_seconds)} ago"
+    read = age(found.journal_read_age_seconds)
+    return f"journal: last log id {found.last_log_id or '-'}{logged}, read {read} ago or later"
 
 
 def _program(one: Told) -> tuple[object, ...]:

@@ -189,6 +189,12 @@ def check_kind(check: str, one: Told) -> CheckKind:
     return others.get(check, "paused")
 
 
+def letters_of(found: Status) -> str:
+    """Return how many dead letters there are, and of how many orders: an order may have several."""
+    of = f" of {found.dead_orders} orders" if found.dead_orders != found.dead_letters else ""
+    return f"{found.dead_letters} dead letters{of}"
+
+
 def problems(found: Status) -> list[Problem]:
     """Return what is wrong now; pure."""
     told = []
@@ -219,7 +225,7 @@ def problems(found: Status) -> list[Problem]:
         )
         told.append(Problem("oldest_unfinished", why))
     if found.dead_letters:
-        why = f"{found.dead_letters} dead letters wait for you: see `bl2sm dead-letters list`"
+        why = f"{letters_of(found)} wait for you: see `bl2sm dead-letters list`"
         told.append(Problem("dead_letters", why))
     return told
 

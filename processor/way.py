@@ -92,7 +92,7 @@ def after_contact(job: Job) -> Next | Ending:
     if send.purchase is None:
         return Ending(Outcome.DELIVERED, "contact", job.event_id, job.contact_id)
     if row is not None and row.event_id is not None:
-        if not row.event_id or (_same_purchase(job) and not job.forced):
+        if not row.event_id or (_same_purchase(job) and not job.forced and row.outcome is not Outcome.DEAD):
             return Ending(Outcome.DELIVERED, "unchanged", row.event_id, row.contact_id)
         job.contact_id = row.contact_id or job.contact_id
         return Next(Step.UPDATE)
@@ -197,7 +197,8 @@ def _contact_known(job: Job) -> bool:
     if row is None or send is None or row.fingerprint is None or job.fingerprint is None or not row.contact_id:
         return False
     same = row.fingerprint.split(".")[0] == job.fingerprint.split(".")[0]
-    return same and not job.forced and (send.purchase is None or row.event_id is not None)
+    dead = row.outcome is Outcome.DEAD  # its fingerprint is of what was sent before, and what is there now is not known
+    return same and not dead and not job.forced and (send.purchase is None or row.event_id is not None)
 
 
 def _tried_with_another(job: Job) -> bool:

@@ -179,6 +179,13 @@ class Settings(BaseSettings):
             raise ValueError("must be the e-shop's location as SALESmanago shows it: 1-36 of letters, digits / _ - .")
         return value
 
+    @field_validator("baselinker_token", "salesmanago_v3_api_key")
+    @classmethod
+    def _header(cls, value: SecretStr) -> SecretStr:
+        if not all("!" <= character <= "~" for character in value.get_secret_value()):
+            raise ValueError("has a blank or a character that no key has: copy it anew")
+        return value
+
     @field_validator("salesmanago_owner")
     @classmethod
     def _owner(cls, value: str) -> str:

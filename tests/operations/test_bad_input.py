@@ -1,8 +1,10 @@
 """What makes no sense, or can't be done now: a clear sentence, the right exit code, nothing on stdout, no traceback."""
 
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,3 +135,29 @@ def test_a_port_that_is_taken_keeps_a_local_kafka_from_starting() -> None:
         ran = CliRunner(env={"KAFKA_BOOTSTRAP_SERVERS": ""}).invoke(build(), ["kafka", "--port", port])
     assert ran.exit_code == 1
     assert f"port {port} is taken" in ran.output
+
+
+def test_ctrl_c_while_modules_are_read_ends_without_a_traceback() -> None:
+    for seconds in (0.05, 0.2, 0.4):
+        with subprocess.Popen(
+            [Path(sys.executable).parent / "bl2sm", "status"], stderr=subprocess.PIPE, text=True
+        ) as ran:
+            time.sleep(seconds)
+            ran.send_signal(signal.SIGINT)
+            assert ran.stderr is not None
+            assert "Traceback" not in ran.stderr.read()
+
+
+def test_output_that_cannot_be_written_is_the_systems_word(shop: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "operations.cli", "topics"],
+            env=shop,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert "No space left on device" in ran.stderr
+    assert "fault of the program" not in ran.stderr

@@ -61,3 +61,11 @@ def test_an_alarm_is_told_once_again_after_hours_and_when_it_is_over() -> None:
     assert teller.due(60, both) == []
     assert [over for _, over in teller.due(REPEAT_SECONDS, both)] == [False]
     assert teller.due(61, []) == [(Alarm("paused", "is over"), True)]
+
+
+def test_nothing_is_said_to_be_over_while_it_cannot_be_seen() -> None:
+    teller, letters, away = Teller(), Alarm("dead_letters", "1"), Alarm("broker_away", "no answer")
+    teller.told(0.0, letters, over=False)
+    assert teller.due(1.0, [away], known=False) == [(away, False)]
+    teller.told(1.0, away, over=False)
+    assert teller.due(2.0, [letters]) == [(Alarm("broker_away", "is over"), True)]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from clients import Http, SalesManago
-from clients.contacts import PurchaseEvent
+from clients.contacts import Contact, PurchaseEvent
 from sandbox.remote import fetch_state
 from tests.operations.commands import bl2sm, receiver
 from tests.operations.test_mending import purchases
@@ -36,11 +36,18 @@ def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mend
             assert fine.data["sent"] == len(purchases(apis))
             assert fine.data["findings"] == []
 
-            gone, doubled, there, here = fetch_state(apis["SALESMANAGO_API_URL"])["events"][:4]
+            gone, doubled, there, here, strayed = fetch_state(apis["SALESMANAGO_API_URL"])["events"][:5]
             sales = sales_client(apis)
             sales.delete_event(gone["eventId"])
             again = PurchaseEvent(str(doubled["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
             second = sales.add_event(doubled["contactId"], again)
+            other = next(
+                one["contactId"]
+                for one in fetch_state(apis["SALESMANAGO_API_URL"])["events"]
+                if one["contactId"] != strayed["contactId"]
+            )
+            again = PurchaseEvent(str(strayed["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
+            strange = sales.add_event(other, again)
             as_it_was = datetime.fromtimestamp(there["date"] / 1000, UTC)
             changed = PurchaseEvent(str(there["externalId"]), as_it_was, "another_shop", Decimal("1.00"))
             sales.update_event(there["contactId"], there["eventId"], changed)
@@ -54,6 +61,7 @@ def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mend
                 str(doubled["externalId"]): "doubled",
                 str(there["externalId"]): "differing",
                 str(here["externalId"]): "differing",
+                str(strayed["externalId"]): "doubled",
             }
             assert all(one["mend"] for one in found.values())
             assert "changed in SALESmanago" in found[str(there["externalId"])]["why"]
@@ -63,6 +71,9 @@ def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mend
                 assert order["email"] == "" or order["email"] not in ran.out
 
             assert second in found[str(doubled["externalId"])]["why"]
+            assert strange in found[str(strayed["externalId"])]["why"], "it lies with another contact"
+            alone = bl2sm(environment, "retract", "--order", str(strayed["externalId"]), "--extra")
+            assert (alone.code, "nothing extra was found" in alone.err) == (1, True)
             extra = bl2sm(environment, "retract", "--order", str(doubled["externalId"]), "--extra", "--json").data
             assert [one["event_id"] for one in extra["purchases"]] == [second]
             mending = [one["mend"] for one in found.values()]
@@ -94,3 +105,46 @@ def test_alerts_tell_a_webhook_that_nothing_runs(kafka: str, prefix: str) -> Non
         away = bl2sm(environment, "alerts", "--once", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
         assert away.code == 1
         assert got[-1]["kind"] == "broker_away"
+
+
+def test_a_double_with_the_edited_e_mails_contact_is_found(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "15") as apis:
+        environment = settings(apis, kafka, prefix)
+        with Programs(environment, tmp_path) as programs:
+            programs.finish()
+        sent = fetch_state(apis["SALESMANAGO_API_URL"])["events"][0]
+        edited = {"order_id": int(sent["externalId"]), "email": "nowy.adres@example.com"}
+        ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": edited})
+        sales = sales_client(apis)
+        contact = sales.upsert_contact(Contact(email="nowy.adres@example.com"))
+        second = PurchaseEvent(str(sent["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
+        sales.add_event(contact, second)
+        (found,) = bl2sm(environment, "audit", "--since", "30d", "--json").data["findings"]
+        assert found["kind"] == "doubled"
+        words = found["mend"].split()
+        assert bl2sm(environment, *words[1:]).code == 0
+        assert bl2sm(environment, "audit", "--since", "30d").code == 0
+
+
+def test_a_purchase_that_is_gone_is_never_delivered_unchanged(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with sandbox("--orders", "10") as apis:
+        environment = settings(apis, kafka, prefix)
+        with Programs(environment, tmp_path) as programs:
+            programs.finish()
+            sent = fetch_state(apis["SALESMANAGO_API_URL"])["events"][0]
+            order = str(sent["externalId"])
+            sales_client(apis).delete_event(sent["eventId"])
+            bl2sm(environment, "replay", "--order", order, "--execute")
+            programs.finish()
+            same = {"order": {"order_id": int(order)}, "log_types": [2]}
+            for _ in range(2):
+                ask_sandbox(apis["BASELINKER_API_URL"], "orders", same)
+                programs.finish()
+                story = bl2sm(environment, "explain", order, "--offline").out
+                assert "event_gone" in story.splitlines()[0]
+                assert "`retract` and then `replay` send it anew" in story
+            for command in ("retract", "replay"):
+                ran = bl2sm(environment, command, "--order", order, "--execute", SETTLE_SECONDS="1")
+                assert ran.code == 0, ran.err
+            programs.finish()
+        assert [str(one["externalId"]) for one in fetch_state(apis["SALESMANAGO_API_URL"])["events"]].count(order) == 1

@@ -162,6 +162,17 @@ def test_an_event_that_is_gone_is_a_dead_letter_and_never_a_new_event() -> None:
     assert (end.outcome, end.reason, end.event_id) == (Outcome.DEAD, "event_gone", "e1")
 
 
+@pytest.mark.parametrize("reason", ["event_gone", "rejected", "gave_up"])
+def test_an_order_that_failed_is_never_unchanged_however_alike_its_next_entry_is(reason: str) -> None:
+    job = a_job({"event_id": "e1", "fingerprint": "c.p", "contact_id": "c1"})
+    job.fingerprint = "c.p"
+    assert begin(job) == Ending(Outcome.DELIVERED, "unchanged", "e1", "c1")
+    job = a_job({"event_id": "e1", "fingerprint": "c.p", "contact_id": "c1", "outcome": Outcome.DEAD, "reason": reason})
+    job.fingerprint = "c.p"
+    assert begin(job) == Next(Step.UPSERT)
+    assert after_contact(job) == Next(Step.UPDATE)
+
+
 def test_a_contact_that_is_gone_is_written_again_a_few_times() -> None:
     job = a_job()
     afters = [fail(job, Step.CREATE, ContactGone("gone", api="S")) for _ in range(LIMITS.attempts)]

@@ -284,3 +284,12 @@ def test_who_has_given_anything_of_an_account_is_told_what_is_missing(name: str,
     value = str(tmp_path / "secret") if name.endswith("_FILE") else "given"
     with pytest.raises(SettingsError, match="SALESMANAGO_OWNER: is missing"):
         load_settings({"DEMO_SETTINGS_FILE": str(demo), "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", name: value}, None)
+
+
+@pytest.mark.parametrize("name", ["BASELINKER_TOKEN", "SALESMANAGO_V3_API_KEY"])
+@pytest.mark.parametrize("pasted", ["token\u017c", "to\u00a0ken", "to ken"])
+def test_a_key_that_no_header_can_carry_is_named_and_not_shown(name: str, pasted: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        load_settings({"KAFKA_BOOTSTRAP_SERVERS": "k:9092", name: pasted}, None, need="kafka")
+    assert name in str(told.value)
+    assert pasted not in str(told.value)
