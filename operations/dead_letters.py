@@ -279,10 +279,10 @@ def _tell(
     line(f"{did}: {done}" if execute else f"would {would}: {len(letters)}")
     if cost is not None:
         line(str(cost))
-    if not execute:
+    if not execute and letters:
         if cost is not None:
             note(f"{AUTOMATIONS} Add --execute to do it.")
-        elif letters:
+        else:
             note(
                 "Their orders stay unsent until they are edited, or a backfill or replay has them."
                 " Add --execute to do it."

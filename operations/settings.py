@@ -31,7 +31,7 @@ TAKEN_OVER = (
     " on as they are; to have none of these, pause, save, resume"
 )
 
-app = typer.Typer(help="The shop's settings. Example: bl2sm settings set SKIP_SHOP_ORDERS true.")
+app = typer.Typer(help="The shop's settings. Example: bl2sm settings set SKIP_SHOP_ORDERS true --execute.")
 
 
 @dataclass(frozen=True, slots=True)
