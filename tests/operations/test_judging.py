@@ -64,6 +64,9 @@ ANEW = f"bl2sm retract --order 7 --execute, then {REPLAY}"
 EXTRA = "bl2sm retract --order 7 --extra --execute"
 TWO = ContactCard("c1", "", (), (ExtEvent("e1", "PURCHASE", "7", None), ExtEvent("e2", "PURCHASE", "7", None)))
 
+ONE = ContactCard("c1", "", (), (ExtEvent("e1", "PURCHASE", "7", None),))
+STRAY = ContactCard("c9", "", (), (ExtEvent("e2", "PURCHASE", "7", None),))
+
 
 @pytest.mark.parametrize(
     ("known", "cards", "letter", "mended_by"),
@@ -76,7 +79,8 @@ TWO = ContactCard("c1", "", (), (ExtEvent("e1", "PURCHASE", "7", None), ExtEvent
         ),
         (row(outcome=Outcome.DEAD, reason="rejected", event_id=None), (), None, REPLAY),
         (row(event_id="e1"), [TWO], None, EXTRA),
-        (None, [TWO], None, f"{REPLAY}, then {EXTRA}"),
+        (None, [TWO], None, f"{REPLAY}, then bl2sm retract --order 7 --extra --contact c1 --execute"),
+        (row(event_id="e1"), [ONE, STRAY], None, "bl2sm retract --order 7 --extra --contact c9 --execute"),
         (row(event_id="e3"), [TWO], None, f"{ANEW}, then {EXTRA}"),
         (row(event_id="e3"), [SHOWN], None, ANEW),
         (row(), [ContactCard("c1", "", (), ())], None, ANEW),
