@@ -5,7 +5,7 @@ Reads only. Two cards' calls a hundred orders; a card that is not shown is told 
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -97,17 +97,29 @@ def audit_orders(
     return sent, skipped, findings
 
 
-def read_cards(sales: SalesManago, orders: Sequence[Order], rows: Mapping[int, RowAt]) -> Iterator[list[ContactCard]]:
-    """Yield the cards of the contacts the ledger names, and of the orders' e-mails that are none of theirs."""
-    ids = sorted({one.row.contact_id for order in orders if (one := rows.get(order.order_id)) and one.row.contact_id})
-    known: set[str] = set()
+def read_cards(
+    sales: SalesManago, contact_ids: Collection[str], emails: Collection[str]
+) -> Iterator[list[ContactCard]]:
+    """Yield the cards of contacts, and of the e-mails (lower case) that are none of theirs."""
+    ids, known = sorted(contact_ids), set[str]()
     for start in range(0, len(ids), CARDS):
         cards = sales.contacts_by_id(ids[start : start + CARDS])
         known |= {card.email.strip().lower() for card in cards}
         yield cards
-    emails = sorted({order.email.strip().lower() for order in orders if "@" in order.email} - known)
-    for start in range(0, len(emails), CARDS):
-        yield sales.contacts_by_email(emails[start : start + CARDS])
+    others = sorted(set(emails) - known)
+    for start in range(0, len(others), CARDS):
+        yield sales.contacts_by_email(others[start : start + CARDS])
+
+
+def contacts_of(order_ids: Iterable[int], rows: Mapping[int, RowAt]) -> set[str]:
+    """Return the contacts that the ledger names for orders."""
+    found = (rows[order_id].row.contact_id for order_id in order_ids if order_id in rows)
+    return {contact for contact in found if contact}
+
+
+def emails_of(orders: Iterable[Order]) -> set[str]:
+    """Return the orders' e-mails, in lower case."""
+    return {order.email.strip().lower() for order in orders if "@" in order.email}
 
 
 @command
@@ -146,7 +158,7 @@ def audit(
                 letters[one.order_id] = f"{letters.get(one.order_id, '')} {one.key}".strip()
         cards: list[ContactCard] = []
         with progress("contacts' cards read", None) as done:
-            for found in read_cards(apis.sales, orders, rows):
+            for found in read_cards(apis.sales, contacts_of(listed, rows), emails_of(orders)):
                 cards += found
                 done(len(cards))
         read_to = cursor.read_at if cursor is not None else None

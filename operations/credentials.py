@@ -48,12 +48,6 @@ def keys(file: Path) -> list[Key]:
     ]
 
 
-def change(file: Path, new: Mapping[str, str]) -> Changed:
-    """Try new values and write them; errors as below: nothing is written."""
-    attempt(file, new)
-    return write(file, new)
-
-
 def attempt(file: Path, new: Mapping[str, str]) -> tuple[str, ...]:
     """Try new values, write nothing; return their names. ApiError, Refused or SettingsError where one is not accepted.
 

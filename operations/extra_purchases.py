@@ -7,9 +7,11 @@ nothing is where it is not shown: what looks like an extra one could be all ther
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from clients import Order
 from operations.apis import Apis, tell_pace
+from operations.audit import contacts_of, emails_of, read_cards
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused
 from processor.windows import Windows
@@ -45,14 +47,13 @@ def find_extra(
                 " --execute` takes one of them as the order's"
             )
         own[order_id] = row.event_id
-    contacts = sorted({contact for one in own if (contact := rows[one].row.contact_id)} | set(contact_ids))
     found: dict[str, ExtraPurchase] = {}
     seen = set()
     tell_pace(reads.settings, 1)
     orders: dict[int, Order] = {}
     Windows(apis.base).read(list(own), orders, set())
-    emails = sorted({order.email.strip().lower() for order in orders.values() if "@" in order.email})
-    for card in apis.sales.contacts_by_id(contacts) + (apis.sales.contacts_by_email(emails) if emails else []):
+    contacts = contacts_of(own, rows) | set(contact_ids)
+    for card in chain.from_iterable(read_cards(apis.sales, contacts, emails_of(orders.values()))):
         for event in card.events:
             order_id = int(event.external_id) if event.external_id.isdecimal() else 0
             if order_id not in own or event.type.upper() not in {"PURCHASE", ""}:

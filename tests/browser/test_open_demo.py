@@ -1,6 +1,5 @@
 """`make demo CONSOLE=1`: the console stays open on the sandbox; what is saved there holds for the next order."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -36,10 +35,9 @@ def test_a_newcomer_changes_a_setting_and_the_next_order_of_the_shop_is_skipped(
                 answer = one.post("/settings", data={"csrf": token_in(page), "work": preview.rpartition("/")[2]})
                 assert answer.headers["location"] == "/settings"
             until = time.monotonic() + UP_SECONDS
-            while not (skipped := _skipped(tmp_path)):
+            while not _skipped(tmp_path):
                 assert time.monotonic() < until, "no order of the shop was skipped"
                 time.sleep(1.0)
-            assert set(skipped) == {"shop_order"}
         finally:
             demo.send_signal(signal.SIGINT)
             said = demo.stdout.read() if demo.stdout is not None else ""
@@ -58,11 +56,7 @@ def _page(client: httpx2.Client, path: str) -> str:
             time.sleep(0.5)
 
 
-def _skipped(folder: Path) -> list[str]:
-    """Why the processor of the open shop has skipped orders of the shop's own."""
-    found = []
-    for log in folder.glob("bl2sm-demo-*/processor-open.log"):
-        for line in log.read_text(errors="replace").splitlines():
-            if '"order done"' in line and (told := json.loads(line))["reason"] == "shop_order":
-                found.append(told["reason"])
-    return found
+def _skipped(folder: Path) -> bool:
+    """Whether the processor of the open shop has skipped an order of the shop's own."""
+    logs = [log.read_text(errors="replace") for log in folder.glob("bl2sm-demo-*/processor-open.log")]
+    return any('"order done"' in line and '"shop_order"' in line for log in logs for line in log.splitlines())

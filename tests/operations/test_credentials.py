@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.credentials import change
+from operations.credentials import attempt
 from operations.output import Refused
 
 
@@ -19,6 +19,6 @@ def test_a_new_address_asks_for_the_secret_again_and_nothing_is_sent_or_written(
     file.write_text("SALESMANAGO_API_SECRET=old\nSALESMANAGO_API_URL=https://app2.salesmanago.com/api\n")
     before = file.read_text()
     with pytest.raises(Refused, match="SALESMANAGO_API_SECRET"):
-        change(file, {"SALESMANAGO_API_URL": "https://elsewhere.example/api"})
+        attempt(file, {"SALESMANAGO_API_URL": "https://elsewhere.example/api"})
     assert asked == []
     assert file.read_text() == before
