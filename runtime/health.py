@@ -11,7 +11,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from runtime.logging import get_logger
+
 STUCK_SECONDS = 90.0
+TELL_AFTER_SECONDS, TELL_AGAIN_SECONDS = 60.0, 3600.0
+
+log = get_logger(__name__)
 
 
 class Health:
@@ -22,16 +27,28 @@ class Health:
         self._lock = threading.Lock()
         self._turned_at = clock()
         self._checks: dict[str, tuple[bool, str]] = {}
+        self._failing: dict[str, float] = {}  # check → since when
+        self._told: dict[str, float] = {}  # check → when the log last said that it fails
         self._last_error: dict[str, str] | None = None
 
     def turn(self) -> None:
-        """The loop turned."""
-        self._turned_at = self._clock()
+        """The loop turned; a check that has failed for a minute is told in the log, and again every hour."""
+        self._turned_at = now = self._clock()
+        if self._failing:
+            self._tell(now)
 
     def set_ready(self, name: str, ok: bool, why: str = "") -> None:
         """Note a check's state; `why` says what is wrong."""
         with self._lock:
             self._checks[name] = (ok, "" if ok else why)
+            if ok:
+                self._failing.pop(name, None)
+                told = self._told.pop(name, None)
+            else:
+                self._failing.setdefault(name, self._clock())
+                return
+        if told is not None:
+            log.info("ready again", check=name)
 
     def note_error(self, what: str, why: str) -> None:
         """Note what went wrong last, in words that are fit for a log."""
@@ -55,6 +72,18 @@ class Health:
         fine = bool(checks) and all(state == "ok" for state in checks.values())
         with self._lock:
             return {"ready": fine, "checks": checks, "last_error": self._last_error}
+
+    def _tell(self, now: float) -> None:
+        with self._lock:
+            due = [
+                (name, self._checks[name][1], round(now - since))
+                for name, since in self._failing.items()
+                if now - since >= TELL_AFTER_SECONDS
+                and now - self._told.get(name, now - TELL_AGAIN_SECONDS) >= TELL_AGAIN_SECONDS
+            ]
+            self._told |= {name: now for name, *_ in due}
+        for name, why, seconds in due:
+            log.warning("not ready", check=name, state=why, seconds=seconds)
 
 
 class PortTaken(Exception):

@@ -87,6 +87,14 @@ def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.3)
 
 
+def wait_until_none(found: Callable[[], list[str]], seconds: float, what: str) -> None:
+    """Ask again and again until nothing is found; a failure tells what still was."""
+    until = time.monotonic() + seconds
+    while left := found():
+        assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}; left are {len(left)}: {left[:20]}"
+        time.sleep(0.3)
+
+
 @dataclass(slots=True)
 class Programs:
     """The programs of one test; whatever still runs at its end is killed."""

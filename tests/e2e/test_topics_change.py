@@ -11,7 +11,17 @@ from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Delivery
 from schemas.topics import Topics
-from tests.programs import Programs, ask_sandbox, left_undone, read_whole, sandbox, settings, wait_until, wrong
+from tests.programs import (
+    Programs,
+    ask_sandbox,
+    left_undone,
+    read_whole,
+    sandbox,
+    settings,
+    wait_until,
+    wait_until_none,
+    wrong,
+)
 
 QUICK = {
     "SETTLE_SECONDS": "3",
@@ -47,7 +57,7 @@ def delete(kafka: str, topic: str) -> None:
 
 def ends_well(apis: dict[str, str], programs: Programs) -> None:
     """Everything arrives without anybody's help, and nothing is running then."""
-    wait_until(lambda: not wrong(apis), 150, "all has arrived")
+    wait_until_none(lambda: wrong(apis), 150, "all has arrived")
     for _, process in programs.started:
         process.terminate()
     assert {process.wait(60) for _, process in programs.started} == {0}

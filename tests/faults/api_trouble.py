@@ -26,6 +26,7 @@ from tests.programs import (
     settings,
     switch,
     wait_until,
+    wait_until_none,
     wrong,
 )
 
@@ -131,10 +132,7 @@ class Trouble:
 
     def arrived(self, seconds: float = LONG) -> None:
         """Wait until all that is due has arrived."""
-        try:
-            wait_until(lambda: not wrong(self.apis), seconds, "all that is due has arrived")
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {wrong(self.apis)[:10]}") from None
+        wait_until_none(lambda: wrong(self.apis), seconds, "all that is due has arrived")
 
     def letters(self) -> list[tuple[bytes | None, str, str]]:
         """The dead letters."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from sandbox.kafka.start import say
 from tests.programs import quiet_port
 
 END_SECONDS = 60.0
+GROUPS_PARTITIONS = 5  # of __consumer_offsets
 
 
 class Broker:
@@ -25,6 +27,7 @@ class Broker:
     def __init__(self, place: maven.Place) -> None:
         self.place = place
         self._process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
 
     @property
     def bootstrap(self) -> str:
@@ -39,6 +42,7 @@ class Broker:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         assert not self.runs
+        self._said_before = len(self.said()) if self.place.output.exists() else 0
         self._process = maven.spawn(self.place)
         maven.wait_up(self._process, self.place)
 
@@ -69,6 +73,26 @@ class Broker:
     def data(self) -> Path:
         """Where its logs lie."""
         return self.place.home / "data"
+
+    def said(self) -> str:
+        """What it has said in its whole life."""
+        return self.place.output.read_text(errors="replace")
+
+    def unloaded(self) -> set[int]:
+        """Partitions of the groups' topic that it could not load since it was started last."""
+        named = re.findall(r"Failed to load metadata from __consumer_offsets-(\d+)", self.said()[self._said_before :])
+        return {int(number) for number in named}
+
+    def start_without(self, numbers: set[int]) -> None:
+        """Stop it, remove these partitions of the groups' topic, start it: as docs/operations.md says."""
+        self.terminate()
+        for number in numbers:
+            shutil.rmtree(self.groups_partition(number))
+        self.start()
+
+    def groups_partition(self, number: int) -> Path:
+        """Where a partition of the groups' topic lies."""
+        return self.data / f"__consumer_offsets-{number}"
 
     def run_tool(self, name: str, *options: str) -> None:
         """Run one of Kafka's own tools against it."""

@@ -16,7 +16,18 @@ from sandbox.verify import tally
 from tests.faults.life import Life
 from tests.faults.storm import BASE_FAULTS, PROTOCOLS, SALES_FAULTS, Storm, measures
 from tests.faults.watch import OffsetsWatch
-from tests.programs import CHOICE, Programs, hand_over, left_undone, sandbox, settings, switch, wait_until, wrong
+from tests.programs import (
+    CHOICE,
+    Programs,
+    hand_over,
+    left_undone,
+    sandbox,
+    settings,
+    switch,
+    wait_until,
+    wait_until_none,
+    wrong,
+)
 
 
 def test_whatever_is_killed_or_put_to_sleep_nothing_is_lost_doubled_or_out_of_order(
@@ -54,7 +65,7 @@ def test_whatever_is_killed_or_put_to_sleep_nothing_is_lost_doubled_or_out_of_or
             try:
                 storm.dismiss("producer")
                 assert programs.start("producer", "--until-caught-up").wait(120) == 0  # late entries, at once
-                wait_until(lambda: not wrong(apis), 120, "all that is due has arrived")
+                wait_until_none(lambda: wrong(apis), 120, "all that is due has arrived")
                 numbers["drain"] = round(time.time() - chaos_end)
                 storm.dismiss("processor")
                 programs.finish()

@@ -23,7 +23,18 @@ from tests.faults.life import Life
 from tests.faults.sleepers import Sleepers
 from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
-from tests.programs import CHOICE, Programs, hand_over, left_undone, sandbox, settings, switch, wait_until, wrong
+from tests.programs import (
+    CHOICE,
+    Programs,
+    hand_over,
+    left_undone,
+    sandbox,
+    settings,
+    switch,
+    wait_until,
+    wait_until_none,
+    wrong,
+)
 
 PROCESSORS, PRODUCERS = int(os.environ.get("STOPS_PROCESSORS") or 3), 2
 OF_PROCESSORS = 0.6  # of all stops
@@ -139,7 +150,7 @@ def _ended(apis: dict[str, str], programs: Programs, groups: list[Sleepers]) -> 
             process.terminate()
             problems += [f"{name} ended with {code}"] if (code := process.wait(60)) else []
     assert programs.start("producer", "--until-caught-up").wait(300) == 0  # late entries, at once
-    wait_until(lambda: not wrong(apis), 300, "all that is due has arrived")
+    wait_until_none(lambda: wrong(apis), 300, "all that is due has arrived")
     for name, process in members.items():
         if name.startswith("processor"):
             process.terminate()

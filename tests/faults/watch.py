@@ -31,6 +31,10 @@ class OffsetsWatch(threading.Thread):
                     self.went_back.append(f"partition {partition}: from {self._seen[partition]} to {offset}")
                 self._seen[partition] = offset
 
+    def begin_anew(self) -> None:
+        """Forget what was seen: the group's offsets were removed at the broker."""
+        self._seen = {}
+
     def end(self) -> None:
         """Stop looking."""
         self._over.set()

@@ -63,6 +63,40 @@ def test_it_is_ready_when_every_check_is_fine_and_says_what_is_wrong(served: Ser
     assert get(server, "/readyz")[0] == 200
 
 
+def test_a_check_that_fails_for_a_minute_is_told_in_the_log_once_an_hour_and_so_is_its_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    health = Health(clock)
+    configure_logging("INFO", "json")
+
+    def said() -> list[tuple[str, str, str | None, int | None]]:
+        lines = map(json.loads, capsys.readouterr().err.splitlines())
+        return [(line["event"], line["check"], line.get("state"), line.get("seconds")) for line in lines]
+
+    def turn(seconds: float) -> None:
+        clock.now += seconds
+        health.turn()
+
+    health.set_ready("broker", True)
+    health.set_ready("assignment", False, "waiting")
+    turn(59)
+    health.set_ready("broker", False, "away")
+    health.set_ready("broker", True)
+    assert said() == []
+    turn(1)
+    assert said() == [("not ready", "assignment", "waiting", 60)]
+    health.set_ready("assignment", False, "loading")
+    turn(3599)
+    assert said() == []
+    turn(1)
+    assert said() == [("not ready", "assignment", "loading", 3660)]
+    health.set_ready("assignment", True)
+    health.set_ready("assignment", True)
+    turn(4000)
+    assert said() == [("ready again", "assignment", None, None)]
+
+
 def test_every_metric_is_served_with_its_sentence(served: Served) -> None:
     server, _, metrics, _ = served
     metrics.orders.labels("delivered", "").inc()
