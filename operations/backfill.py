@@ -174,7 +174,7 @@ def backfill(
             if as_json:
                 print_json(result)
             else:
-                line(f"published {result.published} orders; the processors send those that are not delivered yet")
+                line(f"published {result.published} orders; those delivered already are passed over, the others judged")
             return
         tell_pace(settings, PREVIEW_PAGES)
         plan = plan_backfill(reads, apis.base, begin, end)

@@ -152,14 +152,14 @@ def list_(reason: Reason = None, since: Since = None, limit: Limit = 50, as_json
     """How many by reason, then the letters. Example: bl2sm dead-letters list --since 2d."""
     with KafkaReads(load_settings(need="kafka")) as reads:
         found = choose(reads, None, reason, _since(since))
-        others = len(choose(reads)) if not found and (reason or since) else 0
+        others = "" if found else _reasons(reads)
     shown = found[:limit] if limit else found
     told = LetterList(len(found), dict(Counter(one.why.reason for one in found)), tuple(map(view, shown)))
     if as_json:
         print_json(told)
         return
     if not found:
-        note("no dead letters" + (f" of these; {others} others" if others else ""))
+        note("no dead letters" + (f" of these; there are: {others}" if others else ""))
         return
     table(["reason", "letters"], Counter(told.by_reason).most_common())
     line()
@@ -217,8 +217,9 @@ def retry(
                 done = retry_letters(reads, whole, told=told)
         orders = {letter.order_id for letter in whole if letter.order_id is not None}
         cost = cost_of_single(reads.settings, orders) if whole else None
+        others = "" if found else _reasons(reads)
     _tell("published again", "publish again", whole, done, execute, as_json, cost)
-    for text in left_out:
+    for text in [*left_out, *([f"none of these; there are: {others}"] if others else [])]:
         note(text)
 
 
@@ -239,7 +240,16 @@ def drop(
         if execute:
             with unfinished(lambda: AGAIN), progress("dropped", len(found)) as told:
                 done = drop_letters(reads, found, told)
+        others = "" if found else _reasons(reads)
     _tell("dropped", "drop", found, done, execute, as_json)
+    if others:
+        note(f"none of these; there are: {others}")
+
+
+def _reasons(reads: KafkaReads) -> str:
+    """Return all letters there are, by reason; "" where there are none."""
+    found = Counter(letter.why.reason for letter in choose(reads))
+    return ", ".join(f"{count} {reason}" for reason, count in found.most_common())
 
 
 def _since(text: str | None) -> datetime | None:

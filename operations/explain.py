@@ -251,7 +251,7 @@ def _would(fate: Fate, row: Delivery | None) -> str:
         "nothing": "nothing is sent",
         "retracted": f"its purchase was retracted: {anew}",
         "contact": "the contact is written, no purchase is due",
-        "update": f"purchase {event} exists: it is updated if it changed, and never created again",
+        "update": f"purchase {event} exists: it is updated if it changed, or by a replay, and never created again",
         "create": "the purchase is created, unless SALESmanago shows one with this order's id",
     }[fate]
 

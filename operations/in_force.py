@@ -57,7 +57,7 @@ def origin(value: Value) -> str:
     """Return where a value comes from, in words."""
     if value.source == "saved" and value.changed_at is not None:
         return f"saved by {value.changed_by} {value.changed_at:%Y-%m-%d %H:%M:%S} UTC"
-    return {"environment": "from the environment", "default": "default", "saved": "saved"}[value.source]
+    return {"environment": "from .env or the environment", "default": "default", "saved": "saved"}[value.source]
 
 
 def pause_sentence(current: Current) -> str:

@@ -1,5 +1,6 @@
 """`bl2sm kafka`: a local broker until Ctrl-C."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,6 +12,9 @@ import typer
 
 from operations.output import Refused, command, line, note, print_json
 from sandbox.kafka import NoKafka, start_kafka
+from sandbox.kafka.start import GIVEN
+
+MOST_SILENT, CONNECT_SECONDS = 6, 5.0
 
 
 @command
@@ -39,10 +43,23 @@ def kafka(
             else:
                 line(running.bootstrap)
             sys.stdout.flush()
+            silent = 0
             while not stop:
                 signal.sigtimedwait([], 0.5)
+                silent = 0 if running.way == GIVEN or _listens(running.bootstrap) else silent + 1
+                if silent >= MOST_SILENT:
+                    raise Refused(f"nothing listens at {running.bootstrap} any more: Kafka has ended")
     except NoKafka as error:
         raise Refused(str(error)) from None
+
+
+def _listens(bootstrap: str) -> bool:
+    """Whether one of the addresses takes a connection."""
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS):
+            return True
+    return False
 
 
 def _taken(port: int) -> bool:

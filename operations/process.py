@@ -43,6 +43,8 @@ def process(
         if since or limit or reveal or as_json:
             raise WrongUsage("--since, --limit, --reveal and --json are for --dry-run: add it")
         raise typer.Exit(main(["--until-caught-up"] if until_caught_up else []))
+    if reveal and not as_json:
+        raise WrongUsage("--reveal shows personal data of the payloads, and only --json prints these: add it")
     settings = load_settings(need="processor")
     begin = read_time(since or "1d", "--since", datetime.now(UTC))
     sent = skipped = 0

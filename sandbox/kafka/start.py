@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sandbox.kafka import container, maven
 
+GIVEN = "KAFKA_BOOTSTRAP_SERVERS"
+
 
 class NoKafka(Exception):
     """There is no way to a Kafka here; the text says what each way lacks."""
@@ -32,7 +34,7 @@ def start_kafka(folder: Path | None = None, port: int = 0, tell: Callable[[str],
     """Yield a broker and stop it in the end; `folder` keeps its data, port 0 = any free one."""
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "").strip()
     if given:
-        yield RunningKafka(given, "KAFKA_BOOTSTRAP_SERVERS")
+        yield RunningKafka(given, GIVEN)
         return
     lacking = []
     ways: list[tuple[str, Callable[[], str | None], Callable[[], AbstractContextManager[str]]]] = [

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
@@ -36,8 +38,8 @@ def test_a_demo_whose_sandbox_ends_says_so_in_a_sentence(kafka: str) -> None:
     ) as running:
         assert running.stdout is not None
         assert any("orders done" in line for line in running.stdout)  # up to the first such line
-        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-        (sandbox,) = [int(pid) for pid in children if b"\0sandbox\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        found = children(running.pid)
+        (sandbox,) = [pid for pid in found if b"\0sandbox\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         os.kill(sandbox, signal.SIGKILL)
         said = running.stdout.read()
         assert running.wait(120) == 1
@@ -67,18 +69,40 @@ def test_the_sandbox_prints_the_settings_that_point_at_it() -> None:
         assert running.wait(30) in {0, 130}
 
 
-def test_a_local_kafka_prints_its_address_and_ends_with_a_signal(tmp_path: Path, kafka: str) -> None:
-    port = quiet_port()
+@contextmanager
+def local_kafka(folder: Path, port: int, **more: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """`bl2sm kafka`, and the address that it prints."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", port))
-    given = {name: value for name, value in settings({}, "", "").items() if name != "KAFKA_BOOTSTRAP_SERVERS"}
-    command = [*CLI, "kafka", "--port", str(port), "--folder", str(tmp_path / "kafka"), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=given) as running:
+    given = {name: value for name, value in settings({}, "", "").items() if name != "KAFKA_BOOTSTRAP_SERVERS"} | more
+    command = [*CLI, "kafka", "--port", str(port), "--folder", str(folder), "--json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=given) as running:
         assert running.stdout is not None
-        told = json.loads(running.stdout.readline())
-        topics = AdminClient({"bootstrap.servers": told["KAFKA_BOOTSTRAP_SERVERS"]}).list_topics(timeout=30).topics
-        assert isinstance(topics, dict)
+        yield running, json.loads(running.stdout.readline())["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_local_kafka_prints_its_address_and_ends_with_a_signal(tmp_path: Path, kafka: str) -> None:
+    port = quiet_port()
+    with local_kafka(tmp_path / "kafka", port) as (running, address):
+        assert isinstance(AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).topics, dict)
         running.send_signal(signal.SIGTERM)
         assert running.wait(60) == 0
     with socket.socket() as free:
         assert free.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_local_kafka_whose_broker_dies_ends_and_says_so(tmp_path: Path, kafka: str) -> None:
+    with local_kafka(tmp_path / "kafka", quiet_port(), DOCKER_HOST="unix:///nonexistent") as (running, address):
+        (guard,) = children(running.pid)
+        (broker,) = children(guard)
+        os.kill(broker, signal.SIGKILL)
+        assert running.wait(60) == 1
+        assert running.stderr is not None
+        said = running.stderr.read()
+    assert f"nothing listens at {address} any more: Kafka has ended" in said
+    assert "Traceback" not in said

@@ -44,6 +44,7 @@ REFUSED = [
     (["retract", "--order", "1", "--until", "1d"], 2, "give --order, or --since"),
     (["process", "--dry-run", "--since", "2999-01-01"], 2, "lies in the future"),
     (["process", "--since", "1d"], 2, "are for --dry-run"),
+    (["process", "--dry-run", "--reveal"], 2, "only --json prints"),
     (["process", "--dry-run", "--until-caught-up"], 2, "not both"),
     (["audit", "--since", "9999-12-31T23:59-12:00"], 2, "ISO date"),
     (["alerts", "--test"], 2, "ALERT_WEBHOOK_URL is not set"),

@@ -144,6 +144,9 @@ def test_a_dropped_letter_is_gone_and_the_others_are_sent_once_the_cause_is_mend
                 assert preview.get("requests", 0) == (1 if command == "retry" else 0)
             assert "fires the shop's automations" in bl2sm(environment, "dead-letters", "retry").err
             assert bl2sm(environment, "dead-letters", "list", "--json").data["total"] == total
+            for command in ("list", "drop", "retry"):
+                misspelt = bl2sm(environment, "dead-letters", command, "--reason", "reject")
+                assert (misspelt.code, f"there are: {total} rejected" in misspelt.err) == (0, True)
 
             dropped = [one["key"] for one in listed["letters"] if one["order_id"] == order]
             assert bl2sm(environment, "dead-letters", "drop", *dropped, "--execute").code == 0
