@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, SalesManago
 from processor.clock import boottime
+from processor.commits import Commits
 from processor.consume import Overtaken
 from processor.enrich import Enricher
 from processor.lease import LeaseLost
@@ -95,7 +96,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
     admin = AdminClient(admin_config(settings))
     pacer = Pacer(0.0)
     metrics.watch_budget(lambda: pacer.rate, lambda: pacer.blocked_until)
-    clients = _Clients(settings, pacer, metrics)
+    clients, commits = _Clients(settings, pacer, metrics), Commits(health, boottime)
     try:
         if wait_for_topics(admin, topics, settings, stop, health) is not None:
             clients.greet(stop, health)
@@ -103,7 +104,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
             try:
                 count = wait_for_topics(admin, topics, settings, stop, health)
                 return count is not None and _join(
-                    settings, topics, count, admin, clients, until_caught_up, stop, health, metrics
+                    settings, topics, count, admin, clients, commits, until_caught_up, stop, health, metrics
                 )
             except (LeaseLost, Fenced, TopicReplaced, Torn, Overtaken) as error:
                 log.warning("giving up all partitions and joining anew", why=str(error))
@@ -125,6 +126,7 @@ def _join(
     count: int,
     admin: AdminClient,
     clients: "_Clients",
+    commits: Commits,
     until_caught_up: bool,
     stop: Event,
     health: Health,
@@ -137,7 +139,7 @@ def _join(
     try:
         check_partition_count(loader, topics, clients.codec, count)
         live = Live(follower, admin, topics, clients.codec, clients.rules_of, boottime)
-        parts = _parts(settings, topics, count, admin, consumer, word, loader, live, clients, health, metrics)
+        parts = _parts(settings, topics, count, admin, consumer, word, loader, live, clients, commits, health, metrics)
         session = Session(parts, until_caught_up)
         return session.run(stop.is_set)
     finally:
@@ -277,6 +279,7 @@ def _parts(
     loader: Consumer,
     live: Live,
     clients: _Clients,
+    commits: Commits,
     health: Health,
     metrics: Metrics,
 ) -> Parts:
@@ -311,6 +314,7 @@ def _parts(
         partitions=count,
         cooperative=cooperative(settings),
         clock=boottime,
+        commits=commits,
         metrics=metrics,
         health=health,
     )

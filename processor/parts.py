@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from clients import Pacer, SalesManago
+from processor.commits import Commits
 from processor.enrich import Enricher
 from processor.live import Live
 from processor.way import Limits
@@ -49,5 +50,6 @@ class Parts:
     partitions: int
     cooperative: bool
     clock: Callable[[], float]
+    commits: Commits
     metrics: Metrics
     health: Health

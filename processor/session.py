@@ -125,6 +125,7 @@ class Session:
         while not (caught_up or stopping()):
             self._lease.turn()
             self._parts.health.turn()
+            self._parts.commits.turn()
             self._watch.look()
             self._broker.look()
             self._consume()
@@ -253,13 +254,18 @@ class Session:
             batch.touched.add(job.partition)
         try:
             self._record.commit(batch, self._holdings.partitions, self._holdings.deaths.streak)
+        except Fenced as error:
+            self._parts.commits.refused(str(error))
+            raise
         except NotCommitted as error:
+            self._parts.commits.refused(str(error))
             self._aborts += 1
             if self._aborts >= MOST_ABORTS:
                 raise Fenced(f"{self._aborts} transactions in a row were not taken: {error}") from error
             self._retry_commit_at = self._clock() + 0.5
             return False
         self._aborts = 0
+        self._parts.commits.taken()
         for job in batch.intents:
             written = batch.rows[job.order_id][1]
             if written is not None:

@@ -118,7 +118,9 @@ class Load:
         """All that is due arrives, and is recorded, by the programs that were there from the beginning."""
         kafka, prefix = self.broker.bootstrap, self.programs.environment["TOPIC_PREFIX"]
         self.life.end()
+        ended = time.monotonic()
         wait_until_none(lambda: wrong(self.apis), 150, "all that is due has arrived")
+        print(f"all has arrived after {time.monotonic() - ended:.1f} s")
         wait_until_none(self._left, 90, "all that is done is recorded")
         self.still_run()
         assert self.watch.is_alive() and self.watch.looks

@@ -1,0 +1,49 @@
+"""Kafka takes no transaction (the ledger topic was given a bound that no row keeps): told, and mended by itself."""
+
+import json
+from pathlib import Path
+
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from tests.e2e.producing import end, page, purchases, wait_until
+from tests.faults.scenario import Scenario, stand_ins
+from tests.programs import quiet_port
+
+
+def bound(kafka: str, topic: str, largest: int | None) -> None:
+    """Set a topic's largest message, in bytes; None = as it was."""
+    how = AlterConfigOpType.DELETE if largest is None else AlterConfigOpType.SET
+    entry = ConfigEntry("max.message.bytes", str(largest or ""), incremental_operation=how)
+    asked = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.incremental_alter_configs([asked])[asked].result(30)
+
+
+def test_transactions_that_are_not_taken_make_a_processor_unready_until_they_are(kafka: str, tmp_path: Path) -> None:
+    with stand_ins() as apis:
+        scenario, port = Scenario(apis, kafka, tmp_path), quiet_port()
+        works = scenario.start("works", "processor", HTTP_PORT=str(port))
+
+        def commits() -> str:
+            text = page(port, "/readyz")[1]
+            return str(json.loads(text)["checks"].get("commits")) if text else ""
+
+        try:
+            wait_until(lambda: commits() == "ok", "it is ready", works)
+            bound(kafka, scenario.topics.deliveries, 1)
+            scenario.publish(scenario.place(0))
+            wait_until(lambda: "Kafka did not take the last" in commits(), "it says so", works)
+            assert purchases(scenario).total() == 0  # without its intent nothing is created
+            bound(kafka, scenario.topics.deliveries, None)
+            wait_until(lambda: purchases(scenario).total() == 1, "the order arrives", works)
+            wait_until(lambda: commits() == "ok", "it is ready again", works)
+        finally:
+            end(works)
+        assert scenario.finish() == []
+        assert scenario.problems() == []
