@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KAFKA, LOG4J = "4.1.1", "2.24.3"
-UP_SECONDS = 90.0
+UP_SECONDS = 180.0
 POM = """<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>kafka</artifactId>
 <version>1</version><dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{kafka}</version></dependency>
