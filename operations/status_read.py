@@ -185,7 +185,7 @@ def check_kind(check: str, one: Told) -> CheckKind:
         return "not_ready"
     if check == "BaseLinker" and one.blocked:
         return "token_blocked"
-    others: dict[str, CheckKind] = {"broker": "broker_away", "journal": "journal_silent"}
+    others: dict[str, CheckKind] = {"broker": "broker_away", "commits": "broker_away", "journal": "journal_silent"}
     return others.get(check, "paused")
 
 

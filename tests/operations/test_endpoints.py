@@ -45,6 +45,7 @@ def told(**over: object) -> Told:
         (told(checks={"BaseLinker": "refuses the token"}, blocked=False), ["paused"]),
         (told(checks={"journal": "names nothing"}), ["journal_silent"]),
         (told(checks={"broker": "does not answer"}), ["broker_away"]),
+        (told(checks={"commits": "Kafka did not take the last 3 transactions"}), ["broker_away"]),
         (told(not_asked="u does not answer"), []),
         (told(not_asked="u does not answer", named=True), ["endpoint_away"]),
     ],
