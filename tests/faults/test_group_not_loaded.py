@@ -13,11 +13,11 @@ from tests.programs import quiet_port
 
 
 def groups_partition(group: str) -> int:
-    """The partition of __consumer_offsets that keeps a group: Java's hash of its name."""
+    """The partition of __consumer_offsets that keeps a group: by the absolute value of Java's hash of its name."""
     found = 0
     for letter in group.encode():
         found = (31 * found + letter) & 0xFFFFFFFF
-    return (found & 0x7FFFFFFF) % GROUPS_PARTITIONS
+    return min(found, 2**32 - found) % GROUPS_PARTITIONS
 
 
 def write_last_batch_twice(broker: Broker, number: int) -> None:
