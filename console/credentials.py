@@ -7,7 +7,7 @@ from console.said import Known
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
-from operations.credentials import KEYS, Changed, keys, write
+from operations.credentials import KEYS, Changed, Tried, keys, write
 
 LONGEST = 500
 
@@ -25,10 +25,10 @@ def attempt(visit: Visit) -> Response:
     if not new:
         return _page(visit, 400, visit.words("credentials.give"))
 
-    def job(work: Work) -> tuple[str, ...]:
-        names = operations.credentials.attempt(visit.program.env_file, new)
+    def job(work: Work) -> Tried:
+        tried = operations.credentials.attempt(visit.program.env_file, new)
         visit.program.entered.keep(work.id, new)
-        return names
+        return tried
 
     work = visit.program.works.start("keys", visit.session.id, visit.program.env_file.name, job, alone=True)
     return follow(visit, work)

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.visit import LANGUAGE, SESSION, YEAR, Visit, keep
 from console.words import LANGUAGES
+from operations.live_settings import has_personal
 
 LONGEST_NAME = 40
 
@@ -30,7 +31,7 @@ def log_in(visit: Visit) -> Response:
         return visit.page("login.html", 429, title="login", error=error, name="")
     if not right:
         return visit.page("login.html", 403, title="login", error=visit.words("login.wrong"), name=name)
-    if "@" in name:  # it will stand in Kafka
+    if has_personal(name):  # it will stand in Kafka
         return visit.page("login.html", 400, title="login", error=visit.words("login.no_email"), name="")
     program.sessions.end(visit.session)
     session = program.sessions.begin(now, logged_in=True, name=name)
