@@ -8,13 +8,13 @@ from typing import Literal
 
 from operations.cost import REQUESTS_PER_ORDER, processors_rate, seconds_at
 from operations.endpoints import LastError, Told, ask, targets
-from operations.group_members import Member
 from operations.group_reads import Position
 from operations.in_force import pause_sentence
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
 from operations.live_settings import read_from
 from operations.output import age
+from runtime.group_members import Member
 from schemas.records import Cursor, Delivery, Outcome
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -14,11 +14,11 @@ from console.words import Words
 from operations import live_settings
 from operations.endpoints import Told
 from operations.explain import fresh_read
-from operations.group_members import Member
 from operations.ledger_reads import RowAt
 from operations.settings_rows import Difference
 from operations.status_read import PartitionStatus, Status, problems
 from processor.rules import Enriched, RuleSettings
+from runtime.group_members import Member
 from schemas.records import Delivery, Outcome
 from tests.processor.simulated import order
 
