@@ -23,7 +23,7 @@ def rivals(admin: AdminClient, settings: Settings, topic: str) -> list[str]:
     """
     own = {settings.group_id, f"{settings.topic_prefix}-producer", f"{settings.topic_prefix}-tools"}
     others = [(str(group.id), group) for group in admin.list_groups(timeout=SECONDS) if group.id not in own]
-    found = [name for name, group in others if any(topic in topics_of(one.assignment) for one in group.members)]
+    found = [name for name, group in others if any(topic in topics_of(one.assignment or b"") for one in group.members)]
     unknown = [name for name, group in others if group.state == UNKNOWN_HERE]
     named = [name for name in unknown if name.startswith(settings.topic_prefix)][:MOST_ASKED]
     if named:
