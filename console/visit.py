@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from console import filters
+from console import filters, paths
 from console.program import Program
 from console.said import Known, tell
 from console.sessions import Session
@@ -64,11 +64,10 @@ class Visit:
             t=self.words,
             f=filters,
             session=self.session,
-            path=self.path,
             languages=LANGUAGES,
             partial=self.partial,
             csrf_field=csrf_field(self.session),
-            **values,
+            **{"back": paths.page_of(self.path), **values},
         )
         return HTMLResponse(html, code)
 
@@ -112,12 +111,13 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
         if values is None:
             response = visit.trouble(Known("too_large"), 413)
         elif not open_to_all and program.locked and not session.logged_in:
-            response = _to_login(visit)
+            response = _to_login(request)
         elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
             response = visit.trouble(Known("csrf"), 403)
         else:
             response = await run_in_threadpool(_safely, view, visit)
-        if new and SESSION not in str(response.headers.getlist("set-cookie")):
+        sent_by_others = request.method == "POST" and _foreign(request)
+        if new and not sent_by_others and SESSION not in str(response.headers.getlist("set-cookie")):
             keep(response, SESSION, session.id, visit.secure)
         return response
 
@@ -135,8 +135,8 @@ def words_for(request: Request) -> Words:
 
 
 def keep(response: Response, name: str, value: str, secure: bool, seconds: int | None = None) -> None:
-    """Set a cookie that scripts can't read and other sites can't send."""
-    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="strict", secure=secure)
+    """Set a cookie that scripts can't read; from other sites it comes with a link alone, which changes nothing."""
+    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def _safely(view: View, visit: Visit) -> Response:
@@ -147,10 +147,13 @@ def _safely(view: View, visit: Visit) -> Response:
         return visit.trouble(error)
 
 
-def _to_login(visit: Visit) -> Response:
-    if visit.partial:
-        return Response(status_code=401, headers={"HX-Redirect": "/login"})
-    return RedirectResponse("/login", 303)
+def _to_login(request: Request) -> Response:
+    """Ask for the password, and name the page that was wanted."""
+    partial = "hx-request" in request.headers
+    wanted = paths.page_of(urlsplit(request.headers.get("hx-current-url", "")).path if partial else request.url.path)
+    if partial:
+        return Response(status_code=401, headers={"HX-Redirect": paths.login_for(wanted)})
+    return RedirectResponse(paths.login_for(wanted), 303)
 
 
 def _foreign(request: Request) -> bool:

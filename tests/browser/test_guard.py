@@ -77,13 +77,14 @@ def test_without_the_password_there_is_only_the_login(root: str) -> None:
     with anonymous(root) as client:
         for path in (*PAGES[:6], "/orders/5", "/orders/5/now", "/running/x", "/settings/sources"):
             answer = client.get(path)
-            assert (answer.status_code, answer.headers["location"]) == (303, "/login"), path
+            login = "/login" if path == "/" else f"/login?next={path}"
+            assert (answer.status_code, answer.headers["location"]) == (303, login), path
         assert client.get("/live").status_code == 204
         token = token_in(client.get("/login").text)
         for path in ACTIONS:
             if path != "/language":
                 answer = client.post(path, data={"csrf": token})
-                assert (answer.status_code, answer.headers["location"]) == (303, "/login"), path
+                assert answer.status_code == 303 and answer.headers["location"].startswith("/login"), path
 
 
 def test_the_session_is_new_after_login_hidden_from_scripts_and_ends_at_logout(root: str) -> None:
@@ -91,7 +92,7 @@ def test_the_session_is_new_after_login_hidden_from_scripts_and_ends_at_logout(r
         client.get("/login")
         before = client.cookies["bl2sm_session"]
         cookie = log_in(client).headers["set-cookie"].lower()
-        assert "httponly" in cookie and "samesite=strict" in cookie
+        assert "httponly" in cookie and "samesite=lax" in cookie
         assert client.cookies["bl2sm_session"] != before
         page = client.get("/orders")
         assert page.status_code == 200

@@ -1,0 +1,95 @@
+"""Sessions, links from elsewhere, languages and addresses: what every page shares, without Kafka."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from console.paths import local, page_of
+from tests.browser.indoors import PASSWORD, Indoors, browser, console, log_in, token
+
+GETS = ("/", "/orders", "/again", "/login", "/running/x")
+
+
+@pytest.fixture
+def room() -> Iterator[tuple[Indoors, TestClient]]:
+    with console() as found:
+        yield found
+
+
+def test_a_link_from_elsewhere_leaves_one_logged_in(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    answer = client.post("/login", data={"csrf": token(client), "password": PASSWORD})
+    assert "samesite=lax" in answer.headers["set-cookie"].lower()
+    came = client.get("/orders", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"})
+    assert came.status_code == 200 and "set-cookie" not in came.headers
+
+
+def test_a_form_from_elsewhere_takes_nobodys_session_away(room: tuple[Indoors, TestClient]) -> None:
+    program, _ = room
+    without_cookie = browser(program)
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = without_cookie.post("/language", data={"language": "pl"}, headers=headers)
+        assert answer.status_code == 403 and "set-cookie" not in answer.headers
+
+
+def test_reading_a_page_changes_nothing(room: tuple[Indoors, TestClient], monkeypatch: pytest.MonkeyPatch) -> None:
+    program, client = room
+    log_in(client)
+
+    def started(*_: object, **__: object) -> None:
+        pytest.fail("a page started work")
+
+    monkeypatch.setattr(program.works, "start", started)
+    before = (client.cookies["bl2sm_session"], program.held)
+    for path in GETS:
+        client.get(path)
+    assert (client.cookies["bl2sm_session"], program.held) == before
+
+
+def test_the_login_leads_to_the_page_that_was_wanted(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    to_login = client.get("/orders/747000046").headers["location"]
+    assert to_login == "/login?next=/orders/747000046"
+    page = client.get(to_login).text
+    assert 'name="next" value="/orders/747000046"' in page
+    assert f'name="back" value="{to_login}"' in page  # the other language keeps it
+    wrong = client.post("/login", data={"csrf": token(client), "password": "no", "next": "/again"})
+    assert 'name="next" value="/again"' in wrong.text
+    assert log_in(client, next="/orders/747000046") == "/orders/747000046"
+    assert client.get("/login?next=/again").headers["location"] == "/again"
+
+
+def test_a_part_of_a_page_leads_back_to_the_whole_page(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://127.0.0.1/orders/5?x=1"}
+    assert client.get("/orders/5/now", headers=headers).headers["HX-Redirect"] == "/login?next=/orders/5"
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/a\r\nb", "evil", ""]
+)
+def test_the_login_leads_nowhere_else(room: tuple[Indoors, TestClient], path: str) -> None:
+    _, client = room
+    assert local(path) == "/"
+    assert log_in(client, next=path) == "/"
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/orders/5", "/orders/5"),
+        ("/running/a-b_c", "/running/a-b_c"),
+        ("/running/a-b_c/stop", "/running/a-b_c"),
+        ("/failed/retry", "/failed"),
+        ("/again/replay/stop/preview", "/again"),
+        ("/settings/preview", "/settings"),
+        ("/settings/credentials/save", "/settings/credentials"),
+        ("/pause/preview", "/"),
+        ("/logout", "/"),
+        ("/running//evil.example", "/"),
+        ("//evil.example", "/"),
+    ],
+)
+def test_every_address_belongs_to_a_page(path: str, page: str) -> None:
+    assert page_of(path) == page
