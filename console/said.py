@@ -14,18 +14,20 @@ from runtime.settings import SettingsError
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.topics import TopicProblem
 
-KINDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((FatalError,), "key"),
-    ((BackpressureError,), "api_wait"),
-    ((RejectedError,), "api_refused"),
-    ((ApiError,), "api_failed"),
-    ((KafkaAway, KafkaException), "kafka_away"),
-    ((RegistryUnavailable,), "registry_away"),
-    ((TopicProblem, DecodeError), "topics"),
-    ((SettingsError,), "settings"),
-    ((WrongUsage,), "usage"),
-    ((Refused,), "refused"),
+KINDS: tuple[tuple[tuple[type[Exception], ...], str, int], ...] = (
+    ((FatalError,), "key", 503),
+    ((BackpressureError,), "api_wait", 503),
+    ((RejectedError,), "api_refused", 503),
+    ((ApiError,), "api_failed", 503),
+    ((KafkaAway, KafkaException), "kafka_away", 503),
+    ((RegistryUnavailable,), "registry_away", 503),
+    ((TopicProblem, DecodeError), "topics", 503),
+    ((SettingsError,), "settings", 400),
+    ((WrongUsage,), "usage", 400),
+    ((Refused,), "refused", 409),
+    ((Exception,), "fault", 500),
 )
+STATUSES = {"csrf": 403, "too_large": 413, "no_work": 404}
 
 
 class Known(Refused):
@@ -52,9 +54,14 @@ def tell(error: Exception, words: Words) -> Told:
     if isinstance(error, BackpressureError) and error.retry_at is not None:
         age = words.age((error.retry_at - datetime.now(UTC)).total_seconds())
         return Told(words("trouble.api_wait_for", api=error.api, age=age), detail)
-    kind = next((key for types, key in KINDS if isinstance(error, types)), "fault")
+    kind, _ = _kind(error)
     values = {"api": error.api} if isinstance(error, ApiError) else {}
     return Told(words(f"trouble.{kind}", **values), detail)
+
+
+def status(error: Exception) -> int:
+    """Return the answer's status: 4xx for what was asked wrongly or is refused, 5xx for what does not work."""
+    return STATUSES.get(error.key, 409) if isinstance(error, Known) else _kind(error)[1]
 
 
 def changed_meanwhile(current: Current, expected: int, error: Refused) -> Refused:
@@ -63,3 +70,11 @@ def changed_meanwhile(current: Current, expected: int, error: Refused) -> Refuse
     if newer is None:
         return error
     return Known("meanwhile", name=newer.changed_by, at=f"{newer.changed_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _kind(error: BaseException) -> tuple[str, int]:
+    """Return the text's key and the status; a refusal that says that something is away is told as that."""
+    cause = error.__context__
+    if isinstance(error, Refused) and isinstance(cause, RegistryUnavailable | TopicProblem):
+        return _kind(cause)
+    return next((key, code) for types, key, code in KINDS if isinstance(error, types))

@@ -15,12 +15,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import filters, paths
 from console.program import Program
-from console.said import Known, tell
+from console.said import Known, status, tell
 from console.sessions import Session
 from console.words import LANGUAGES, Words, choose
-from operations.output import WrongUsage, debugging
+from operations.output import debugging
 from runtime.logging import get_logger
-from runtime.settings import SettingsError
 
 SESSION, LANGUAGE = "bl2sm_session", "bl2sm_language"
 LARGEST_FORM = 256 * 1024
@@ -77,10 +76,9 @@ class Visit:
             self.session.notice = notice
         return RedirectResponse(path, 303)
 
-    def trouble(self, error: Exception, code: int = 503) -> Response:
+    def trouble(self, error: Exception) -> Response:
         """Return a page that says what went wrong, without secrets."""
-        usage = isinstance(error, WrongUsage | SettingsError)
-        return self.page("trouble.html", 400 if usage else code, title="trouble", error=error)
+        return self.page("trouble.html", status(error), title="trouble", error=error)
 
 
 View = Callable[[Visit], Response]
@@ -109,11 +107,11 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
             request.url.scheme == "https",
         )
         if values is None:
-            response = visit.trouble(Known("too_large"), 413)
+            response = visit.trouble(Known("too_large"))
         elif not open_to_all and program.locked and not session.logged_in:
             response = _to_login(request)
         elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
-            response = visit.trouble(Known("csrf"), 403)
+            response = visit.trouble(Known("csrf"))
         else:
             response = await run_in_threadpool(_safely, view, visit)
         sent_by_others = request.method == "POST" and _foreign(request)
@@ -143,7 +141,11 @@ def _safely(view: View, visit: Visit) -> Response:
     try:
         return view(visit)
     except Exception as error:
-        get_logger(__name__).error("a page failed", path=visit.path, error=type(error).__name__, exc_info=debugging())
+        log, told = get_logger(__name__), {"path": visit.path, "error": type(error).__name__}
+        if status(error) < 500:
+            log.info("a page was refused", **told)
+        else:
+            log.error("a page failed", **told, exc_info=debugging())
         return visit.trouble(error)
 
 

@@ -53,7 +53,7 @@ def test_a_pause_that_somebody_elses_change_overtook_is_told_in_the_readers_word
     client.cookies["bl2sm_language"] = "pl"
     form = {"csrf": token(client, "/again"), "paused": "yes", "last": "6"}
     answer = client.post("/pause", data=form)
-    assert answer.status_code == 503
+    assert answer.status_code == 409
     assert "BN, 2026-11-20 12:00:00 UTC" in answer.text and "meanwhile" not in answer.text
     program.held = Current(last=6)  # refused for another reason: that one is told
     assert "changed meanwhile" in client.post("/pause", data=form).text
@@ -69,4 +69,4 @@ def test_settings_saved_twice_are_saved_already(room: tuple[Indoors, TestClient]
     form = {"csrf": token(client, "/again"), "work": work.id}
     assert client.post("/settings", data=form).headers["location"] == "/settings"
     program.held = Current(rules=ShopSettings("VIP", None, None, None, "BN", NOW), history=(changed,), last=7)
-    assert client.post("/settings", data=form).status_code == 503
+    assert client.post("/settings", data=form).status_code == 409

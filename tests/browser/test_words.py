@@ -58,7 +58,7 @@ def test_every_text_that_pages_name_is_there() -> None:
 
 def test_a_failure_is_told_in_the_readers_language_above_the_programs_own_words() -> None:
     polish = Words("pl")
-    assert all(polish.has(f"trouble.{key}") for _, key in KINDS)
+    assert all(polish.has(f"trouble.{key}") for _, key, _ in KINDS)
     end = datetime.now(UTC) + timedelta(minutes=9.9)
     blocked = tell(BackpressureError("the token is blocked", api="BaseLinker", retry_at=end), polish)
     assert blocked.text == "BaseLinker nie przyjmuje zapytań jeszcze przez 10\u00a0min. Potem spróbuj ponownie."
