@@ -20,7 +20,7 @@ STATIC = Path(__file__).parent / "static"
 class OrderId(IntegerConvertor):
     """An order's id in an address; what is longer is no page."""
 
-    regex = "[0-9]{1,18}"
+    regex = "[1-9][0-9]{0,17}"
 
 
 register_url_convertor("order_id", OrderId())

@@ -28,11 +28,11 @@ def log_in(visit: Visit) -> Response:
     right = bool(program.password) and hmac.compare_digest(given.encode(), program.password.encode())
     if (seconds := program.tries.judge(visit.address, now, right)) > 0:
         error = visit.words("login.wait", age=visit.words.age(seconds))
-        return _page(visit, 429, error, "")
+        return _page(visit, 429, error, name)
     if not right:
         return _page(visit, 403, visit.words("login.wrong"), name)
     if "@" in name:  # it will stand in Kafka
-        return _page(visit, 400, visit.words("login.no_email"), "")
+        return _page(visit, 400, visit.words("login.no_email"), name)
     program.sessions.end(visit.session)
     session = program.sessions.begin(now, logged_in=True, name=name)
     response = RedirectResponse(_wanted(visit), 303)

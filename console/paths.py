@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")  # no backslash, blank or control character: browsers read some as a slash
 PAGES = ("/settings/credentials", "/settings", "/orders", "/failed", "/again")
-SHOWN = re.compile(r"/orders/[0-9]{1,18}(/now)?|/running/[^/]+|/settings/sources|/login")
+SHOWN = re.compile(r"/orders/[1-9][0-9]{0,17}(/now)?|/running/[^/]+|/settings/sources|/login")
 
 
 def local(path: str) -> str:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.said import Known, changed_meanwhile
 from console.visit import Visit
-from operations.live_settings import save_switch
+from operations.live_settings import PERSONAL, save_switch
 from operations.output import Refused
 from schemas.records import Switch
 
@@ -16,9 +16,18 @@ LAST = re.compile(r"-?[0-9]{1,18}")
 
 
 def preview(visit: Visit) -> Response:
-    """Ask whether it is meant."""
+    """Ask whether it is meant; for another reason where this one holds what must not be kept."""
     pausing, last = visit.given("paused") == "yes", visit.program.current().last
-    return visit.page("pause.html", title="pause", pausing=pausing, reason=_reason(visit), last=last)
+    error = visit.words("pause.personal") if PERSONAL.search(_reason(visit)) else ""
+    return visit.page(
+        "pause.html",
+        400 if error else 200,
+        title="pause",
+        pausing=pausing,
+        reason=_reason(visit),
+        last=last,
+        error=error,
+    )
 
 
 def switch(visit: Visit) -> Response:
