@@ -1,5 +1,6 @@
 """What went wrong, told to the reader: what it means and the way out in his language, the program's own words below."""
 
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -50,7 +51,7 @@ def tell(error: Exception, words: Words) -> Told:
     """Return what to say about a failure; neither text holds secrets or personal data."""
     if isinstance(error, Known):
         return Told(words(f"trouble.{error.key}", **error.values), "")
-    detail, _ = sentence(error)
+    detail = sentence(error)[0] if status(error) != 500 or isinstance(error, OSError) else _place(error)
     if isinstance(error, BackpressureError) and error.retry_at is not None:
         age = words.age((error.retry_at - datetime.now(UTC)).total_seconds())
         return Told(words("trouble.api_wait_for", api=error.api, age=age), detail)
@@ -78,3 +79,10 @@ def _kind(error: BaseException) -> tuple[str, int]:
     if isinstance(error, Refused) and isinstance(cause, RegistryUnavailable | TopicProblem):
         return _kind(cause)
     return next((key, code) for types, key, code in KINDS if isinstance(error, types))
+
+
+def _place(error: Exception) -> str:
+    """Return which fault it is, and where in the program: what those who make it need, and nothing of the data."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    where = [f"{frame.f_globals.get('__name__', '?')}, line {number}" for frame, number in frames[-1:]]
+    return ": ".join([type(error).__name__, *where])
