@@ -7,6 +7,14 @@ LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")  # no backslash, blank or control chara
 PAGES = ("/settings/credentials", "/settings", "/orders", "/failed", "/again")
 SHOWN = re.compile(r"/orders/[1-9][0-9]{0,17}(/now)?|/running/[^/]+|/settings/sources|/login")
 
+# what these show by POST changes nothing, and holds no secret: it may be asked for again in another language
+REPEATED = frozenset(
+    {
+        "/orders", "/failed/preview", "/pause/preview", "/again/replay/stop/preview", "/again/orders/preview",
+        "/again/backfill/preview", "/again/replay/preview",
+    }
+)  # fmt: skip
+
 
 def local(path: str) -> str:
     """Return an address of the console's own as it is, the overview's for any other."""

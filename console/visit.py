@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -22,6 +22,7 @@ from operations.output import debugging
 from runtime.logging import get_logger
 
 SESSION, LANGUAGE = "bl2sm_session", "bl2sm_language"
+LANGUAGE_FIELD = "language"
 LARGEST_FORM = 256 * 1024
 YEAR = 365 * 86_400
 TEMPLATES = Environment(
@@ -36,7 +37,10 @@ TEMPLATES.globals["tell"] = tell
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a page needs to know. `values` = a form's by name, where there is none the address's; `secure` = by TLS."""
+    """What a page needs to know. `values` = a form's by name, where there is none the address's; `secure` = by TLS.
+
+    `repeated` = the form may be sent again in another language.
+    """
 
     program: Program
     session: Session
@@ -47,6 +51,7 @@ class Visit:
     values: Mapping[str, list[str]]
     partial: bool
     secure: bool
+    repeated: bool
 
     def given(self, name: str, default: str = "") -> str:
         """Return the first value of a name, without blanks around it."""
@@ -66,9 +71,15 @@ class Visit:
             languages=LANGUAGES,
             partial=self.partial,
             csrf_field=csrf_field(self.session),
-            **{"back": paths.page_of(self.path), **values},
+            again=self._again() if self.repeated else None,
+            **{"back": self.path if self.repeated else paths.page_of(self.path), **values},
         )
         return HTMLResponse(html, code)
+
+    def _again(self) -> list[tuple[str, str]]:
+        """Return the form as it was sent."""
+        own = {"csrf", LANGUAGE_FIELD}
+        return [(name, value) for name, given in self.values.items() if name not in own for value in given]
 
     def go(self, path: str, notice: str = "") -> Response:
         """Return a redirect; the notice is said on the next page."""
@@ -95,25 +106,30 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
         if session is None:
             session = program.sessions.begin(now)
         values = await _form(request) if request.method == "POST" else _grouped(request.url.query)
+        repeated = request.method == "POST" and request.url.path in paths.REPEATED
+        chosen = ((values or {}).get(LANGUAGE_FIELD) or [""])[0] if repeated else ""
         visit = Visit(
             program,
             session,
-            words_for(request),
+            Words(chosen) if chosen in LANGUAGES else words_for(request),
             request.url.path,
             request.client.host if request.client is not None else "",
             request.path_params,
             values or {},
             "hx-request" in request.headers,
             request.url.scheme == "https",
+            repeated,
         )
         if values is None:
             response = visit.trouble(Known("too_large"))
         elif not open_to_all and program.locked and not session.logged_in:
             response = _to_login(request)
         elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
-            response = visit.trouble(Known("csrf"))
+            response = replace(visit, repeated=False).trouble(Known("csrf"))
         else:
             response = await run_in_threadpool(_safely, view, visit)
+            if chosen in LANGUAGES:
+                keep(response, LANGUAGE, chosen, visit.secure, YEAR)
         sent_by_others = request.method == "POST" and _foreign(request)
         if new and not sent_by_others and SESSION not in str(response.headers.getlist("set-cookie")):
             keep(response, SESSION, session.id, visit.secure)

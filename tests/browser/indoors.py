@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from starlette.testclient import TestClient
 
 from console.app import make_app
 from console.program import Program, Seen
+from operations.kafka_reads import KafkaReads
 from operations.live_settings import Current
+from operations.topic_reads import KafkaAway
 from runtime.settings import load_settings
 
 PASSWORD = "a long password 1"
@@ -28,6 +30,10 @@ class Indoors(Program):
     def current(self) -> Current:
         """Return what the test holds."""
         return self.held
+
+    def reads(self) -> AbstractContextManager[KafkaReads]:
+        """Say at once that there is no Kafka."""
+        raise KafkaAway("Kafka does not answer")
 
     def look(self, fresh: bool = False) -> Seen:
         """Return an empty queue."""

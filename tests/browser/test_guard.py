@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from console.paths import page_of
 from console.tries import MOST_ALL, MOST_EACH, WINDOW_SECONDS, Tries
 from sandbox.server import environment as apis
 from tests.browser.browsing import console
@@ -128,7 +129,9 @@ def test_a_form_without_its_token_or_from_another_site_does_nothing(inside: http
 
 @pytest.mark.parametrize("path", ACTIONS)
 def test_nothing_is_changed_by_following_a_link(inside: httpx2.Client, path: str) -> None:
-    assert inside.get(path).status_code == 404
+    answer = inside.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, page_of(path))
+    assert answer.headers["location"] not in ACTIONS and "Pause sending" in inside.get("/").text
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])

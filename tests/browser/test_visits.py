@@ -1,6 +1,8 @@
 """Sessions, links from elsewhere, languages and addresses: what every page shares, without Kafka."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from starlette.testclient import TestClient
@@ -64,6 +66,55 @@ def test_a_part_of_a_page_leads_back_to_the_whole_page(room: tuple[Indoors, Test
     _, client = room
     headers = {"HX-Request": "true", "HX-Current-URL": "http://127.0.0.1/orders/5?x=1"}
     assert client.get("/orders/5/now", headers=headers).headers["HX-Redirect"] == "/login?next=/orders/5"
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "polish"),
+    [
+        ("/pause/preview", {"paused": "yes", "reason": 'a "b" & c'}, "Wstrzymać wysyłanie?"),
+        ("/again/orders/preview", {"orders": "5, six"}, "„six” to nie numer zamówienia"),
+        ("/orders", {"asked": "Kowalska"}, "Podaj numer zamówienia"),
+        ("/again/replay/stop/preview", {}, "To się nie udało"),  # without Kafka
+    ],
+)
+def test_another_language_keeps_a_page_that_a_form_made(
+    room: tuple[Indoors, TestClient], path: str, form: dict[str, str], polish: str
+) -> None:
+    _, client = room
+    log_in(client)
+    page = client.post(path, data={**form, "csrf": token(client, "/again")}).text
+    switch = page.partition('<div class="who">')[2].partition("</form>")[0]
+    assert f'action="{path}"' in switch
+    again = {unescape(name): unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', switch)}
+    assert form.items() <= again.items() and again.keys() - form.keys() == {"csrf", "language"}
+    answer = client.post(path, data={**again, "language": "pl"})
+    assert polish in answer.text and client.cookies["bl2sm_language"] == "pl"
+    assert "Gdzie jest moje zamówienie?" in client.get("/orders").text
+    assert client.post(path, data={**again, "language": "xx"}).status_code in {200, 400, 503}
+    assert client.cookies["bl2sm_language"] == "pl"
+
+
+def test_what_acts_is_never_sent_again_for_a_language(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    log_in(client)
+    refused = client.post("/again/orders", data={"work": "gone", "csrf": token(client, "/again")}).text
+    keys = client.post("/settings/credentials", data={"csrf": token(client, "/again")}).text
+    for page, back in (
+        (refused, "/again"),
+        (keys, "/settings/credentials"),
+        (client.get("/running/x").text, "/running/x"),
+    ):
+        switch = page.partition('<div class="who">')[2].partition("</form>")[0]
+        assert 'action="/language"' in switch and f'name="back" value="{back}"' in switch
+
+
+def test_an_actions_address_leads_to_its_page(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    log_in(client)
+    for path, page in (("/failed/preview", "/failed"), ("/pause", "/"), ("/again/backfill", "/again")):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+    assert client.get("/nowhere").status_code == 404
 
 
 @pytest.mark.parametrize(
