@@ -34,7 +34,7 @@ def switch(visit: Visit) -> Response:
     """Do it; refused where somebody switched or saved something since the preview, unless it came to the same."""
     pausing, last = visit.given("paused") == "yes", visit.given("last")
     if not LAST.fullmatch(last):
-        raise Known("no_work")
+        raise Known("bad_form")
     wanted = Switch(pausing, _reason(visit), visit.signed, datetime.now(UTC))
     try:
         save_switch(visit.program.settings, wanted, int(last))

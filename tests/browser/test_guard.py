@@ -169,16 +169,20 @@ def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
         ("/again/backfill", {"work": "x"}, 404, "restarted meanwhile"),
         ("/again/replay", {"work": "x"}, 404, "restarted meanwhile"),
         ("/again/replay/stop", {}, 303, ""),
-        ("/failed/preview", {"reason": "rejected", "until": "soon"}, 400, "Give a date"),
+        ("/failed/preview", {"reason": "rejected", "until": "soon"}, 400, "not as this console made it"),
         ("/settings", {"work": "x"}, 404, "restarted meanwhile"),
         ("/settings/preview", {"location": "", "tag_order_source": "all"}, 400, "TAG_ORDER_SOURCE"),
         ("/settings/credentials", {}, 400, "at least one"),
         ("/orders", {"asked": "a@b" * 30}, 400, "at most 50"),
+        ("/failed/preview", {"key": "9/9", "do": "retry"}, 404, "They are gone: somebody tried them again"),
+        ("/failed/preview", {"reason": "rejected", "do": "drop"}, 404, "They are gone: somebody tried them again"),
         ("/failed/retry", {"key": "9/9"}, 303, ""),
+        ("/pause", {"paused": "yes"}, 400, "not as this console made it"),
     ]
     for path, values, code, said in bad:
         answer = inside.post(path, data={**values, "csrf": token})
         assert (answer.status_code, said in answer.text) == (code, True), (path, answer.text)
+        assert "Try again?" not in answer.text
     large = inside.post("/orders", data={"csrf": token, "asked": "1" * 300_000})
     assert large.status_code == 413
     for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
