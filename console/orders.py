@@ -42,7 +42,10 @@ def story(visit: Visit) -> Response:
 
 
 def now(visit: Visit) -> Response:
-    """Show the order as BaseLinker has it now, judged under today's rules; personal data hidden unless revealed."""
+    """Show the order as BaseLinker has it now, judged under today's rules; personal data hidden unless revealed.
+
+    One that the program has never seen can be sent from here: only BaseLinker's answer says that it is there.
+    """
     order, reveal = int(visit.params["order"]), visit.given("reveal") == "1"
     program = visit.program
     with program.reads() as reads:
@@ -55,6 +58,7 @@ def now(visit: Visit) -> Response:
         title="order",
         order=order,
         known=enriched.order is not None,
+        unseen=timeline.summary(told, visit.words)[0] == "unknown",
         fresh=fresh,
         rules=[
             (timeline.rule_name(one, visit.words), *timeline.rule_verdict(one, visit.words), one.stops)
