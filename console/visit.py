@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import filters, paths
+from console.guard import host_name, same_host
 from console.program import Program
 from console.said import Known, status, tell
 from console.sessions import Session
@@ -23,6 +24,7 @@ from runtime.logging import get_logger
 
 SESSION, LANGUAGE = "bl2sm_session", "bl2sm_language"
 LANGUAGE_FIELD = "language"
+LONGEST_HOST = 260
 LARGEST_FORM = 256 * 1024
 YEAR = 365 * 86_400
 TEMPLATES = Environment(
@@ -105,6 +107,7 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
         new = session is None
         if session is None:
             session = program.sessions.begin(now)
+        foreign = _foreign(request) if request.method == "POST" else None
         values = await _form(request) if request.method == "POST" else _grouped(request.url.query)
         repeated = request.method == "POST" and request.url.path in paths.REPEATED
         chosen = ((values or {}).get(LANGUAGE_FIELD) or [""])[0] if repeated else ""
@@ -124,14 +127,13 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
             response = visit.trouble(Known("too_large"))
         elif not open_to_all and program.locked and not session.logged_in:
             response = _to_login(request)
-        elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
-            response = replace(visit, repeated=False).trouble(Known("csrf"))
+        elif request.method == "POST" and (foreign or not session.fits(visit.given("csrf"))):
+            response = replace(visit, repeated=False).trouble(foreign or Known("csrf"))
         else:
             response = await run_in_threadpool(_safely, view, visit)
             if chosen in LANGUAGES:
                 keep(response, LANGUAGE, chosen, visit.secure, YEAR)
-        sent_by_others = request.method == "POST" and _foreign(request)
-        if new and not sent_by_others and SESSION not in str(response.headers.getlist("set-cookie")):
+        if new and foreign is None and SESSION not in str(response.headers.getlist("set-cookie")):
             keep(response, SESSION, session.id, visit.secure)
         return response
 
@@ -174,12 +176,18 @@ def _to_login(request: Request) -> Response:
     return RedirectResponse(paths.login_for(wanted), 303)
 
 
-def _foreign(request: Request) -> bool:
-    """Whether another site sent the form; browsers that say nothing are judged by the token."""
+def _foreign(request: Request) -> Known | None:
+    """Return what speaks against a form: that another site sent it, or that a proxy hides the console's name from us.
+
+    Browsers that say nothing are judged by the token.
+    """
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        return True
-    origin = request.headers.get("origin")
-    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")
+        return Known("csrf")
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    if origin is None or same_host(origin, host):
+        return None
+    seen = origin.partition("://")[2][:LONGEST_HOST]
+    return Known("other_host", seen=seen, name=host_name(seen), host=host[:LONGEST_HOST]) if seen else Known("csrf")
 
 
 async def _form(request: Request) -> dict[str, list[str]] | None:

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 from starlette.testclient import TestClient
 
+from console.guard import same_host
 from console.paths import local, page_of
 from tests.browser.indoors import PASSWORD, Indoors, browser, console, log_in, token
 
@@ -66,6 +67,43 @@ def test_a_part_of_a_page_leads_back_to_the_whole_page(room: tuple[Indoors, Test
     _, client = room
     headers = {"HX-Request": "true", "HX-Current-URL": "http://127.0.0.1/orders/5?x=1"}
     assert client.get("/orders/5/now", headers=headers).headers["HX-Redirect"] == "/login?next=/orders/5"
+
+
+def test_a_proxy_that_changes_the_name_is_told_with_what_to_set(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    form = {"csrf": token(client), "password": PASSWORD}
+    behind = {"Origin": "https://shop.example:8443", "Sec-Fetch-Site": "same-origin"}
+    answer = client.post("/login", data=form, headers=behind)
+    assert answer.status_code == 403 and "set-cookie" not in answer.headers
+    for told in (
+        "shop.example:8443",
+        "as 127.0.0.1",
+        "proxy_set_header Host $http_host;",
+        "add shop.example to CONSOLE",
+    ):
+        assert told in answer.text
+    strange = client.post("/login", data=form, headers={"Origin": "https://<b>"})
+    assert "&lt;b&gt;" in strange.text and "<b>" not in strange.text
+    for headers in ({"Origin": "null"}, {**behind, "Sec-Fetch-Site": "cross-site"}):
+        answer = client.post("/login", data=form, headers=headers)
+        assert answer.status_code == 403 and "proxy" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("https://shop.example", "shop.example", True),
+        ("https://shop.example", "Shop.example:443", True),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", True),
+        ("https://shop.example", "shop.example:80", False),
+        ("https://shop.example:8443", "shop.example", False),
+        ("https://evil.example", "shop.example", False),
+        ("null", "null", False),
+        ("null", "", False),
+    ],
+)
+def test_an_origin_is_the_hosts_by_name_and_port(origin: str, host: str, same: bool) -> None:
+    assert same_host(origin, host) is same
 
 
 @pytest.mark.parametrize(
