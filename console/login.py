@@ -8,8 +8,11 @@ from starlette.responses import RedirectResponse, Response
 from console.paths import local, login_for
 from console.visit import LANGUAGE, SESSION, YEAR, Visit, keep
 from console.words import LANGUAGES
+from runtime.logging import get_logger
 
 LONGEST_NAME = 40
+LOCKED = "too many wrong passwords"
+HINT = "is this a proxy, or the gateway of Docker's network? Name it in CONSOLE_PROXIES, or all share its five tries"
 
 
 def form(visit: Visit) -> Response:
@@ -27,10 +30,13 @@ def log_in(visit: Visit) -> Response:
     name = " ".join(visit.given("name").split())[:LONGEST_NAME]
     right = bool(program.password) and hmac.compare_digest(given.encode(), program.password.encode())
     if (seconds := program.tries.judge(visit.address, now, right)) > 0:
-        error = visit.words("login.wait", age=visit.words.age(seconds))
-        return _page(visit, 429, error, name)
+        return _page(visit, 429, _wait(visit, seconds), name)
     if not right:
-        return _page(visit, 403, visit.words("login.wrong"), name)
+        error = visit.words("login.wrong")
+        if (seconds := program.tries.wait(visit.address, now)) > 0:
+            get_logger(__name__).warning(LOCKED, address=visit.address, seconds=round(seconds), hint=HINT)
+            error = f"{error} {_wait(visit, seconds)}"
+        return _page(visit, 403, error, name)
     if "@" in name:  # it will stand in Kafka
         return _page(visit, 400, visit.words("login.no_email"), name)
     program.sessions.end(visit.session)
@@ -53,6 +59,10 @@ def language(visit: Visit) -> Response:
     if wanted in LANGUAGES:
         keep(response, LANGUAGE, wanted, visit.secure, YEAR)
     return response
+
+
+def _wait(visit: Visit, seconds: float) -> str:
+    return visit.words("login.wait", age=visit.words.age(seconds))
 
 
 def _wanted(visit: Visit) -> str:

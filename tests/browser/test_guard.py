@@ -263,7 +263,10 @@ def test_wrong_passwords_lock_an_address_and_a_crowd_for_five_minutes() -> None:
 
 def test_passwords_can_be_tried_five_times(root: str) -> None:
     with anonymous(root) as client:
-        assert [log_in(client, "wrong").status_code for _ in range(6)] == [403] * 5 + [429]
+        answers = [log_in(client, "wrong") for _ in range(6)]
+        assert [one.status_code for one in answers] == [403] * 5 + [429]
+        told = ["Try again in 5\u00a0min." in one.text for one in answers]
+        assert told == [False] * 4 + [True] * 2 and "The password is not right" in answers[4].text
         assert "Too many" in log_in(client, PASSWORD).text
         assert client.get("/orders").status_code == 303
 

@@ -6,9 +6,12 @@ from html import unescape
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from console.guard import same_host
+from console.login import LOCKED
 from console.paths import local, page_of
+from console.tries import MOST_EACH
 from tests.browser.indoors import PASSWORD, Indoors, browser, console, log_in, token
 
 GETS = ("/", "/orders", "/again", "/login", "/running/x")
@@ -182,3 +185,15 @@ def test_the_login_leads_nowhere_else(room: tuple[Indoors, TestClient], path: st
 )
 def test_every_address_belongs_to_a_page(path: str, page: str) -> None:
     assert page_of(path) == page
+
+
+def test_the_log_says_whom_the_limit_stops_and_what_to_set_behind_a_proxy(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    form = {"csrf": token(client), "password": "wrong", "name": "AK"}
+    with capture_logs() as log:
+        pages = [client.post("/login", data=form).text for _ in range(MOST_EACH + 1)]
+    told = [line for line in log if line["event"] == LOCKED]
+    assert [(line["log_level"], line["address"], line["seconds"]) for line in told] == [("warning", "testclient", 300)]
+    assert "CONSOLE_PROXIES" in told[0]["hint"]
+    assert ["Try again in" in page for page in pages] == [False] * (MOST_EACH - 1) + [True, True]
+    assert 'value="AK"' in pages[-1]
