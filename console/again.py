@@ -5,13 +5,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.responses import Response
 
 from clients import Order
-from console.orders import ORDER_ID
-from console.visit import Visit
+from console.ids import read_ids
+from console.mistakes import Mistake
+from console.moments import moment
+from console.moments import span as read_span
+from console.said import Known
+from console.visit import View, Visit
 from console.working import follow, found
 from console.works import Work
 from operations.backfill import BackfillPlan, execute_backfill, plan_backfill
@@ -20,9 +23,10 @@ from operations.output import WrongUsage
 from operations.replay import OrderPlan, ReplayPlan, move_offsets, plan_orders, plan_replay
 from operations.replay import replay_orders as publish_orders
 from operations.replay_stop import replay_rest, stop_replay
-from operations.times import read_span
 
-MOST_IDS = 500
+MOST_IDS, LONGEST_SHOWN = 500, 40
+TYPED = ("orders", "since", "until", "from_time", "from_offset")
+NUMBER, PART = re.compile(r"[0-9]{1,18}"), re.compile(r"[0-9]{1,4}:[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +66,41 @@ class Asked:
         return self._visit.program.apis().base.orders(**asked)
 
 
+def _corrected(view: View) -> View:
+    """Show the form again, as it was filled in and with what is wrong, where a view can't take it."""
+
+    def answer(visit: Visit) -> Response:
+        try:
+            return view(visit)
+        except Mistake as mistake:
+            return _page(visit, 400, mistake)
+
+    return answer
+
+
 def page(visit: Visit) -> Response:
     """Show the three ways."""
     return _page(visit)
 
 
+@_corrected
 def preview_replay(visit: Visit) -> Response:
     """Tell what moving the offsets back would do."""
-    time, offset = _utc(visit, "from_time"), visit.given("from_offset")
-    if bool(time) == bool(offset):
-        return _page(visit, 400, visit.words("again.one_of"))
+    time, offset = moment(visit, "from_time", datetime.now(UTC)), _offset(visit)
+    if (time is None) == (not offset):
+        raise Mistake("from_offset", "again.one_of")
 
     def job(work: Work) -> OffsetsPreview:
         with visit.program.reads() as reads:
-            plan = plan_replay(reads, offset or None, time or None, work.step)
+            try:
+                plan = plan_replay(reads, offset or None, time.isoformat() if time is not None else None, work.step)
+            except WrongUsage:
+                ends = reads.log_ends(reads.topics.journal)
+                raise Known(
+                    "no_offset", ends=", ".join(f"{one}:{end}" for one, (_, end) in sorted(ends.items()))
+                ) from None
             work.breathe()
-            since = datetime.fromisoformat(time) if time else None
-            return OffsetsPreview(plan, since, len(reads.processors()))
+            return OffsetsPreview(plan, time, len(reads.processors()))
 
     return follow(visit, visit.program.works.start("plan_replay", visit.session.id, None, job))
 
@@ -108,11 +130,10 @@ def stop(visit: Visit) -> Response:
     return visit.go("/again", visit.words("again.stopped", offset=rest.from_offset))
 
 
+@_corrected
 def preview_orders(visit: Visit) -> Response:
     """Tell what is known of single orders."""
     ids = _ids(visit)
-    if not ids:
-        return _page(visit, 400, visit.words("again.no_ids"))
 
     def job(work: Work) -> OrdersPreview:
         with visit.program.reads() as reads:
@@ -137,12 +158,10 @@ def replay_orders(visit: Visit) -> Response:
         return follow(visit, visit.program.works.start("replay_orders", visit.session.id, None, job, alone=True))
 
 
+@_corrected
 def preview_backfill(visit: Visit) -> Response:
     """Count the orders of a time."""
-    since = _utc(visit, "since")
-    if not since:
-        return _page(visit, 400, visit.words("again.bad_time"))
-    span = Span(*read_span(since, _utc(visit, "until") or None, datetime.now(UTC)))
+    span = Span(*read_span(visit, "since", "until", datetime.now(UTC)))
 
     def job(work: Work) -> BackfillPlan:
         with visit.program.reads() as reads:
@@ -174,12 +193,15 @@ def backfill(visit: Visit) -> Response:
         return follow(visit, visit.program.works.start("backfill", visit.session.id, span, job, alone=True))
 
 
-def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
+def _page(visit: Visit, status: int = 200, mistake: Mistake | None = None) -> Response:
     works = visit.program.works
     running = [work for kind in ("backfill", "replay_orders") if (work := works.running(kind)) is not None]
     known = visit.program.known  # not asked for: the page is there without Kafka, too, and follows by itself
     standing = known.status if known is not None else None
-    return visit.page("again.html", status, title="again", running=running, status=standing, error=error)
+    typed = {name: visit.given(name) if mistake is not None else "" for name in TYPED}
+    return visit.page(
+        "again.html", status, title="again", running=running, status=standing, typed=typed, mistake=mistake
+    )
 
 
 def _using(visit: Visit, kind: str) -> AbstractContextManager[Any]:
@@ -187,19 +209,21 @@ def _using(visit: Visit, kind: str) -> AbstractContextManager[Any]:
 
 
 def _ids(visit: Visit) -> list[int]:
-    parts = [part for part in re.split(r"[\s,;]+", visit.given("orders")) if part]
-    ids = [int(match[1]) for part in parts if (match := ORDER_ID.fullmatch(part))]
-    return list(dict.fromkeys(ids)) if len(ids) == len(parts) and len(ids) <= MOST_IDS else []
+    found = read_ids(visit.given("orders"))
+    ids = [one for one in found if isinstance(one, int)]
+    if not ids or len(ids) < len(found):
+        wrong = next((one for one in found if isinstance(one, str)), "")
+        raise Mistake("orders", "again.no_id" if wrong else "again.no_ids", id=wrong[:LONGEST_SHOWN])
+    if len(ids) > MOST_IDS:
+        raise Mistake("orders", "again.too_many_ids", n=visit.words.number(len(ids)))
+    return ids
 
 
-def _utc(visit: Visit, name: str) -> str:
-    """Return a field's time as ISO text with its zone: the reader's own, which the page's script tells, else UTC."""
-    text = visit.given(name)
-    if not text:
-        return ""
-    try:
-        at = datetime.fromisoformat(text)
-        zone = ZoneInfo(visit.given("zone") or "UTC")
-    except (ValueError, ZoneInfoNotFoundError, OSError):
-        raise WrongUsage(visit.words("again.bad_time")) from None
-    return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).astimezone(UTC).isoformat()
+def _offset(visit: Visit) -> str:
+    """Return the offset as it was typed; Mistake where it is neither N nor P:N,P:N with each partition once."""
+    text = visit.given("from_offset")
+    partitions = [part.partition(":")[0].strip() for part in text.split(",")]
+    if text and not NUMBER.fullmatch(text):
+        if not all(PART.fullmatch(part.strip()) for part in text.split(",")) or len(set(partitions)) < len(partitions):
+            raise Mistake("from_offset", "again.bad_offset")
+    return text

@@ -6,11 +6,13 @@ from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from console import again, choices, credentials, failed, live, login, orders, overview, pause, working
 from console.guard import Guard, names_of
+from console.paths import page_of
 from console.program import Program
 from console.visit import View, endpoint
 
@@ -20,7 +22,7 @@ STATIC = Path(__file__).parent / "static"
 class OrderId(IntegerConvertor):
     """An order's id in an address; what is longer is no page."""
 
-    regex = "[0-9]{1,18}"
+    regex = "[1-9][0-9]{0,17}"
 
 
 register_url_convertor("order_id", OrderId())
@@ -77,8 +79,14 @@ def make_app(program: Program) -> Starlette:
     async def not_found(request: Request, _: Exception) -> object:
         return await missing(request)
 
+    async def other_method(request: Request, _: Exception) -> object:
+        """An action's address that is opened again: its tab was restored, or the page was reloaded by its address."""
+        if request.method == "GET":
+            return RedirectResponse(page_of(request.url.path), 303)
+        return await missing(request)
+
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, names=names_of(program.settings))],
-        exception_handlers={404: not_found, 405: not_found},  # type: ignore[dict-item]
+        exception_handlers={404: not_found, 405: other_method},  # type: ignore[dict-item]
     )

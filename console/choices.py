@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from clients import ApiError
-from console.said import Known, tell
+from console.said import Known, changed_meanwhile, tell
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
@@ -16,6 +16,7 @@ from operations.credentials import keys
 from operations.dry_run import Decision, count_orders, dry_run
 from operations.init import source_tags
 from operations.live_settings import Current, Difference, Value, differences, effective, save_rules, to_save
+from operations.output import Refused
 from processor.main import rule_settings
 from runtime.settings import SettingsError
 from runtime.shop_choice import FIELDS, NAMES, merged, validated
@@ -87,14 +88,21 @@ def preview(visit: Visit) -> Response:
 
 
 def save(visit: Visit) -> Response:
-    """Save what was tried; refused where somebody saved meanwhile."""
+    """Save what was tried; refused where somebody saved something else meanwhile."""
     work = found(visit, visit.given("work"), "preview")
     tried: Tried = work.given
     chosen = tried.rules if tried.differences else tried.wanted
     rules = replace(chosen, changed_by=visit.signed, changed_at=datetime.now(UTC))
-    save_rules(visit.program.settings, rules, expected=tried.last)
+    said = "settings.saved"
+    try:
+        save_rules(visit.program.settings, rules, expected=tried.last)
+    except Refused as error:
+        current = visit.program.current()
+        if current.last == tried.last or differences(visit.program.settings, current, rules):
+            raise changed_meanwhile(current, tried.last, error) from None
+        said = "settings.saved_already"
     work.stopping = True
-    return visit.go("/settings", visit.words("settings.saved"))
+    return visit.go("/settings", visit.words(said))
 
 
 def _page(visit: Visit) -> Response:

@@ -13,7 +13,6 @@ from operations.cost import cost_of_single
 from operations.dead_letters import choose, drop_letters, retry_letters, retryable, view
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
-from operations.output import WrongUsage
 
 MOST_SECONDS = 10.0  # a person waits for the answer
 MOST_SHOWN = 500  # a form of some thousand fields is refused; more are chosen by their reason
@@ -35,6 +34,7 @@ def preview(visit: Visit) -> Response:
     whole = [letter for letter in letters if dropping or retryable(letter)]
     return visit.page(
         "letters.html",
+        200 if letters else 404,
         title="failed",
         dropping=dropping,
         letters=[view(letter) for letter in whole[:MOST_SHOWN]],
@@ -100,7 +100,7 @@ def _chosen(reads: KafkaReads, visit: Visit) -> list[Letter]:
         until = datetime.fromisoformat(visit.given("until")) if visit.given("until") else None
         return [one for one in letters if one.why.reason == reason and (until is None or one.why.time <= until)]
     except (ValueError, TypeError):
-        raise WrongUsage(visit.words("again.bad_time")) from None
+        raise Known("bad_form") from None
 
 
 def _orders(letters: list[Letter]) -> list[int]:

@@ -40,6 +40,13 @@ def host_name(header: str) -> str:
     return text.rpartition(":")[0] if ":" in text else text
 
 
+def same_host(origin: str, header: str) -> bool:
+    """Whether an Origin names the host that a Host header does; the scheme's own port may be left out."""
+    scheme, _, host = origin.lower().partition("://")
+    port = {"https": ":443", "http": ":80"}.get(scheme, "")
+    return host != "" and host.removesuffix(port) == header.strip().lower().removesuffix(port)
+
+
 class Guard:
     """Refuses foreign names (DNS rebinding), and sets the headers."""
 

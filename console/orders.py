@@ -1,16 +1,13 @@
 """Where is my order? Search by id or e-mail, and an order's story as `explain` tells it."""
 
-import re
-
 from starlette.responses import Response
 
 from console import timeline
+from console.ids import read_id
 from console.visit import Visit
 from operations.explain import HIDDEN, fresh_read, purchase_due, read_story
-from operations.find import orders_of
+from operations.find import LONGEST_EMAIL, orders_of
 from processor.main import rule_settings
-
-ORDER_ID = re.compile(r"#?([0-9]{1,18})")
 
 
 def page(visit: Visit) -> Response:
@@ -21,10 +18,12 @@ def page(visit: Visit) -> Response:
 def search(visit: Visit) -> Response:
     """Go to an order; for an e-mail ask BaseLinker which orders are the buyer's. It is kept nowhere."""
     asked = visit.given("asked")
-    if match := ORDER_ID.fullmatch(asked):
-        return visit.go(f"/orders/{match[1]}")
+    if (order := read_id(asked)) is not None:
+        return visit.go(f"/orders/{order}")
     if "@" not in asked:
         return _list(visit, status=400, error=visit.words("orders.neither"))
+    if len(asked) > LONGEST_EMAIL:
+        return _list(visit, status=400, error=visit.words("orders.long_email", n=LONGEST_EMAIL))
     found = orders_of(visit.program.apis().base, asked)
     if len(found) == 1:
         return visit.go(f"/orders/{found[0].order_id}")
@@ -43,7 +42,10 @@ def story(visit: Visit) -> Response:
 
 
 def now(visit: Visit) -> Response:
-    """Show the order as BaseLinker has it now, judged under today's rules; personal data hidden unless revealed."""
+    """Show the order as BaseLinker has it now, judged under today's rules; personal data hidden unless revealed.
+
+    One that the program has never seen can be sent from here: only BaseLinker's answer says that it is there.
+    """
     order, reveal = int(visit.params["order"]), visit.given("reveal") == "1"
     program = visit.program
     with program.reads() as reads:
@@ -56,6 +58,7 @@ def now(visit: Visit) -> Response:
         title="order",
         order=order,
         known=enriched.order is not None,
+        unseen=timeline.summary(told, visit.words)[0] == "unknown",
         fresh=fresh,
         rules=[
             (timeline.rule_name(one, visit.words), *timeline.rule_verdict(one, visit.words), one.stops)
@@ -69,4 +72,6 @@ def now(visit: Visit) -> Response:
 
 def _list(visit: Visit, status: int = 200, error: str = "") -> Response:
     seen = visit.program.look()
-    return visit.page("orders.html", status, title="orders", seen=seen, error=error)
+    return visit.page(
+        "orders.html", status, title="orders", seen=seen, error=error, asked=visit.given("asked") if error else ""
+    )

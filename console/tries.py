@@ -17,12 +17,17 @@ class Tries:
     def judge(self, address: str, now: float, right: bool) -> float:
         """Return for how many seconds this address must wait, right or not; 0 = the try counted."""
         with self._lock:
-            wait = self._wait(address, now)
+            wait = self._left(address, now)
             if wait == 0 and not right:
                 self._failed.append((now, address))
             return wait
 
-    def _wait(self, address: str, now: float) -> float:
+    def wait(self, address: str, now: float) -> float:
+        """Return for how many seconds this address must wait before its next try."""
+        with self._lock:
+            return self._left(address, now)
+
+    def _left(self, address: str, now: float) -> float:
         recent = [(at, who) for at, who in self._failed if now - at < WINDOW_SECONDS]
         own = [at for at, who in recent if who == address]
         if len(own) >= MOST_EACH:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,16 +13,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from console import filters
+from console import filters, paths
+from console.guard import host_name, same_host
 from console.program import Program
-from console.said import Known, tell
+from console.said import Known, status, tell
 from console.sessions import Session
 from console.words import LANGUAGES, Words, choose
-from operations.output import WrongUsage, debugging
+from operations.output import debugging
 from runtime.logging import get_logger
-from runtime.settings import SettingsError
 
 SESSION, LANGUAGE = "bl2sm_session", "bl2sm_language"
+LANGUAGE_FIELD = "language"
+LONGEST_HOST = 260
 LARGEST_FORM = 256 * 1024
 YEAR = 365 * 86_400
 TEMPLATES = Environment(
@@ -37,7 +39,10 @@ TEMPLATES.globals["tell"] = tell
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a page needs to know. `values` = a form's by name, where there is none the address's; `secure` = by TLS."""
+    """What a page needs to know. `values` = a form's by name, where there is none the address's; `secure` = by TLS.
+
+    `repeated` = the form may be sent again in another language.
+    """
 
     program: Program
     session: Session
@@ -48,6 +53,7 @@ class Visit:
     values: Mapping[str, list[str]]
     partial: bool
     secure: bool
+    repeated: bool
 
     def given(self, name: str, default: str = "") -> str:
         """Return the first value of a name, without blanks around it."""
@@ -64,13 +70,18 @@ class Visit:
             t=self.words,
             f=filters,
             session=self.session,
-            path=self.path,
             languages=LANGUAGES,
             partial=self.partial,
             csrf_field=csrf_field(self.session),
-            **values,
+            again=self._again() if self.repeated else None,
+            **{"back": self.path if self.repeated else paths.page_of(self.path), **values},
         )
         return HTMLResponse(html, code)
+
+    def _again(self) -> list[tuple[str, str]]:
+        """Return the form as it was sent."""
+        own = {"csrf", LANGUAGE_FIELD}
+        return [(name, value) for name, given in self.values.items() if name not in own for value in given]
 
     def go(self, path: str, notice: str = "") -> Response:
         """Return a redirect; the notice is said on the next page."""
@@ -78,10 +89,9 @@ class Visit:
             self.session.notice = notice
         return RedirectResponse(path, 303)
 
-    def trouble(self, error: Exception, code: int = 503) -> Response:
+    def trouble(self, error: Exception) -> Response:
         """Return a page that says what went wrong, without secrets."""
-        usage = isinstance(error, WrongUsage | SettingsError)
-        return self.page("trouble.html", 400 if usage else code, title="trouble", error=error)
+        return self.page("trouble.html", status(error), title="trouble", error=error)
 
 
 View = Callable[[Visit], Response]
@@ -97,27 +107,33 @@ def endpoint(program: Program, view: View, open_to_all: bool = False) -> Endpoin
         new = session is None
         if session is None:
             session = program.sessions.begin(now)
+        foreign = _foreign(request) if request.method == "POST" else None
         values = await _form(request) if request.method == "POST" else _grouped(request.url.query)
+        repeated = request.method == "POST" and request.url.path in paths.REPEATED
+        chosen = ((values or {}).get(LANGUAGE_FIELD) or [""])[0] if repeated else ""
         visit = Visit(
             program,
             session,
-            words_for(request),
+            Words(chosen) if chosen in LANGUAGES else words_for(request),
             request.url.path,
             request.client.host if request.client is not None else "",
             request.path_params,
             values or {},
             "hx-request" in request.headers,
             request.url.scheme == "https",
+            repeated,
         )
         if values is None:
-            response = visit.trouble(Known("too_large"), 413)
+            response = visit.trouble(Known("too_large"))
         elif not open_to_all and program.locked and not session.logged_in:
-            response = _to_login(visit)
-        elif request.method == "POST" and (_foreign(request) or not session.fits(visit.given("csrf"))):
-            response = visit.trouble(Known("csrf"), 403)
+            response = _to_login(request)
+        elif request.method == "POST" and (foreign or not session.fits(visit.given("csrf"))):
+            response = replace(visit, repeated=False).trouble(foreign or Known("csrf"))
         else:
             response = await run_in_threadpool(_safely, view, visit)
-        if new and SESSION not in str(response.headers.getlist("set-cookie")):
+            if chosen in LANGUAGES:
+                keep(response, LANGUAGE, chosen, visit.secure, YEAR)
+        if new and foreign is None and SESSION not in str(response.headers.getlist("set-cookie")):
             keep(response, SESSION, session.id, visit.secure)
         return response
 
@@ -135,30 +151,43 @@ def words_for(request: Request) -> Words:
 
 
 def keep(response: Response, name: str, value: str, secure: bool, seconds: int | None = None) -> None:
-    """Set a cookie that scripts can't read and other sites can't send."""
-    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="strict", secure=secure)
+    """Set a cookie that scripts can't read; from other sites it comes with a link alone, which changes nothing."""
+    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def _safely(view: View, visit: Visit) -> Response:
     try:
         return view(visit)
     except Exception as error:
-        get_logger(__name__).error("a page failed", path=visit.path, error=type(error).__name__, exc_info=debugging())
+        log, told = get_logger(__name__), {"path": visit.path, "error": type(error).__name__}
+        if status(error) < 500:
+            log.info("a page was refused", **told)
+        else:
+            log.error("a page failed", **told, exc_info=debugging())
         return visit.trouble(error)
 
 
-def _to_login(visit: Visit) -> Response:
-    if visit.partial:
-        return Response(status_code=401, headers={"HX-Redirect": "/login"})
-    return RedirectResponse("/login", 303)
+def _to_login(request: Request) -> Response:
+    """Ask for the password, and name the page that was wanted."""
+    partial = "hx-request" in request.headers
+    wanted = paths.page_of(urlsplit(request.headers.get("hx-current-url", "")).path if partial else request.url.path)
+    if partial:
+        return Response(status_code=401, headers={"HX-Redirect": paths.login_for(wanted)})
+    return RedirectResponse(paths.login_for(wanted), 303)
 
 
-def _foreign(request: Request) -> bool:
-    """Whether another site sent the form; browsers that say nothing are judged by the token."""
+def _foreign(request: Request) -> Known | None:
+    """Return what speaks against a form: that another site sent it, or that a proxy hides the console's name from us.
+
+    Browsers that say nothing are judged by the token.
+    """
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        return True
-    origin = request.headers.get("origin")
-    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")
+        return Known("csrf")
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    if origin is None or same_host(origin, host):
+        return None
+    seen = origin.partition("://")[2][:LONGEST_HOST]
+    return Known("other_host", seen=seen, name=host_name(seen), host=host[:LONGEST_HOST]) if seen else Known("csrf")
 
 
 async def _form(request: Request) -> dict[str, list[str]] | None:

@@ -31,7 +31,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Accepted:
     """New values that were accepted, by name; `untried` = nobody could be asked about these."""
 
     names: tuple[str, ...]
@@ -56,7 +56,7 @@ def keys(file: Path) -> list[Key]:
     ]
 
 
-def attempt(file: Path, new: Mapping[str, str]) -> Tried:
+def attempt(file: Path, new: Mapping[str, str]) -> Accepted:
     """Try new values, write nothing. ApiError, Refused or SettingsError where one is not accepted.
 
     The e-shop is tried only where the list can be had (with a v3 key). Costs one request to BaseLinker where its token
@@ -90,7 +90,7 @@ def attempt(file: Path, new: Mapping[str, str]) -> Tried:
         if "SALESMANAGO_LOCATION" in new:
             check_shop(settings, shops)
             untried = () if shops else ("SALESMANAGO_LOCATION",)
-    return Tried(tuple(name for name in new if name not in untried), untried)
+    return Accepted(tuple(name for name in new if name not in untried), untried)
 
 
 def write(file: Path, new: Mapping[str, str]) -> Changed:

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from console.paths import page_of
 from console.tries import MOST_ALL, MOST_EACH, WINDOW_SECONDS, Tries
 from sandbox.server import environment as apis
 from tests.browser.browsing import console
@@ -77,13 +78,14 @@ def test_without_the_password_there_is_only_the_login(root: str) -> None:
     with anonymous(root) as client:
         for path in (*PAGES[:6], "/orders/5", "/orders/5/now", "/running/x", "/settings/sources"):
             answer = client.get(path)
-            assert (answer.status_code, answer.headers["location"]) == (303, "/login"), path
+            login = "/login" if path == "/" else f"/login?next={path}"
+            assert (answer.status_code, answer.headers["location"]) == (303, login), path
         assert client.get("/live").status_code == 204
         token = token_in(client.get("/login").text)
         for path in ACTIONS:
             if path != "/language":
                 answer = client.post(path, data={"csrf": token})
-                assert (answer.status_code, answer.headers["location"]) == (303, "/login"), path
+                assert answer.status_code == 303 and answer.headers["location"].startswith("/login"), path
 
 
 def test_the_session_is_new_after_login_hidden_from_scripts_and_ends_at_logout(root: str) -> None:
@@ -91,7 +93,7 @@ def test_the_session_is_new_after_login_hidden_from_scripts_and_ends_at_logout(r
         client.get("/login")
         before = client.cookies["bl2sm_session"]
         cookie = log_in(client).headers["set-cookie"].lower()
-        assert "httponly" in cookie and "samesite=strict" in cookie
+        assert "httponly" in cookie and "samesite=lax" in cookie
         assert client.cookies["bl2sm_session"] != before
         page = client.get("/orders")
         assert page.status_code == 200
@@ -127,7 +129,9 @@ def test_a_form_without_its_token_or_from_another_site_does_nothing(inside: http
 
 @pytest.mark.parametrize("path", ACTIONS)
 def test_nothing_is_changed_by_following_a_link(inside: httpx2.Client, path: str) -> None:
-    assert inside.get(path).status_code == 404
+    answer = inside.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, page_of(path))
+    assert answer.headers["location"] not in ACTIONS and "Pause sending" in inside.get("/").text
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
@@ -160,21 +164,25 @@ def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
         ("/again/replay/preview", {"from_offset": "7", "from_time": "2026-01-01T00:00"}, 400, "one of them"),
         ("/again/replay/preview", {"from_time": "soon", "zone": "../etc"}, 400, "Give a date"),
         ("/again/backfill/preview", {"since": ""}, 400, "Give a date"),
-        ("/again/orders/preview", {"orders": "5, six"}, 400, "Give order ids"),
+        ("/again/orders/preview", {"orders": "5, six"}, 400, "“six” is no order id"),
         ("/again/orders/preview", {"orders": "#5, 6"}, 303, ""),
-        ("/again/backfill", {"work": "x"}, 503, "restarted meanwhile"),
-        ("/again/replay", {"work": "x"}, 503, "restarted meanwhile"),
+        ("/again/backfill", {"work": "x"}, 404, "restarted meanwhile"),
+        ("/again/replay", {"work": "x"}, 404, "restarted meanwhile"),
         ("/again/replay/stop", {}, 303, ""),
-        ("/failed/preview", {"reason": "rejected", "until": "soon"}, 400, "Give a date"),
-        ("/settings", {"work": "x"}, 503, "restarted meanwhile"),
+        ("/failed/preview", {"reason": "rejected", "until": "soon"}, 400, "not as this console made it"),
+        ("/settings", {"work": "x"}, 404, "restarted meanwhile"),
         ("/settings/preview", {"location": "", "tag_order_source": "all"}, 400, "TAG_ORDER_SOURCE"),
         ("/settings/credentials", {}, 400, "at least one"),
         ("/orders", {"asked": "a@b" * 30}, 400, "at most 50"),
+        ("/failed/preview", {"key": "9/9", "do": "retry"}, 404, "They are gone: somebody tried them again"),
+        ("/failed/preview", {"reason": "rejected", "do": "drop"}, 404, "They are gone: somebody tried them again"),
         ("/failed/retry", {"key": "9/9"}, 303, ""),
+        ("/pause", {"paused": "yes"}, 400, "not as this console made it"),
     ]
     for path, values, code, said in bad:
         answer = inside.post(path, data={**values, "csrf": token})
         assert (answer.status_code, said in answer.text) == (code, True), (path, answer.text)
+        assert "Try again?" not in answer.text
     large = inside.post("/orders", data={"csrf": token, "asked": "1" * 300_000})
     assert large.status_code == 413
     for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
@@ -185,9 +193,8 @@ def test_bad_input_is_answered_with_a_sentence(inside: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"from_offset": "seven"}, "takes N"),
-        ({"from_offset": "999999"}, "there is no offset"),
-        ({"from_time": "2999-01-01T00:00"}, "lies in the future"),
+        ({"from_offset": "999999"}, "The queue has no such place. Its partitions end at 0:0, 1:0"),
+        ({"from_offset": "77:0"}, "The queue has no such place"),
     ],
 )
 def test_what_no_preview_can_be_made_of_is_said_on_its_page(
@@ -256,7 +263,10 @@ def test_wrong_passwords_lock_an_address_and_a_crowd_for_five_minutes() -> None:
 
 def test_passwords_can_be_tried_five_times(root: str) -> None:
     with anonymous(root) as client:
-        assert [log_in(client, "wrong").status_code for _ in range(6)] == [403] * 5 + [429]
+        answers = [log_in(client, "wrong") for _ in range(6)]
+        assert [one.status_code for one in answers] == [403] * 5 + [429]
+        told = ["Try again in 5\u00a0min." in one.text for one in answers]
+        assert told == [False] * 4 + [True] * 2 and "The password is not right" in answers[4].text
         assert "Too many" in log_in(client, PASSWORD).text
         assert client.get("/orders").status_code == 303
 

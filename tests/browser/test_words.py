@@ -15,7 +15,7 @@ from operations.alerts import Kind
 from operations.explain import Fate
 from operations.status_read import CheckKind, ProblemKind
 from processor.rules import SkipReason
-from schemas.records import Outcome
+from schemas.records import RETRACTED, Outcome
 
 CONSOLE = Path(__file__).parents[2] / "console"
 
@@ -35,6 +35,14 @@ def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
 def test_every_reason_and_outcome_has_words() -> None:
     assert all(Words("pl").has(f"reason.{reason}") for reason in SkipReason)
     assert all(Words("pl").has(f"outcome.{one}") and Words("pl").has(f"outcome.{one}_long") for one in Outcome)
+
+
+def test_every_reason_that_the_programs_write_has_words() -> None:
+    root = Path(__file__).parents[2]
+    written = "\n".join(path.read_text() for path in root.glob("processor/*.py"))
+    codes = set(re.findall(r"(?:Ending\(Outcome\.\w+, |Undecodable\(raw, )\"(\w+)\"", written)) | {RETRACTED}
+    assert {"order_refused", "undecidable", "undecodable", "created"} <= codes
+    assert {code for code in codes if not Words("pl").has(f"reason.{code}")} == set()
 
 
 def test_every_fate_of_an_order_has_words() -> None:
@@ -58,7 +66,7 @@ def test_every_text_that_pages_name_is_there() -> None:
 
 def test_a_failure_is_told_in_the_readers_language_above_the_programs_own_words() -> None:
     polish = Words("pl")
-    assert all(polish.has(f"trouble.{key}") for _, key in KINDS)
+    assert all(polish.has(f"trouble.{key}") for _, key, _ in KINDS)
     end = datetime.now(UTC) + timedelta(minutes=9.9)
     blocked = tell(BackpressureError("the token is blocked", api="BaseLinker", retry_at=end), polish)
     assert blocked.text == "BaseLinker nie przyjmuje zapytań jeszcze przez 10\u00a0min. Potem spróbuj ponownie."
@@ -66,7 +74,11 @@ def test_a_failure_is_told_in_the_readers_language_above_the_programs_own_words(
     assert "Klucze i hasła" in tell(FatalError("no", api="SALESmanago"), polish).text
     assert tell(Known("busy"), polish) == Told(polish("trouble.busy"), "")
     assert "Zgłoś go autorom" in tell(KeyError("secret"), polish).text
-    assert "secret" not in tell(KeyError("secret"), polish).detail
+    assert tell(KeyError("secret"), polish).detail == "KeyError"
+    try:
+        raise KeyError("secret")
+    except KeyError as error:
+        assert re.fullmatch(r"KeyError: tests\.browser\.test_words, line \d+", tell(error, polish).detail)
 
 
 @pytest.mark.parametrize(

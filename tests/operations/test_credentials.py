@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clients import Catalog
-from operations.credentials import Tried, attempt
+from operations.credentials import Accepted, attempt
 from operations.output import Refused
 
 
@@ -41,4 +41,4 @@ def test_an_e_shop_that_nobody_could_be_asked_about_is_not_called_tried(
 ) -> None:
     monkeypatch.setattr("operations.credentials.list_shops", lambda settings: shops)
     new = {"SALESMANAGO_V3_API_KEY": "key", "SALESMANAGO_LOCATION": "shop_1"}
-    assert attempt(tmp_path / ".env", new) == Tried(tried, untried)
+    assert attempt(tmp_path / ".env", new) == Accepted(tried, untried)

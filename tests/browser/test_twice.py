@@ -1,0 +1,72 @@
+"""A form that is sent twice, or after somebody else's change."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+
+from console import choices, pause
+from console.choices import Tried
+from operations.live_settings import Current, differences
+from operations.output import Refused
+from operations.settings_rows import Change
+from schemas.records import ShopSettings, Switch
+from tests.browser.indoors import Indoors, console, log_in, token
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Indoors, TestClient]]:
+    """Somebody is logged in, and every save is refused: the preview is older than the newest row."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Refused("the settings were changed meanwhile")
+
+    monkeypatch.setattr(pause, "save_switch", refuse)
+    monkeypatch.setattr(choices, "save_rules", refuse)
+    with console() as (program, client):
+        log_in(client)
+        yield program, client
+
+
+def paused(by: str = "AK", paused: bool = True) -> Current:
+    switch = Switch(paused, "", by, NOW)
+    return Current(switch=switch, history=(Change(7, "switch", by, NOW, (), switch),), last=7)
+
+
+@pytest.mark.parametrize(("yes", "said"), [("yes", "sending is paused"), ("no", "sending goes on")])
+def test_a_pause_sent_twice_is_done_already(room: tuple[Indoors, TestClient], yes: str, said: str) -> None:
+    program, client = room
+    program.held = paused(paused=yes == "yes")
+    form = {"csrf": token(client, "/again"), "paused": yes, "last": "6"}
+    assert client.post("/pause", data=form).headers["location"] == "/"
+    assert f"Done already: {said}." in client.get("/").text
+
+
+def test_a_pause_that_somebody_elses_change_overtook_is_told_in_the_readers_words(
+    room: tuple[Indoors, TestClient],
+) -> None:
+    program, client = room
+    program.held = paused(by="BN", paused=False)
+    client.cookies["bl2sm_language"] = "pl"
+    form = {"csrf": token(client, "/again"), "paused": "yes", "last": "6"}
+    answer = client.post("/pause", data=form)
+    assert answer.status_code == 409
+    assert "BN, 2026-11-20 12:00:00 UTC" in answer.text and "meanwhile" not in answer.text
+    program.held = Current(last=6)  # refused for another reason: that one is told
+    assert "changed meanwhile" in client.post("/pause", data=form).text
+
+
+def test_settings_saved_twice_are_saved_already(room: tuple[Indoors, TestClient]) -> None:
+    program, client = room
+    rules = ShopSettings("Klient", "shop_1", "none", False, "AK", NOW)
+    changed = Change(7, "rules", "AK", NOW, (), rules)
+    program.held = Current(rules=rules, history=(changed,), last=7)
+    tried = Tried(rules, rules, 6, differences(program.settings, Current(), rules))
+    work = program.works.start("preview", "session", tried, lambda _: tried)
+    form = {"csrf": token(client, "/again"), "work": work.id}
+    assert client.post("/settings", data=form).headers["location"] == "/settings"
+    program.held = Current(rules=ShopSettings("VIP", None, None, None, "BN", NOW), history=(changed,), last=7)
+    assert client.post("/settings", data=form).status_code == 409
