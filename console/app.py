@@ -6,15 +6,15 @@ from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from console import again, choices, credentials, failed, live, login, orders, overview, pause, working
+from console import acts, again, choices, credentials, failed, live, login, orders, overview, pause, working
 from console.guard import Guard, names_of
 from console.paths import page_of
 from console.program import Program
-from console.visit import View, endpoint
+from console.visit import View, Visit, endpoint
 
 STATIC = Path(__file__).parent / "static"
 
@@ -28,6 +28,15 @@ class OrderId(IntegerConvertor):
 register_url_convertor("order_id", OrderId())
 
 
+def _told(view: View) -> View:
+    def answer(visit: Visit) -> Response:
+        response = view(visit)
+        acts.tell(visit, response.status_code)
+        return response
+
+    return answer
+
+
 def make_app(program: Program) -> Starlette:
     """Return the application."""
 
@@ -35,7 +44,7 @@ def make_app(program: Program) -> Starlette:
         return Route(path, endpoint(program, view, open_to_all), methods=["GET"])
 
     def post(path: str, view: View, open_to_all: bool = False) -> Route:
-        return Route(path, endpoint(program, view, open_to_all), methods=["POST"])
+        return Route(path, endpoint(program, _told(view), open_to_all), methods=["POST"])
 
     routes: list[BaseRoute] = [
         get("/login", login.form, open_to_all=True),

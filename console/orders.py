@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from console import timeline
+from console.acts import tell_revealed
 from console.ids import read_id
 from console.visit import Visit
 from operations.explain import HIDDEN, fresh_read, purchase_due, read_story
@@ -48,6 +49,8 @@ def now(visit: Visit) -> Response:
     """
     order, reveal = int(visit.params["order"]), visit.given("reveal") == "1"
     program = visit.program
+    if reveal:
+        tell_revealed(visit, order)
     with program.reads() as reads:
         told = read_story(reads, order)
     rules = rule_settings(program.effective())

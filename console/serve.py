@@ -5,6 +5,7 @@ import socket
 
 import uvicorn
 
+from console import acts
 from console.app import make_app
 from console.guard import is_loopback
 from console.program import Program
@@ -27,6 +28,7 @@ def serve(settings: Settings) -> int:
     if password and len(password) < LEAST_PASSWORD:
         raise SettingsError(f"CONSOLE_PASSWORD: is shorter than {LEAST_PASSWORD} characters; give a longer one")
     configure_logging("WARNING", settings.log_format, settings.secrets)
+    acts.hear()
     listener = _listen(settings.console_host.strip("[]"), settings.console_port)
     program = Program(settings)
     config = uvicorn.Config(

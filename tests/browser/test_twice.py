@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from console import choices, pause
 from console.again import OrdersPreview
@@ -83,8 +84,10 @@ def test_a_preview_is_begun_once_however_often_its_button_comes(room: tuple[Indo
     wait_until(lambda: work.state == "done", 30, "the preview is done")
     form = {"csrf": token(client, "/again"), "work": work.id}
     assert 'id="do"' in client.get(f"/running/{work.id}").text
-    assert client.post("/again/orders", data=form).headers["location"].startswith("/running/")
-    again = client.post("/again/orders", data=form)
+    with capture_logs() as said:
+        assert client.post("/again/orders", data=form).headers["location"].startswith("/running/")
+        again = client.post("/again/orders", data=form)
+    assert [line["what"] for line in said if "by" in line] == ["again/orders"]  # who did what stands in the log
     assert again.status_code == 409 and "not begun a second time" in again.text
     back = client.get(f"/running/{work.id}").text
     assert 'id="do"' not in back and "This was begun already" in back
