@@ -17,6 +17,7 @@ from operations.dry_run import Decision, count_orders, dry_run
 from operations.init import source_tags
 from operations.live_settings import Current, Difference, Value, differences, effective, save_rules, to_save
 from operations.output import Refused
+from operations.topic_reads import KafkaAway
 from processor.main import rule_settings
 from runtime.settings import SettingsError
 from runtime.shop_choice import FIELDS, NAMES, merged, validated
@@ -90,6 +91,8 @@ def save(visit: Visit) -> Response:
     said = "settings.saved"
     try:
         save_rules(visit.program.settings, rules, expected=tried.last)
+    except KafkaAway:
+        raise
     except Refused as error:
         current = visit.program.current()
         if current.last == tried.last or differences(visit.program.settings, current, rules):
