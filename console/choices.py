@@ -56,16 +56,18 @@ def sources(visit: Visit) -> Response:
 def preview(visit: Visit) -> Response:
     """Try new values on the last orders; they are saved only after that."""
     current = visit.program.current()
-    wanted = validated(
-        ShopSettings(
-            contact_tag=visit.given("contact_tag"),
-            location=visit.given("location"),
-            tag_order_source=visit.given("tag_order_source", "none"),
-            skip_shop_orders=visit.given("skip_shop_orders") == "true",
-            changed_by=visit.signed,
-            changed_at=datetime.now(UTC),
-        )
+    given = ShopSettings(
+        contact_tag=visit.given("contact_tag"),
+        location=visit.given("location"),
+        tag_order_source=visit.given("tag_order_source", "none"),
+        skip_shop_orders=visit.given("skip_shop_orders") == "true",
+        changed_by=visit.signed,
+        changed_at=datetime.now(UTC),
     )
+    try:
+        wanted = validated(given)
+    except SettingsError as error:
+        return _page(visit, 400, given, error)
     unset = set(visit.values.get("unset", [])) & FIELDS.keys()
     rules = to_save(visit.program.settings, current, wanted, unset)
     tried = Tried(rules, current.last, differences(visit.program.settings, current, rules))
@@ -102,13 +104,20 @@ def save(visit: Visit) -> Response:
     return visit.go("/settings", visit.words(said))
 
 
-def _page(visit: Visit) -> Response:
+def _page(
+    visit: Visit, status: int = 200, typed: ShopSettings | None = None, error: Exception | None = None
+) -> Response:
+    """Show what holds; in the form stands what was typed, where that can't be taken."""
     current = visit.program.current()
     shops, why = _shops(visit)
     return visit.page(
         "settings.html",
+        status,
         title="settings",
-        values=_held(visit, current),
+        values=(held := _held(visit, current)),
+        typed={name: getattr(typed, field) if typed is not None else held[name].value for name, field in NAMES.items()},
+        unset=visit.values.get("unset", []) if typed is not None else [],
+        error=error,
         shops=shops,
         why=why,
         keys=keys(visit.program.env_file),

@@ -134,6 +134,22 @@ def test_keys_that_are_not_accepted_are_typed_again_and_the_rest_stays(
     assert "my-client" not in other
 
 
+def test_settings_that_are_wrong_stay_in_the_form(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    form = {
+        "contact_tag": "Wiosna",
+        "location": "no such shop!",
+        "tag_order_source": "both",
+        "skip_shop_orders": "true",
+    }
+    answer = client.post("/settings/preview", data={**form, "csrf": token(client, "/again")})
+    assert answer.status_code == 400 and "SALESMANAGO_LOCATION" in answer.text
+    assert 'value="Wiosna"' in answer.text and 'value="no shop!"' in answer.text
+    assert re.search(r'value="both" checked', answer.text) and re.search(r'value="true" checked', answer.text)
+    held = client.get("/settings").text
+    assert 'value="Wiosna"' not in held and 'value="none" checked' in held
+
+
 def test_the_present_moment_is_no_future(room: tuple[Indoors, TestClient]) -> None:
     _, client = room
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
