@@ -11,7 +11,7 @@ SHOWN = re.compile(r"/orders/[1-9][0-9]{0,17}(/now)?|/running/[^/]+|/settings/so
 REPEATED = frozenset(
     {
         "/orders", "/failed/preview", "/pause/preview", "/again/replay/stop/preview", "/again/orders/preview",
-        "/again/backfill/preview", "/again/replay/preview",
+        "/again/backfill/preview", "/again/replay/preview", "/settings/preview",
     }
 )  # fmt: skip
 

@@ -138,7 +138,7 @@ def test_settings_that_are_wrong_stay_in_the_form(room: tuple[Indoors, TestClien
     _, client = room
     form = {
         "contact_tag": "Wiosna",
-        "location": "no such shop!",
+        "location": "no shop!",
         "tag_order_source": "both",
         "skip_shop_orders": "true",
     }
