@@ -83,7 +83,8 @@ def test_what_was_typed_stays_with_what_is_wrong_beside_it(
     _, client = room
     answer = client.post(path, data={**typed, "zone": zone, "csrf": token(client, "/again")})
     form = answer.text.rpartition(f'action="{path}"')[2].partition("</form>")[0]
-    assert answer.status_code == 400 and said in form and "--" not in form
+    told = form.partition('role="alert">')[2].partition("</p>")[0]
+    assert answer.status_code == 400 and said in told and "--" not in told
     for name, value in typed.items():
         assert f'name="{name}" value="{value.replace("<", "&lt;").replace(">", "&gt;")}"' in form
     assert 'aria-invalid="true"' in form and re.search(r'aria-describedby="[\w-]+ (\w+-error)"', form) is not None
