@@ -1,6 +1,7 @@
 """Send again: single orders, days that are missing, or everything since a moment; each with a preview and its cost."""
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,9 +39,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class OffsetsPreview:
-    """What moving the offsets would do, and how many processors were running then."""
+    """What moving the offsets would do, since when (None = by offsets), and how many processors were running then."""
 
     plan: ReplayPlan
+    since: datetime | None
     processors: int
 
 
@@ -98,15 +100,14 @@ def preview_replay(visit: Visit) -> Response:
                     "no_offset", ends=", ".join(f"{one}:{end}" for one, (_, end) in sorted(ends.items()))
                 ) from None
             work.breathe()
-            return OffsetsPreview(plan, len(reads.processors()))
+            return OffsetsPreview(plan, time, len(reads.processors()))
 
     return follow(visit, visit.program.works.start("plan_replay", visit.session.id, None, job))
 
 
 def replay(visit: Visit) -> Response:
     """Move them as previewed; refused beside running processors."""
-    preview: OffsetsPreview = _result(visit, "plan_replay")
-    with visit.program.reads() as reads:
+    with _using(visit, "plan_replay") as preview, visit.program.reads() as reads:
         move_offsets(reads, preview.plan)
     visit.program.look(fresh=True)
     return visit.go("/again", visit.words("again.moved", entries=visit.words.count("entries", preview.plan.entries)))
@@ -145,16 +146,16 @@ def preview_orders(visit: Visit) -> Response:
 
 def replay_orders(visit: Visit) -> Response:
     """Publish them."""
-    preview: OrdersPreview = _result(visit, "plan_orders")
-    plan = preview.plan
+    with _using(visit, "plan_orders") as preview:
+        plan = preview.plan
 
-    def job(work: Work) -> int:
-        work.total = len(plan)
-        with visit.program.reads() as reads:
-            publish_orders(reads, plan, work.step, work.breathe)
-        return len(plan)
+        def job(work: Work) -> int:
+            work.total = len(plan)
+            with visit.program.reads() as reads:
+                publish_orders(reads, plan, work.step, work.breathe, work.wait)
+            return len(plan)
 
-    return follow(visit, visit.program.works.start("replay_orders", visit.session.id, None, job, alone=True))
+        return follow(visit, visit.program.works.start("replay_orders", visit.session.id, None, job, alone=True))
 
 
 @_corrected
@@ -174,20 +175,22 @@ def preview_backfill(visit: Visit) -> Response:
 
 def backfill(visit: Visit) -> Response:
     """Publish them, page by page."""
-    plan: BackfillPlan = _result(visit, "backfill_plan")
+    leave = visit.given("leave_retracted") == "true"
+    with _using(visit, "backfill_plan") as plan:
 
-    def job(work: Work) -> int:
-        def tell(published: int, reached: datetime) -> None:
-            work.given = Span(reached, plan.until)
-            work.step(published)
+        def job(work: Work) -> int:
+            def tell(published: int, reached: datetime) -> None:
+                work.given = Span(reached, plan.until)
+                work.step(published)
 
-        work.total = plan.estimated_orders
-        with visit.program.reads() as reads:
-            reads.partition_count()
-            return execute_backfill(reads, visit.program.apis().base, plan.since, plan.until, tell).published
+            work.total = plan.estimated_orders
+            with visit.program.reads() as reads:
+                reads.partition_count()
+                base = visit.program.apis().base
+                return execute_backfill(reads, base, plan.since, plan.until, leave, tell, work.wait).published
 
-    span = Span(plan.since, plan.until)
-    return follow(visit, visit.program.works.start("backfill", visit.session.id, span, job, alone=True))
+        span = Span(plan.since, plan.until)
+        return follow(visit, visit.program.works.start("backfill", visit.session.id, span, job, alone=True))
 
 
 def _page(visit: Visit, status: int = 200, mistake: Mistake | None = None) -> Response:
@@ -201,11 +204,8 @@ def _page(visit: Visit, status: int = 200, mistake: Mistake | None = None) -> Re
     )
 
 
-def _result(visit: Visit, kind: str) -> Any:
-    work = found(visit, visit.given("work"), kind)
-    if work.result is None:
-        raise Known("not_done")
-    return work.result
+def _using(visit: Visit, kind: str) -> AbstractContextManager[Any]:
+    return visit.program.works.using(found(visit, visit.given("work"), kind))
 
 
 def _ids(visit: Visit) -> list[int]:

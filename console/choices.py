@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from clients import ApiError
-from console.said import changed_meanwhile, tell
+from console.said import Known, changed_meanwhile, status, tell
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
@@ -29,9 +29,13 @@ SOURCES = ("none", "code", "name", "both")
 
 @dataclass(slots=True)
 class Tried:
-    """What new settings would do. `rules` is what is saved; `last` = the row of the topic that was looked at."""
+    """What new settings would do. `rules` is what is saved; `last` = the row of the topic that was looked at.
+
+    `wanted` = all values as they were given: saved where nothing changes here and they shall hold for all the same.
+    """
 
     rules: ShopSettings
+    wanted: ShopSettings
     last: int
     differences: tuple[Difference, ...]
     orders: int = 0
@@ -66,11 +70,12 @@ def preview(visit: Visit) -> Response:
     )
     try:
         wanted = validated(given)
-    except SettingsError as error:
-        return _page(visit, 400, given, error)
+        _refuse_unknown_shop(visit, current, wanted)
+    except (SettingsError, Known) as error:
+        return _page(visit, status(error), given, error)
     unset = set(visit.values.get("unset", [])) & FIELDS.keys()
     rules = to_save(visit.program.settings, current, wanted, unset)
-    tried = Tried(rules, current.last, differences(visit.program.settings, current, rules))
+    tried = Tried(rules, wanted, current.last, differences(visit.program.settings, current, rules))
 
     def job(work: Work) -> Tried:
         rules = rule_settings(merged(visit.program.settings, tried.rules))
@@ -89,7 +94,8 @@ def save(visit: Visit) -> Response:
     """Save what was tried; refused where somebody saved something else meanwhile."""
     work = found(visit, visit.given("work"), "preview")
     tried: Tried = work.given
-    rules = replace(tried.rules, changed_by=visit.signed, changed_at=datetime.now(UTC))
+    chosen = tried.rules if tried.differences else tried.wanted
+    rules = replace(chosen, changed_by=visit.signed, changed_at=datetime.now(UTC))
     said = "settings.saved"
     try:
         save_rules(visit.program.settings, rules, expected=tried.last)
@@ -133,6 +139,14 @@ def _shops(visit: Visit) -> tuple[list[Any], str]:
         return visit.program.shops(), ""
     except (ApiError, SettingsError) as error:
         return [], tell(error, visit.words).text
+
+
+def _refuse_unknown_shop(visit: Visit, current: Current, wanted: ShopSettings) -> None:
+    """Known where a new e-shop is none of the account's; where these can't be listed, nobody can say."""
+    held = _held(visit, current)["SALESMANAGO_LOCATION"].value
+    places = {shop.location for shop in _shops(visit)[0]}
+    if wanted.location != held and places and wanted.location not in places:
+        raise Known("no_shop")
 
 
 def _held(visit: Visit, current: Current) -> dict[str, Value]:

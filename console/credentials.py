@@ -11,7 +11,7 @@ from console.visit import Visit
 from console.words import Words
 from console.working import follow, found
 from console.works import Work
-from operations.credentials import KEYS, OF_SALES, Changed, Key, keys, write
+from operations.credentials import KEYS, OF_SALES, Accepted, Changed, Key, keys, write
 
 LONGEST = 500
 
@@ -41,10 +41,10 @@ def attempt(visit: Visit) -> Response:
     if error := _wrong(held, new, visit.words):
         return _page(visit, 400, error, typed)
 
-    def job(work: Work) -> tuple[str, ...]:
-        names = operations.credentials.attempt(visit.program.env_file, new)
+    def job(work: Work) -> Accepted:
+        tried = operations.credentials.attempt(visit.program.env_file, new)
         visit.program.entered.keep(work.id, new)
-        return names
+        return tried
 
     work = visit.program.works.start(
         "keys", visit.session.id, Tried(visit.program.env_file.name, typed), job, alone=True

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from console.paths import local, login_for
 from console.visit import LANGUAGE, SESSION, YEAR, Visit, keep
 from console.words import LANGUAGES
+from operations.live_settings import has_personal
 from runtime.logging import get_logger
 
 LONGEST_NAME = 40
@@ -37,8 +38,8 @@ def log_in(visit: Visit) -> Response:
             get_logger(__name__).warning(LOCKED, address=visit.address, seconds=round(seconds), hint=HINT)
             error = f"{error} {_wait(visit, seconds)}"
         return _page(visit, 403, error, name)
-    if "@" in name:  # it will stand in Kafka
-        return _page(visit, 400, visit.words("login.no_email"), name)
+    if has_personal(name):  # it will stand in Kafka
+        return _page(visit, 400, visit.words("login.no_email"), "")
     program.sessions.end(visit.session)
     session = program.sessions.begin(now, logged_in=True, name=name)
     response = RedirectResponse(_wanted(visit), 303)

@@ -64,7 +64,7 @@ def now(visit: Visit) -> Response:
             (timeline.rule_name(one, visit.words), *timeline.rule_verdict(one, visit.words), one.stops)
             for one in fresh.rules
         ],
-        would=visit.words(f"order.would_{fresh.fate}"),
+        would=visit.words(f"order.would_{fresh.fate}", order=order),
         hidden=HIDDEN in str(fresh.payload),
         revealed=reveal,
     )

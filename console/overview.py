@@ -61,6 +61,7 @@ def values(seen: Seen, words: Words) -> dict[str, Any]:
         "seen": seen,
         "status": status,
         "troubles": (found := troubles(status, words) if status is not None else []),
+        "unseen": status is not None and any(one.not_asked and not one.named for one in status.programs),
         "settling": all(one.kind in SETTLING for one in found),
         "bars": bars(status) if status is not None else [],
         "height": HEIGHT,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.words import Words
-from operations.explain import EntryView, RuleView, Story
+from operations.explain import EntryView, RuleView, Story, purchase_gone
 from schemas.records import Origin, Outcome
 
 
@@ -30,7 +30,9 @@ def steps(story: Story, words: Words) -> list[Step]:
         kind = str(row.outcome)
         text = words(f"outcome.{row.outcome}_long")
         detail = words.of("reason", row.reason) if row.reason else ""
-        if row.purchase_due and row.outcome is not Outcome.SENDING:
+        if purchase_gone(row):
+            detail = f"{detail}. {words('order.gone', order=story.order_id)}"
+        elif row.purchase_due and row.outcome is not Outcome.SENDING:
             detail = f"{detail}. {words('order.due')}" if detail else words("order.due")
         found.append(Step(row.delivered_at, kind, text, detail))
     found += [

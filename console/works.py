@@ -3,7 +3,8 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,7 +20,11 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Work:
-    """One piece of work. `done` counts up to `total` (None = not known); `result` is there once it is done."""
+    """One piece of work. `done` counts up to `total` (None = not known); `result` is there once it is done.
+
+    `waiting` = entries before which it may not go on, `idle` = and no processor runs; 0 = it is not waiting.
+    `used_at` = when what it showed was begun (unix seconds): a preview is begun once.
+    """
 
     kind: str
     session: str = field(repr=False)  # whose it is: names are not one's own
@@ -31,11 +36,18 @@ class Work:
     result: Any = None
     error: Exception | None = None
     stopping: bool = False
+    used_at: float | None = None
+    waiting: int = 0
+    idle: bool = False
 
     def step(self, done: int) -> None:
         """Say how far it is; Stopped where it shall end."""
         self.done = done
         self.breathe()
+
+    def wait(self, lag: int, idle: bool) -> None:
+        """Say that it waits for the processors; 0 = no more."""
+        self.waiting, self.idle = lag, idle
 
     def breathe(self) -> None:
         """Raise Stopped where it shall end."""
@@ -64,6 +76,21 @@ class Works:
             self._known[work.id] = work
         threading.Thread(target=self._run, args=(work, job), name=f"work-{kind}", daemon=True).start()
         return work
+
+    @contextmanager
+    def using(self, work: Work) -> Iterator[Any]:
+        """Give out a preview's result to be begun, once; where that fails it may be tried again. Known."""
+        with self._lock:
+            if work.result is None:
+                raise Known("not_done")
+            if work.used_at is not None:
+                raise Known("used")
+            work.used_at = time.time()
+        try:
+            yield work.result
+        except BaseException:
+            work.used_at = None
+            raise
 
     def find(self, work_id: str) -> Work | None:
         """Return it, None where it is gone."""

@@ -1,7 +1,7 @@
 """`bl2sm backfill`: confirmed orders of a time are published as BACKFILL; what is delivered already stays untouched."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,13 +13,14 @@ from clients import BaseLinker, Order
 from operations.apis import open_apis, seconds_for, tell_pace
 from operations.cost import AUTOMATIONS, processors_rate, requests_for, seconds_at
 from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
 from operations.options import AsJson, Execute
 from operations.output import age, command, line, note, print_json, progress, unfinished
 from operations.publish import Publisher, drip
 from operations.times import read_span
 from producer.sweep import CONFIRMED, Paging
 from runtime.settings import load_settings
-from schemas.records import JournalEntry, Origin
+from schemas.records import JournalEntry, Origin, Outcome
 
 PREVIEW_PAGES, MOST_PAGES = 3, 6  # more than the first where pages overlap, and bring little that is new
 ISO = "%Y-%m-%dT%H:%M:%S"
@@ -29,7 +30,8 @@ ISO = "%Y-%m-%dT%H:%M:%S"
 class BackfillPlan:
     """What a backfill would do. `complete` = the orders were counted, else the counts are of those seen so far.
 
-    `to_do` are not delivered yet; which of them are sent is for the rules to say. For the whole time:
+    `to_do` are not delivered yet; which of them are sent is for the rules to say. `retracted` of these had their
+    purchase taken back, and would get it again. For the whole time:
     `estimated_orders`, `requests` (listing them, then the processors' reading), `seconds` to list them,
     `processing_seconds` at the processors' budget.
     """
@@ -39,6 +41,7 @@ class BackfillPlan:
     orders: int
     delivered: int
     to_do: int
+    retracted: int
     complete: bool
     estimated_orders: int
     requests: int
@@ -96,6 +99,7 @@ def plan_backfill(reads: KafkaReads, base: Lists, since: datetime, until: dateti
             complete = False
             break
     found = list(listed.values())
+    retracted = len(retracted_of(rows) & listed.keys())
     delivered = sum(
         (row := rows.get(order.order_id)) is not None and bool(row.row.event_id) and not row.row.purchase_due
         for order in found
@@ -113,6 +117,7 @@ def plan_backfill(reads: KafkaReads, base: Lists, since: datetime, until: dateti
         len(found),
         delivered,
         len(found) - delivered,
+        retracted,
         complete,
         estimated,
         listing + reading,
@@ -121,32 +126,44 @@ def plan_backfill(reads: KafkaReads, base: Lists, since: datetime, until: dateti
     )
 
 
+def retracted_of(rows: Mapping[int, RowAt]) -> set[int]:
+    """Return the orders whose purchase was taken back."""
+    return {order_id for order_id, one in rows.items() if one.row.outcome is Outcome.RETRACTED}
+
+
 def execute_backfill(
     reads: KafkaReads,
     base: BaseLinker,
     since: datetime,
     until: datetime,
+    leave_retracted: bool = False,
     tell: Callable[[int, datetime], None] = lambda published, reached: None,
+    waits: Callable[[int, bool], None] = lambda lag, idle: None,
 ) -> BackfillResult:
     """Publish page by page; an interruption leaves what was published, and says where to go on.
 
+    `leave_retracted` = orders whose purchase was taken back stay so.
     `tell` hears how many were published and up to which time, again and again while it waits; it may raise to end it.
+    `waits`: as `drip` has it.
     """
     publisher, reached, published = Publisher(reads), since, 0
 
     def go_on() -> str:
         return (
             f"stopped after {published} orders, nothing is lost: go on with"
-            f" `bl2sm backfill --since {reached:{ISO}} --until {until:{ISO}} --execute`"
+            f" `bl2sm backfill --since {reached:{ISO}} --until {until:{ISO}}{option} --execute`"
         )
 
+    option = " --leave-retracted" if leave_retracted else ""
+    left = retracted_of(reads.rows()) if leave_retracted else set()
     with unfinished(go_on), progress("published", None) as done:
         for page, begun in walk(base, since, until):
             entries = [
                 JournalEntry(0, CONFIRMED, one.order_id, None, one.date_confirmed or datetime.now(UTC), Origin.BACKFILL)
                 for one in page
+                if one.order_id not in left
             ]
-            drip(reads, publisher, entries, breathe=partial(tell, published, reached))
+            drip(reads, publisher, entries, breathe=partial(tell, published, reached), waits=waits)
             published += len(entries)
             reached = begun
             done(published)
@@ -158,6 +175,9 @@ def execute_backfill(
 def backfill(
     since: Annotated[str, typer.Option(help="Orders confirmed since then: ISO date or time (UTC), or an age like 7d.")],
     until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
+    leave_retracted: Annotated[
+        bool, typer.Option("--leave-retracted", help="Leave out orders whose purchase was retracted.")
+    ] = False,
     execute: Execute = False,
     as_json: AsJson = False,
 ) -> None:
@@ -170,7 +190,7 @@ def backfill(
     with KafkaReads(settings) as reads, open_apis(settings) as apis:
         reads.partition_count()
         if execute:
-            result = execute_backfill(reads, apis.base, begin, end)
+            result = execute_backfill(reads, apis.base, begin, end, leave_retracted)
             if as_json:
                 print_json(result)
             else:
@@ -184,7 +204,12 @@ def backfill(
     more = "" if plan.complete else f" (the first ones; about {plan.estimated_orders} in all)"
     line(f"orders confirmed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC: {plan.orders}{more}")
     line(f"delivered already, nothing happens: {plan.delivered}")
-    line(f"not delivered yet, each would be judged by the rules, and sent where they allow it: {plan.to_do}")
+    left = plan.retracted if leave_retracted else 0
+    line(f"not delivered yet, each would be judged by the rules, and sent where they allow it: {plan.to_do - left}")
+    if left:
+        line(f"retracted, and left so: {left}")
+    elif plan.retracted:
+        line(f"of these, {plan.retracted} were retracted: their purchases are created again, unless --leave-retracted")
     line(
         f"cost: about {plan.requests} BaseLinker requests; {age(plan.seconds)} to list the orders,"
         f" {age(plan.processing_seconds)} at the processors' budget"

@@ -31,6 +31,14 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """New values that were accepted, by name; `untried` = nobody could be asked about these."""
+
+    names: tuple[str, ...]
+    untried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """`written` into the file; `unwritable` = there is none to write; `held` = set elsewhere, change it there."""
 
@@ -48,10 +56,11 @@ def keys(file: Path) -> list[Key]:
     ]
 
 
-def attempt(file: Path, new: Mapping[str, str]) -> tuple[str, ...]:
-    """Try new values, write nothing; return their names. ApiError, Refused or SettingsError where one is not accepted.
+def attempt(file: Path, new: Mapping[str, str]) -> Accepted:
+    """Try new values, write nothing. ApiError, Refused or SettingsError where one is not accepted.
 
-    Costs one request to BaseLinker where its token is new.
+    The e-shop is tried only where the list can be had (with a v3 key). Costs one request to BaseLinker where its token
+    is new.
     """
     read = read_variables(os.environ, file, lambda name: name in SECRETS)
     if read.errors:
@@ -75,11 +84,13 @@ def attempt(file: Path, new: Mapping[str, str]) -> tuple[str, ...]:
         try_token(settings)
     if OF_SALES & set(new):
         check_owner(settings.salesmanago_owner, try_credentials(settings))
+    untried: tuple[str, ...] = ()
     if {"SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION"} & set(new):
         shops = list_shops(settings)
         if "SALESMANAGO_LOCATION" in new:
             check_shop(settings, shops)
-    return tuple(new)
+            untried = () if shops else ("SALESMANAGO_LOCATION",)
+    return Accepted(tuple(name for name in new if name not in untried), untried)
 
 
 def write(file: Path, new: Mapping[str, str]) -> Changed:

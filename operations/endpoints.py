@@ -14,7 +14,7 @@ from typing import Any
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from clients import ApiError, Http
-from operations.group_members import Member
+from runtime.group_members import Member
 from runtime.kafka import port_of
 
 SECONDS = 2.0

@@ -32,7 +32,7 @@ from schemas.topics import order_key
 HIDDEN = "***"
 SHOWN_OF_CONTACT = frozenset({"country"})
 USUAL_REQUESTS = 2
-Fate = Literal["nothing", "retracted", "contact", "update", "create"]
+Fate = Literal["nothing", "retracted", "contact", "update", "gone", "create"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +229,16 @@ def _summary(entries: tuple[EntryView, ...], row: Delivery | None, letters: list
         else f"failed {when}: {row.reason}",
         Outcome.RETRACTED: f"its purchase was retracted {when}",
     }[row.outcome]
-    if row.outcome is Outcome.DEAD and row.reason == "event_gone":
-        told += "; its purchase is not in SALESmanago any more: `retract` and then `replay` send it anew, nothing else"
+    if purchase_gone(row):
+        told += "; its purchase is gone from SALESmanago: `retract` and then `replay` send it anew, nothing else"
     elif row.purchase_due and row.outcome is not Outcome.SENDING:
         told += "; a purchase is still due, any later entry that makes it sendable sends it"
     return f"{told}; {waiting} newer entries wait" if waiting else told
+
+
+def purchase_gone(row: Delivery) -> bool:
+    """Whether SALESmanago said at the last try that the order's purchase is not there any more."""
+    return row.outcome is Outcome.DEAD and row.reason == "event_gone"
 
 
 def _fate(verdict: Send, row: Delivery | None) -> Fate:
@@ -241,7 +246,9 @@ def _fate(verdict: Send, row: Delivery | None) -> Fate:
         return "retracted"
     if verdict.purchase is None:
         return "contact"
-    return "update" if row is not None and row.event_id else "create"
+    if row is None or not row.event_id:
+        return "create"
+    return "gone" if purchase_gone(row) else "update"
 
 
 def _would(fate: Fate, row: Delivery | None) -> str:
@@ -252,6 +259,7 @@ def _would(fate: Fate, row: Delivery | None) -> str:
         "retracted": f"its purchase was retracted: {anew}",
         "contact": "the contact is written, no purchase is due",
         "update": f"purchase {event} exists: it is updated if it changed, or by a replay, and never created again",
+        "gone": f"purchase {event} is gone from SALESmanago: `retract` and then `replay` send it anew, nothing else",
         "create": "the purchase is created, unless SALESmanago shows one with this order's id",
     }[fate]
 

@@ -48,6 +48,7 @@ def find_extra(
             )
         own[order_id] = row.event_id
     found: dict[str, ExtraPurchase] = {}
+    by_text = {str(order_id): order_id for order_id in own}
     seen = set()
     tell_pace(reads.settings, 1)
     orders: dict[int, Order] = {}
@@ -55,12 +56,12 @@ def find_extra(
     contacts = contacts_of(own, rows) | set(contact_ids)
     for card in chain.from_iterable(read_cards(apis.sales, contacts, emails_of(orders.values()))):
         for event in card.events:
-            order_id = int(event.external_id) if event.external_id.isdecimal() else 0
-            if order_id not in own or event.type.upper() not in {"PURCHASE", ""}:
+            order_id = by_text.get(event.external_id, 0)  # as the look compares it: "0007" is another program's
+            if not order_id or event.type.upper() not in {"PURCHASE", ""}:
                 continue
             if event.event_id == own[order_id]:
                 seen.add(order_id)
-            elif event.type:  # one of an unknown kind may be another thing of the order's
+            elif event.type and event.event_id:  # one of an unknown kind may be another thing of the order's
                 value = str(event.shown.get("value") or "")
                 found[event.event_id] = ExtraPurchase(
                     order_id, event.event_id, card.contact_id, event.date, value, own[order_id]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
-from operations.group_members import GroupMembers, Member
 from operations.output import Refused
 from operations.topic_reads import SECONDS, TopicReads
+from runtime.group_members import GroupMembers, Member
 from runtime.offsets import GroupOffsets
 from schemas.progress import Progress, read_progress
 

@@ -30,8 +30,8 @@ from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 from schemas.topics import TopicProblem, Topics, ensure_topics
 
 __all__ = [
-    "Change", "Current", "Difference", "Source", "Value", "differences", "effective", "read", "read_from",
-    "save_rules", "save_switch", "to_save", "who", "with_value",
+    "Change", "Current", "Difference", "Source", "Value", "differences", "effective", "has_personal", "read",
+    "read_from", "save_rules", "save_switch", "to_save", "who", "with_value",
 ]  # fmt: skip
 
 Source = Literal["environment", "saved", "default"]
@@ -93,7 +93,7 @@ def save_switch(settings: Settings, switch: Switch, expected: int | None = None)
     reason = " ".join(switch.reason.split())
     if len(reason) > LONGEST_REASON:
         raise Refused(f"the reason is longer than {LONGEST_REASON} characters: say it shorter")
-    if PERSONAL.search(reason):
+    if has_personal(reason):
         raise Refused("the reason holds an e-mail or a phone number, and is kept in Kafka: say it without")
     name = _name(switch.changed_by)
     switch = replace(switch, reason=reason, changed_by=name, changed_at=_whole_ms(switch.changed_at))
@@ -126,6 +126,11 @@ def with_value(current: Current, name: str, text: str | None, by: str, at: datet
         return validated(wanted)
     except SettingsError as error:
         raise Refused(str(error)) from None
+
+
+def has_personal(text: str) -> bool:
+    """Whether a text seems to hold an e-mail or a phone number."""
+    return PERSONAL.search(text) is not None
 
 
 def to_save(settings: Settings, current: Current, wanted: ShopSettings, unset: Collection[str] = ()) -> ShopSettings:
@@ -173,6 +178,8 @@ def _name(text: str) -> str:
     name = " ".join(text.split())
     if not name or len(name) > LONGEST_NAME:
         raise Refused(f"say who changes it, in 1 to {LONGEST_NAME} characters")
+    if has_personal(name):
+        raise Refused("the name holds an e-mail or a phone number, and is kept in Kafka: say it without")
     return name
 
 

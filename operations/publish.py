@@ -90,25 +90,36 @@ def drip(
     entries: Sequence[JournalEntry],
     done: Callable[[int], None] = lambda count: None,
     breathe: Callable[[], None] = lambda: None,
+    waits: Callable[[int, bool], None] = lambda lag, idle: None,
 ) -> None:
-    """Publish page by page, each when the processors' lag is small; `breathe` may raise while it waits, to end it."""
+    """Publish page by page, each when the processors' lag is small; `breathe` may raise while it waits, to end it.
+
+    `waits` hears the lag that is waited for, and whether no processor is running; 0 when it is over.
+    """
     for start in range(0, len(entries), PAGE):
         page = entries[start : start + PAGE]
-        wait_for_room(reads, breathe)
+        wait_for_room(reads, breathe, waits)
         publisher.entries(page)
         done(start + len(page))
 
 
-def wait_for_room(reads: KafkaReads, breathe: Callable[[], None] = lambda: None) -> None:
+def wait_for_room(
+    reads: KafkaReads,
+    breathe: Callable[[], None] = lambda: None,
+    waits: Callable[[int, bool], None] = lambda lag, idle: None,
+) -> None:
     """Wait until the processors have little to do."""
     told = False
     while True:
         breathe()
         lag = sum(position.lag for position in reads.positions())
         if lag <= SMALL_LAG:
+            waits(0, False)
             return
+        idle = not reads.processors()
+        waits(lag, idle)
         if not told:
-            idle = "" if reads.processors() else " - none is running, start one"
-            note(f"waiting for the processors: {lag} entries lie before the next page{idle}. Ctrl-C is safe")
+            start = " - none is running, start one" if idle else ""
+            note(f"waiting for the processors: {lag} entries lie before the next page{start}. Ctrl-C is safe")
             told = True
         time.sleep(AGAIN_SECONDS)

@@ -36,8 +36,8 @@ from runtime.complaints import told_by
 from runtime.offsets import GroupOffsets
 from runtime.settings import load_settings
 from schemas.progress import Progress, read_progress
-from schemas.records import JournalEntry, Origin
-from schemas.topics import topic_id
+from schemas.records import JournalEntry, Origin, Outcome
+from schemas.topics import order_key, topic_id
 
 COUNTED_AT_ONCE = 1000
 MOVE_AGAIN = (
@@ -58,11 +58,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """What a replay would do; requests and seconds are the processors', without Allegro look-ups."""
+    """What a replay would do; requests and seconds are the processors', without Allegro look-ups.
+
+    `retracted` = how many of the orders had their purchase taken back: it is created again.
+    """
 
     parts: tuple[Move, ...]
     entries: int
     orders: int
+    retracted: int
     requests: int
     seconds: float
     executed: bool
@@ -121,6 +125,8 @@ def replay(
         note(text)
     did = "moved" if execute else "would move"
     line(f"{did}: {plan.entries} entries of {plan.orders} orders are applied again")
+    if plan.retracted:
+        line(f"of these, {plan.retracted} were retracted: their purchases are created again")
     line(str(Cost(plan.requests, plan.seconds)))
     note("start the processors" if execute else f"{AUTOMATIONS} Stop the processors and add --execute to do it.")
 
@@ -161,13 +167,20 @@ def plan_replay(
         key = message.key()
         if isinstance(key, bytes):
             keys.add(key)
+    retracted = sum(
+        one.row.outcome is Outcome.RETRACTED and order_key(order_id) in keys for order_id, one in reads.rows().items()
+    )
     cost = cost_of(reads.settings, len(keys))
-    return ReplayPlan(tuple(parts), entries, len(keys), cost.requests, cost.seconds, False, tuple(notes))
+    return ReplayPlan(tuple(parts), entries, len(keys), retracted, cost.requests, cost.seconds, False, tuple(notes))
 
 
 def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
-    """Move the group; Refused while members are alive. A member that joins meanwhile makes the broker refuse it."""
+    """Move the group; Refused while members are alive. A member that joins meanwhile makes the broker refuse it.
+
+    Never forward: Refused where the group has been moved back since the plan was made, to before the plan's start.
+    """
     reads.refuse_beside_processors()
+    _refuse_forward(reads, plan)
     group, topic = reads.settings.group_id, reads.topics.journal
     identity = topic_id(reads.admin, topic)
     asked = [TopicPartition(topic, one.partition) for one in plan.parts]
@@ -186,6 +199,16 @@ def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
         ) from None
     finally:
         offsets.close()
+
+
+def _refuse_forward(reads: KafkaReads, plan: ReplayPlan) -> None:
+    there = {one.partition: one.next for one in reads.positions()}
+    for one in plan.parts:
+        if one.start > there[one.partition]:
+            raise Refused(
+                f"the group was moved back meanwhile: partition {one.partition} is at {there[one.partition]}, and going"
+                f" on from {one.start} would leave out what lies between. Look at a new preview"
+            )
 
 
 def mark(old: Progress | None, identity: str, until: int) -> Progress:
@@ -223,14 +246,15 @@ def replay_orders(
     plan: list[OrderPlan],
     done: Callable[[int], None] = lambda count: None,
     breathe: Callable[[], None] = lambda: None,
+    waits: Callable[[int, bool], None] = lambda lag, idle: None,
 ) -> None:
     """Publish REPLAY entries: always applied, a purchase that exists is updated and never created again.
 
-    `done` hears how many are published; both may raise, to end it.
+    `done` hears how many are published; both may raise, to end it. `waits`: as `drip` has it.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     entries = [JournalEntry(0, CONFIRMED, one.order_id, None, now, Origin.REPLAY) for one in plan]
-    drip(reads, Publisher(reads), entries, done, breathe)
+    drip(reads, Publisher(reads), entries, done, breathe, waits)
 
 
 def _replay_orders(order_ids: list[int], execute: bool, as_json: bool) -> None:

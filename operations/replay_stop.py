@@ -1,8 +1,8 @@
 """Ends a replay of a time or of offsets before it is through: what is left of it is passed over as done.
 
 The group stays where it is; the mark "replay until" is taken out of its offsets' metadata. So no entry is left out that
-had no outcome yet, and it is safe at any moment between two runs of the processors. Entries of `replay --order` among
-the rest are applied once more: these always are.
+had no outcome yet, and it is safe at any moment between two runs of the processors. An order's newest entry that
+`replay --order` asked for is applied all the same, where it was not yet.
 """
 
 from dataclasses import dataclass, replace

@@ -9,13 +9,13 @@ gone: doing it again mends that, and until then such an order can become a dead 
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from clients import BackpressureError, RetriableError, SalesManago
 from operations.apis import open_apis
@@ -40,8 +40,9 @@ from operations.topic_reads import SECONDS
 from runtime.complaints import told_by
 from runtime.kafka import consumer_config, cooperative, take_paused, transactional_producer_config
 from runtime.settings import Settings, load_settings
-from schemas.records import RETRACTED, Delivery, Outcome
-from schemas.topics import order_key
+from schemas.codec import DecodeError
+from schemas.records import ASKED_FOR, RETRACTED, Delivery, JournalEntry, Origin, Outcome
+from schemas.topics import order_key, parse_order_key, topic_id
 
 JOIN_SECONDS = 60.0
 PAGE = 200
@@ -86,10 +87,16 @@ def plan_retract(
     return found
 
 
-def retracted_row(row: Delivery, now: datetime) -> Delivery:
-    """The row an order has once its purchase is deleted: no event, none due, its offset as it was."""
+def retracted_row(row: Delivery, now: datetime, topic_id: str, done: int) -> Delivery:
+    """The row an order has once its purchase is deleted: no event, none due.
+
+    Entries up to `done` shall not bring it back, whatever asked for them, should they come again.
+    """
+    before = row.journal_offset if row.journal_topic_id == topic_id else -1
     return replace(
         row,
+        journal_offset=max(before, done),
+        journal_topic_id=topic_id,
         outcome=Outcome.RETRACTED,
         reason=RETRACTED,
         purchase_due=False,
@@ -121,11 +128,46 @@ def execute_retract(reads: KafkaReads, sales: SalesManago, order_ids: Sequence[i
         while time.monotonic() < until:
             member.turn()
             time.sleep(0.2)
-        now = datetime.now(UTC)
+        now, identity = datetime.now(UTC), topic_id(reads.admin, reads.topics.journal)
+        asked = asked_for(reads, {one.order_id for one in plan}, positions)
+
+        def row(one: Retraction) -> Delivery:
+            done = max(positions[one.partition].committed - 1, asked.get(one.order_id, -1))
+            return retracted_row(rows[one.order_id].row, now, identity, done)
+
         for start in range(0, len(plan), PAGE):
-            page = plan[start : start + PAGE]
-            member.write([(one, retracted_row(rows[one.order_id].row, now)) for one in page], positions)
+            member.write([(one, row(one)) for one in plan[start : start + PAGE]], positions)
         return RetractResult(deleted, len(plan) - deleted, len(plan))
+
+
+def asked_for(reads: KafkaReads, order_ids: set[int], positions: Mapping[int, Position]) -> dict[int, int]:
+    """Return the last offset not committed yet at which somebody asked for one of these orders to be sent, by order.
+
+    Some of these were done already, ahead of an older entry that waits; the others are older than what is taken back.
+    """
+    found: dict[int, int] = {}
+    starts = {number: one.next for number, one in positions.items()}
+    ends = {number: one.end for number, one in positions.items()}
+    for message in reads.messages(reads.topics.journal, starts, ends):
+        partition, offset, key = message.partition(), message.offset(), message.key()
+        try:
+            order_id = parse_order_key(key if isinstance(key, bytes) else None)
+        except ValueError:
+            continue
+        if order_id in order_ids and partition is not None and offset is not None and _asks(reads, message):
+            found[order_id] = max(offset, found.get(order_id, -1))
+    return found
+
+
+def _asks(reads: KafkaReads, message: Message) -> bool:
+    value = message.value()
+    headers: Iterable[Any] = message.headers() or []
+    if any(name == ASKED_FOR for name, _ in headers):
+        return True
+    try:
+        return isinstance(value, bytes) and reads.codec.decode(value, JournalEntry).origin is Origin.REPLAY
+    except DecodeError:
+        return False
 
 
 class _OnlyMember:

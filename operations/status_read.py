@@ -8,24 +8,24 @@ from typing import Literal
 
 from operations.cost import REQUESTS_PER_ORDER, processors_rate, seconds_at
 from operations.endpoints import LastError, Told, ask, targets
-from operations.group_members import Member
 from operations.group_reads import Position
 from operations.in_force import pause_sentence
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
 from operations.live_settings import read_from
 from operations.output import age
+from runtime.group_members import Member
 from schemas.records import Cursor, Delivery, Outcome
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 JOURNAL_WARNING = timedelta(days=2)  # of the three that BaseLinker keeps
-OLD_ENTRY = timedelta(minutes=30)
+OLD_ENTRY, STANDING = timedelta(minutes=30), timedelta(minutes=5)
 SWITCH = "switch"  # a processor's own check of what `paused_by` tells
 PASSING = frozenset({"assignment", "leadership", "saved settings"})  # not ready for a moment at each rebalance
 CheckKind = Literal["not_ready", "token_blocked", "broker_away", "journal_silent", "paused"]
 ProblemKind = Literal[
     CheckKind, "switched_off", "processors_stopped", "producers_stopped", "no_leader", "unowned", "endpoint_away",
-    "journal_unread", "journal_gap", "oldest_unfinished", "dead_letters",
+    "journal_unread", "journal_gap", "oldest_unfinished", "nothing_finished", "dead_letters",
 ]  # fmt: skip
 
 
@@ -55,7 +55,8 @@ class Status:
 
     `paused_by` = who switched the processors off, since when and why, "" = nobody; entries that are replayed do not
     count for the oldest unfinished one. `retrying` and `requests_last_minute` are summed over the `programs` that
-    answered, None where none did. `dead_orders` have the `dead_letters` that tell their order.
+    answered, None where none did. `finished_seconds` = since an order had its outcome, None = not in the last
+    day. `dead_orders` have the `dead_letters` that tell their order.
     """
 
     at: datetime
@@ -86,6 +87,7 @@ class Status:
     gaps: int
     paused_by: str
     problems: tuple[str, ...]
+    finished_seconds: float | None = None
 
 
 def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | None = None) -> Status:
@@ -131,7 +133,13 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         gaps=_open_gaps(positions, cursor),
         paused_by=pause_sentence(read_from(reads)),
         problems=(),
+        finished_seconds=min(
+            ((now - row.delivered_at).total_seconds() for row in rows if row.outcome is not Outcome.SENDING),
+            default=None,
+        ),
     )
+    if standing(found):
+        found = replace(found, eta_seconds=None)
     return replace(found, problems=tuple(one.text for one in problems(found)))
 
 
@@ -224,10 +232,24 @@ def problems(found: Status) -> list[Problem]:
             f" see `bl2sm explain {order}` and the logs"
         )
         told.append(Problem("oldest_unfinished", why))
+    elif standing(found):
+        since = f"for {age(found.finished_seconds)}" if found.finished_seconds is not None else "in the last day"
+        why = f"{found.waiting} entries wait and nothing was finished {since}: see the processors' logs and /readyz"
+        told.append(Problem("nothing_finished", why))
     if found.dead_letters:
         why = f"{letters_of(found)} wait for you: see `bl2sm dead-letters list`"
         told.append(Problem("dead_letters", why))
     return told
+
+
+def standing(found: Status) -> bool:
+    """Whether entries wait while nothing is finished, and no program says why."""
+    since = STANDING.total_seconds()
+    waits = (found.oldest_unfinished_seconds or 0) > since and (
+        found.finished_seconds is None or found.finished_seconds > since
+    )
+    said = found.paused_by or any(one.ready is False for one in found.programs)
+    return bool(waits and found.processors and not said)
 
 
 def _members(found: Status) -> list[Problem]:

@@ -98,10 +98,12 @@ class Admit:
 
 
 def _is_done(entry: Entry, row: Delivery | None, partition: Partition) -> bool:
-    if row is None or entry.forced:
+    if row is None or entry.replayed:
         return False
     if row.journal_topic_id == partition.topic_id and entry.raw.offset <= row.journal_offset:
-        return True
+        return True  # a single order's replay, too: what it asked for was done, and perhaps taken back since
+    if entry.forced:
+        return False
     if row.outcome is Outcome.RETRACTED and not entry.asked_for:
         return entry.record.origin is Origin.BACKFILL  # the sweep's: it shall not bring back what was taken back
     delivered = row.event_id is not None and not row.purchase_due

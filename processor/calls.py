@@ -9,8 +9,7 @@ from clients import Contact, SalesManago
 from processor.jobs import Job, Step
 from processor.lease import Lease
 from processor.look import Ask, has_newer_purchase, look
-from processor.way import Limits, TooOld
-from schemas.records import Delivery, Outcome
+from processor.way import Limits, TooOld, may_lie_there
 
 LOOK_AGE_SECONDS = 10.0
 
@@ -71,16 +70,7 @@ def ask_of(job: Job) -> Ask:
     assert job.send is not None and job.contact_id is not None
     row = job.row
     earlier = {row.contact_id} if row is not None and row.contact_id else set()
-    intended = earlier if row is not None and _may_lie_there(row) else set()
+    intended = earlier if row is not None and may_lie_there(row) else set()
     if job.settle_until > 0 and job.intended_contact:
         intended = intended | {job.intended_contact}
     return Ask(job.order_id, job.send.contact.email, job.contact_id, frozenset(earlier), frozenset(intended))
-
-
-def _may_lie_there(row: Delivery) -> bool:
-    """Whether a create of unknown fate may have been for the row's contact: nobody has looked since.
-
-    An order of which one was under way, and that was not to be sent any more when it was read again, was skipped.
-    """
-    skipped = row.outcome is Outcome.SKIPPED and row.purchase_due
-    return row.outcome is Outcome.SENDING or row.reason == "gave_up" or skipped

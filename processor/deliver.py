@@ -64,7 +64,7 @@ class Deliver:
         self._tick = itertools.count()
         self._starting: deque[Job] = deque()  # got their lane
         self._open_intents: set[Job] = set()  # taken to be intended, and neither created nor ended
-        self.halted = False  # dead letters storm: nothing goes on but `only`, as a probe
+        self.halted = False  # dead letters storm, or nothing can be recorded: nothing goes on but `only`, as a probe
         self.only: Job | None = None
         self._probe_done: Callable[[BaseException | None], None] = lambda _: None
 

@@ -27,6 +27,7 @@ from processor.obey import PausedByOperator
 from processor.partition_count import PartitionsChanged, check_partition_count
 from processor.parts import Parts, WrongKey
 from processor.record import Fenced
+from processor.rivals import rivals
 from processor.rules import RuleSettings
 from processor.session import Session
 from processor.topic_watch import TopicReplaced
@@ -45,6 +46,7 @@ from schemas.records import ShopSettings
 from schemas.topics import TopicProblem, Topics, ensure_topics
 
 TURN_SECONDS = 10.0
+RIVALS_SECONDS = 5
 
 log = get_logger(__name__)
 
@@ -103,11 +105,14 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
         while not stop.is_set():
             try:
                 count = wait_for_topics(admin, topics, settings, stop, health)
+                if count is not None and not _alone(admin, settings, topics, until_caught_up, stop, health):
+                    continue
                 return count is not None and _join(
                     settings, topics, count, admin, clients, commits, until_caught_up, stop, health, metrics
                 )
             except (LeaseLost, Fenced, TopicReplaced, Torn, Overtaken) as error:
                 log.warning("giving up all partitions and joining anew", why=str(error))
+                stop.wait(commits.pause_seconds)
             except RegistryUnavailable as error:
                 log.warning("schema registry away: waiting for it", error=str(error))
                 stop.wait(2.0)
@@ -118,6 +123,31 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
     finally:
         pacer.close()
         clients.close()
+
+
+def _alone(
+    admin: AdminClient, settings: Settings, topics: Topics, until_caught_up: bool, stop: Event, health: Health
+) -> bool:
+    """Whether no other group works on this journal; WrongKey or, where it goes on for ever, a wait."""
+    try:
+        names = rivals(admin, settings, topics.journal)
+    except KafkaException as error:  # a coordinator is away: who can't be asked for can't record anything either
+        log.warning("whether another group is at work can't be told; going on", error=told_by(error))
+        return True
+    if not names:
+        return True
+    why = (
+        f"processors of group {', '.join(names)} work on {topics.journal}, and side by side with {settings.group_id}"
+        " they would send orders twice: stop them, or give this one their GROUP_ID"
+    )
+    if until_caught_up:
+        raise WrongKey(why)
+    health.set_ready("assignment", False, why)
+    log.warning("waiting until no other group is at work", why=why)
+    for _ in range(RIVALS_SECONDS):
+        health.turn()
+        stop.wait(1.0)
+    return False
 
 
 def _join(

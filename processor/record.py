@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from processor.assignment import Partition
 from processor.jobs import Job, Raw
 from processor.rules import BY_SHOPS_CHOICE
-from processor.way import Ending
+from processor.way import Ending, may_lie_there
 from runtime.logging import get_logger
 from schemas.codec import Codec
 from schemas.records import RETRACTED, DeadLetter, Delivery, Outcome
@@ -183,6 +183,8 @@ def final_row(job: Job, ending: Ending, topic_id: str, now: datetime) -> Deliver
     contact_id = ending.contact_id or job.contact_id or (row.contact_id if row is not None else None)
     if row is not None and row.event_id and row.event_id == event_id:
         contact_id = row.contact_id or contact_id  # with whom the purchase lies, also when the buyer was edited since
+    if not delivered and job.intended_contact is None and row is not None and row.contact_id and may_lie_there(row):
+        contact_id = row.contact_id  # where a create of unknown fate may lie: whoever comes next must look there
     if delivered and job.purchase and job.send is not None and job.send.purchase is not None:
         due = False
     else:

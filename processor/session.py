@@ -35,6 +35,7 @@ from processor.unknown import Unknown
 from processor.way import Ending, held_until
 from runtime.broker_watch import BrokerWatch
 from runtime.logging import get_logger
+from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Delivery, Outcome
 
 MOST_JOBS, MOST_PARKED = 1500, 500
@@ -135,6 +136,7 @@ class Session:
             self._deliver.advance()
             self._deliver.collect(REPLY_WAIT if self._deliver.in_flight else 0)
             self._settle()
+            self._try_commits()
             self._commit()
             self._stops.mind()
             caught_up = self._until_caught_up and self._caught_up()
@@ -244,6 +246,21 @@ class Session:
         if waited < (INTENT_SECONDS if batch.intents else COMMIT_SECONDS) and len(batch.rows) < 500:
             return
         self._write()
+
+    def _try_commits(self) -> None:
+        """After a refusal, and with nothing to record: write one unfinished order's row once more, as it is."""
+        batch = self._holdings.batch
+        if not self._parts.commits.doubted or batch:
+            return
+        for job in self._holdings.jobs:
+            if job.partition in self._holdings.partitions:
+                try:
+                    row = self._ledger.get(job.partition, job.order_id)
+                except (DecodeError, RegistryUnavailable):
+                    continue
+                batch.rows[job.order_id] = (job.partition, self._encoded(row))
+                batch.touched.add(job.partition)
+                return
 
     def _write(self) -> bool:
         batch, began = self._holdings.batch, self._clock()

@@ -85,7 +85,7 @@ class Stops:
                 if gate.probe_due(now):
                     gate.probing(now)
                     self._probe(gate)
-        self._deliver.halted = deaths.storm
+        self._deliver.halted = deaths.storm or self._parts.commits.doubted
         if deaths.storm:
             if self._until_caught_up:
                 raise WrongKey(self._storm_sentence())

@@ -21,7 +21,7 @@ from clients import (
 from processor.jobs import Job, Step
 from processor.lease import LeaseLost
 from processor.look import Seen
-from schemas.records import Outcome
+from schemas.records import Delivery, Outcome
 
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0
 
@@ -189,6 +189,16 @@ def may_have_created(error: BaseException) -> bool:
     if isinstance(error, RetriableError | BackpressureError):
         return error.may_have_applied
     return not isinstance(error, FatalError | LeaseLost | TooOld | RejectedError)
+
+
+def may_lie_there(row: Delivery) -> bool:
+    """Whether a create of unknown fate may have been for the row's contact: nobody has looked since.
+
+    An order of which one was under way, and that was not to be sent any more when it was read again, was skipped, or
+    failed for another reason.
+    """
+    unsent = row.outcome in {Outcome.SKIPPED, Outcome.DEAD} and row.purchase_due and not row.event_id
+    return row.outcome is Outcome.SENDING or row.reason == "gave_up" or unsent
 
 
 def _contact_known(job: Job) -> bool:

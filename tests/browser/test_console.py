@@ -253,11 +253,11 @@ def test_the_focus_stays_where_it_is_when_work_ends(seen: Tab, shop: Scene) -> N
     seen.go("/settings")
     switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 3.0}])
     seen.press("Podgląd…")
-    seen.page.locator("#save", has_text="Zapisz bez czekania").focus()
+    seen.page.locator("#save", has_text="Zapisz dla wszystkich procesorów").focus()
     switch(shop.base, faults=[])
     seen.page.locator("#work:not([hx-get])").wait_for()
     focused = seen.page.evaluate("() => [document.activeElement.id, document.activeElement.textContent]")
-    assert focused == ["save", "Zapisz"]
+    assert focused == ["save", "Zapisz dla wszystkich procesorów"]
     seen.go("/settings")
     switch(shop.base, faults=[{"kind": "slow", "where": "getOrders", "seconds": 3.0}])
     seen.press("Podgląd…")

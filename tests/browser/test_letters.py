@@ -82,7 +82,7 @@ def test_letters_beyond_a_page_are_retried_as_far_as_there_is_room_and_dropped_b
     refused = client.post("/failed/retry", data=forms(preview, "/failed/retry")).text
     assert "nothing was put into it" in refused
     preview = client.post("/failed/preview", data={**again, "do": "drop"}).text
-    assert "Off this list, and never sent" in preview and "Cost" not in preview
+    assert "Their orders stay unsent until they are edited" in preview and "Cost" not in preview
     client.post("/failed/drop", data=forms(preview, "/failed/drop"))
     page = client.get("/failed").text
     assert f"Dropped: {MANY - put} entries." in page and page.count('name="key"') == 2

@@ -6,19 +6,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from markupsafe import escape
 
-from console import filters
+from console import filters, timeline
 from console.overview import SETTLING, values
 from console.program import MOST_RECENT, Seen, newest_skipped
 from console.visit import TEMPLATES
 from console.words import Words
 from operations import live_settings
 from operations.endpoints import Told
-from operations.explain import fresh_read
-from operations.group_members import Member
+from operations.explain import Story, fresh_read
 from operations.ledger_reads import RowAt
 from operations.settings_rows import Difference
-from operations.status_read import PartitionStatus, Status, problems
+from operations.status_read import PartitionStatus, Status, problems, standing
 from processor.rules import Enriched, RuleSettings
+from runtime.group_members import Member
 from schemas.records import Delivery, Outcome
 from tests.processor.simulated import order
 
@@ -82,6 +82,10 @@ def test_all_is_well_only_where_status_has_no_problems() -> None:
         ({"producers": ()}, "nie działa żaden program pobierający"),
         ({"gaps": 1}, "Dziennik BaseLinkera zbyt długo nie był czytany"),
         ({"oldest_unfinished_order": 8, "oldest_unfinished_seconds": 3600.0}, "Zamówienie 8 czeka od 60"),
+        (
+            {"waiting": 9, "oldest_unfinished_order": 8, "oldest_unfinished_seconds": 400.0, "finished_seconds": 360.0},
+            "od kilku minut nic nie zostało zakończone",
+        ),
         ({"dead_letters": 5, "dead_orders": 3}, "Nie udało się wysłać: 3 zamówienia (5 wpisów)"),
     ],
 )
@@ -92,6 +96,36 @@ def test_every_problem_of_status_is_told_in_words_with_the_way_out(change: dict[
     assert said in page
     only_settling = all(one.kind in SETTLING for one in problems(status))
     assert ("Programy dzielą między siebie pracę" in page) is only_settling
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"finished_seconds": 100.0},
+        {"oldest_unfinished_seconds": 100.0},
+        {"paused_by": "paused by AK"},
+        {"programs": unready("BaseLinker", "waiting until 12:10:00 UTC")},
+    ],
+)
+def test_nothing_stands_still_while_orders_are_finished_or_a_program_says_why_not(change: dict[str, object]) -> None:
+    stands = {"waiting": 9, "oldest_unfinished_order": 8, "oldest_unfinished_seconds": 400.0, "finished_seconds": None}
+    status = replace(HEALTHY, **stands)  # type: ignore[arg-type]
+    assert standing(status) and not standing(replace(status, **change))  # type: ignore[arg-type]
+
+
+def test_programs_that_cannot_be_asked_are_told() -> None:
+    hidden = Told("processor", "processor-1@10.0.0.1", None, False, not_asked="no HTTP_PORT")
+    assert "HTTP_PORT" in shown(replace(HEALTHY, programs=(hidden,)))
+    assert "HTTP_PORT" not in shown(HEALTHY)
+
+
+def test_a_purchase_that_is_gone_is_said_so_with_what_sends_it_anew() -> None:
+    row = Delivery(Outcome.DEAD, "event_gone", True, 5, "T", 1, "C", "E", "a.b", NOW)
+    story = Story(7, 0, 6, (), row, (), "", None)
+    (step,) = timeline.steps(story, Words("en"))
+    assert "bl2sm retract --order 7 --execute" in step.detail and "as soon as" not in step.detail
+    found = fresh_read(Enriched(order(7, email="a@example.com")), purchase=True, row=row, rules=RULES, reveal=False)
+    assert found.fate == "gone" and "`retract` and then `replay`" in found.would
 
 
 def test_a_programs_own_sentence_is_marked_as_english() -> None:

@@ -48,3 +48,27 @@ def test_a_new_preview_ends_ones_own_earlier_one_and_what_runs_alone_is_refused_
         works.start("backfill", "session 2", None, job, alone=True)
     works.end(30.0)
     assert works.running("preview") is works.running("backfill") is None
+
+
+def test_a_preview_is_begun_once_and_again_only_where_beginning_failed() -> None:
+    works = Works()
+    work = works.start("plan_replay", "session 1", None, lambda work: "the plan")
+    wait_until(lambda: work.state == "done", 30, "it is done")
+    with pytest.raises(RuntimeError), works.using(work) as plan:
+        assert plan == "the plan"
+        with pytest.raises(Known, match="used"), works.using(work):
+            pass
+        raise RuntimeError("processors are running")
+    with works.using(work):
+        pass
+    with pytest.raises(Known, match="used"), works.using(work):
+        pass
+
+
+def test_a_preview_that_is_not_complete_is_not_begun() -> None:
+    works = Works()
+    work = works.start("plan_replay", "session 1", None, lambda work: None)
+    wait_until(lambda: work.state == "done", 30, "it has ended")
+    with pytest.raises(Known, match="not_done"), works.using(work):
+        pass
+    assert work.used_at is None

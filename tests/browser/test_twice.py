@@ -7,12 +7,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from console import choices, pause
+from console.again import OrdersPreview
 from console.choices import Tried
+from operations.cost import Cost
 from operations.live_settings import Current, differences
 from operations.output import Refused
+from operations.replay import OrderPlan
 from operations.settings_rows import Change
 from schemas.records import ShopSettings, Switch
 from tests.browser.indoors import Indoors, console, log_in, token
+from tests.programs import wait_until
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -67,9 +71,23 @@ def test_settings_saved_twice_are_saved_already(room: tuple[Indoors, TestClient]
     rules = ShopSettings("Klient", "shop_1", "none", False, "AK", NOW)
     changed = Change(7, "rules", "AK", NOW, (), rules)
     program.held = Current(rules=rules, history=(changed,), last=7)
-    tried = Tried(rules, 6, differences(program.settings, Current(), rules))
+    tried = Tried(rules, rules, 6, differences(program.settings, Current(), rules))
     work = program.works.start("preview", "session", tried, lambda _: tried)
     form = {"csrf": token(client, "/again"), "work": work.id}
     assert client.post("/settings", data=form).headers["location"] == "/settings"
     program.held = Current(rules=ShopSettings("VIP", None, None, None, "BN", NOW), history=(changed,), last=7)
     assert client.post("/settings", data=form).status_code == 409
+
+
+def test_a_preview_is_begun_once_however_often_its_button_comes(room: tuple[Indoors, TestClient]) -> None:
+    program, client = room
+    shown = OrdersPreview([OrderPlan(747000046, "no row yet", None)], Cost(1, 1.0, at_most=True))
+    work = program.works.start("plan_orders", "session", [747000046], lambda _: shown)
+    wait_until(lambda: work.state == "done", 30, "the preview is done")
+    form = {"csrf": token(client, "/again"), "work": work.id}
+    assert 'id="do"' in client.get(f"/running/{work.id}").text
+    assert client.post("/again/orders", data=form).headers["location"].startswith("/running/")
+    again = client.post("/again/orders", data=form)
+    assert again.status_code == 409 and "not begun a second time" in again.text
+    back = client.get(f"/running/{work.id}").text
+    assert 'id="do"' not in back and "This was begun already" in back

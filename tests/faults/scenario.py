@@ -204,7 +204,10 @@ class Scenario:
         codec = make_codec(self.topics, None)
         newest: dict[int, Delivery] = {}
         for _, _, key, value, _ in read(self.kafka, self.topics.deliveries):
-            newest[int(key or 0)] = codec.decode(value or b"", Delivery)
+            if value is None:  # there was no row before, and there is none
+                newest.pop(int(key or 0), None)
+            else:
+                newest[int(key or 0)] = codec.decode(value, Delivery)
         events = {str(event["externalId"]): event["eventId"] for event in sales["events"]}
         found = []
         for order_id, outcome in self.outcomes.items():

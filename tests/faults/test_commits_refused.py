@@ -11,6 +11,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from sandbox.remote import fetch_state
 from tests.e2e.producing import end, page, purchases, wait_until
 from tests.faults.scenario import Scenario, stand_ins
 from tests.programs import quiet_port
@@ -25,9 +26,15 @@ def bound(kafka: str, topic: str, largest: int | None) -> None:
     admin.incremental_alter_configs([asked])[asked].result(30)
 
 
+def updates(apis: dict[str, str]) -> int:
+    """How often a purchase was updated."""
+    writes = fetch_state(apis["SALESMANAGO_API_URL"])["writes"]
+    return sum(write["kind"] == "update" for write in writes)
+
+
 def test_transactions_that_are_not_taken_make_a_processor_unready_until_they_are(kafka: str, tmp_path: Path) -> None:
     with stand_ins() as apis:
-        scenario, port = Scenario(apis, kafka, tmp_path), quiet_port()
+        scenario, port = Scenario(apis, kafka, tmp_path, updates=True), quiet_port()
         works = scenario.start("works", "processor", HTTP_PORT=str(port))
 
         def commits() -> str:
@@ -43,6 +50,17 @@ def test_transactions_that_are_not_taken_make_a_processor_unready_until_they_are
             bound(kafka, scenario.topics.deliveries, None)
             wait_until(lambda: purchases(scenario).total() == 1, "the order arrives", works)
             wait_until(lambda: commits() == "ok", "it is ready again", works)
+
+            scenario.publish(scenario.place(0, log_types=(2,), order_source_info="changed", delivery_price=17.5))
+            wait_until(lambda: updates(apis) == 1, "an ordinary update", works)
+            bound(kafka, scenario.topics.deliveries, 1)
+            scenario.publish(scenario.place(0, log_types=(2,), delivery_price=18.5))
+            scenario.publish(scenario.place(1))
+            wait_until(lambda: "Kafka did not take the last" in commits(), "it says so again", works)
+            bound(kafka, scenario.topics.deliveries, None)
+            wait_until(lambda: purchases(scenario).total() == 2, "what waited arrives", works)
+            wait_until(lambda: not scenario.problems(), "all is recorded", works)
+            assert updates(apis) <= 3  # one whose recording was refused, and one more: not one a membership
         finally:
             end(works)
         assert scenario.finish() == []

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from operations.credentials import attempt
+from clients import Catalog
+from operations.credentials import Accepted, attempt
 from operations.output import Refused
 
 
@@ -22,3 +23,22 @@ def test_a_new_address_asks_for_the_secret_again_and_nothing_is_sent_or_written(
         attempt(file, {"SALESMANAGO_API_URL": "https://elsewhere.example/api"})
     assert asked == []
     assert file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("shops", "tried", "untried"),
+    [
+        ([], ("SALESMANAGO_V3_API_KEY",), ("SALESMANAGO_LOCATION",)),
+        ([Catalog("1", "Shop", "shop_1", "PLN", True)], ("SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION"), ()),
+    ],
+)
+def test_an_e_shop_that_nobody_could_be_asked_about_is_not_called_tried(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shops: list[Catalog],
+    tried: tuple[str, ...],
+    untried: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("operations.credentials.list_shops", lambda settings: shops)
+    new = {"SALESMANAGO_V3_API_KEY": "key", "SALESMANAGO_LOCATION": "shop_1"}
+    assert attempt(tmp_path / ".env", new) == Accepted(tried, untried)

@@ -4,7 +4,7 @@ import pytest
 
 from operations.alerts import REPEAT_SECONDS, Alarm, Teller, told_alarms
 from operations.endpoints import Told, targets
-from operations.group_members import Member
+from runtime.group_members import Member
 from runtime.kafka import member_name, port_of
 
 

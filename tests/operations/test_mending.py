@@ -4,6 +4,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from operations.kafka_reads import KafkaReads
+from operations.output import Refused
+from operations.replay import move_offsets, plan_replay
+from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.topics import Topics
 from tests.operations.commands import bl2sm
@@ -118,6 +124,22 @@ def test_backfill_sends_what_the_journal_never_named_and_nothing_twice(kafka: st
         assert wrong(apis) == []
         assert set(purchases(apis).values()) == {1}
         assert kinds(apis, "update") == []
+
+
+def test_a_plan_that_was_made_before_the_group_moved_back_leaves_nothing_out(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with sandbox("--orders", "20") as apis:
+        environment = settings(apis, kafka, prefix)
+        with Programs(environment, tmp_path) as programs:
+            programs.finish()
+        with KafkaReads(load_settings(environment, None, need="kafka")) as reads:
+            plan = plan_replay(reads, "2", None)
+            assert bl2sm(environment, "replay", "--from-offset", "0", "--execute").code == 0
+            with pytest.raises(Refused, match="moved back meanwhile"):
+                move_offsets(reads, plan)
+            assert set(committed_offsets(kafka, prefix).values()) == {0}
+            move_offsets(reads, plan_replay(reads, "0", None))
 
 
 def test_a_dropped_letter_is_gone_and_the_others_are_sent_once_the_cause_is_mended(

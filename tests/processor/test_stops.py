@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clients import FatalError
+from processor.commits import Commits
 from processor.deaths import HOLD_SECONDS, Death, Deaths
 from processor.decode import Undecodable
 from processor.gate import Gate
@@ -47,6 +48,7 @@ class Place:
         parts: Any = SimpleNamespace(
             clock=lambda: self.now,
             health=self.health,
+            commits=Commits(self.health, lambda: self.now),
             metrics=self.metrics,
             topics=Topics("shop"),
             pacer=SimpleNamespace(blocked_until=None),

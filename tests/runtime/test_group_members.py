@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from operations.group_members import GroupMembers
+from runtime.group_members import GroupMembers
 from runtime.kafka import admin_config, consumer_config
 from runtime.offsets import GroupOffsets
 from runtime.settings import Settings, load_settings
@@ -49,7 +49,7 @@ def join(settings: Settings) -> Consumer:
 
 def children() -> list[int]:
     told = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in told if b"operations.group_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in told if b"runtime.group_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def test_members_and_their_partitions_are_told_and_a_killed_child_is_replaced(
@@ -93,7 +93,7 @@ def test_kafka_away_is_an_error_and_so_is_a_child_that_never_answers(
         away.ask("some-group", 1)
     away.close()
 
-    monkeypatch.setattr("operations.group_members.LONGER_SECONDS", 1.0)
+    monkeypatch.setattr("runtime.group_members.LONGER_SECONDS", 1.0)
     asking = GroupMembers(made(kafka, prefix))
     child = asking._child = asking._start()
     os.kill(child.pid, signal.SIGSTOP)

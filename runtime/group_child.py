@@ -1,17 +1,19 @@
-"""`python -m operations.group_child`: describes groups for its parent, and may be ended by the library at any time.
+"""`python -m runtime.group_child`: describes groups for its parent, and may be ended by the library at any time.
 
 Such a request goes to the group's coordinator; when its time runs out while the broker is away, librdkafka up to 2.16
 may abort the process (rd_kafka_enq_once_del_source_return; librdkafka issue 4605). So it is made in this one, which
-holds nothing. Lines of JSON: the client's configuration first, then `{"group", "seconds"}` each; answered by
+holds nothing. Lines of JSON: the client's configuration first, then `{"group", "seconds", "topic"}` each (`topic` null
+= any); answered by
 `{"members": [[client id, host, [partition, …]], …]}` or `{"code", "text"}` of Kafka's error. Ends with its input.
 """
 
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 
@@ -23,17 +25,21 @@ def main() -> None:
     os._exit(0)  # at once: there is nothing to put in order
 
 
-def _answer(admin: AdminClient, group: str, seconds: float) -> dict[str, Any]:
+def _answer(admin: AdminClient, group: str, seconds: float, topic: str | None = None) -> dict[str, Any]:
     try:
         described = admin.describe_consumer_groups([group], request_timeout=seconds)[group].result()
     except KafkaException as error:
         return {"code": error.args[0].code(), "text": error.args[0].str()}
     return {
         "members": [
-            [member.client_id, member.host, sorted(part.partition for part in member.assignment.topic_partitions)]
+            [member.client_id, member.host, sorted(_numbers(member.assignment.topic_partitions, topic))]
             for member in described.members
         ]
     }
+
+
+def _numbers(partitions: Iterable[TopicPartition], topic: str | None) -> list[int]:
+    return [part.partition for part in partitions if topic in {None, part.topic}]
 
 
 if __name__ == "__main__":

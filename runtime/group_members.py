@@ -35,13 +35,14 @@ class GroupMembers:
         self._config = {name: value for name, value in admin_config(settings).items() if name != "error_cb"}
         self._child: subprocess.Popen[bytes] | None = None
 
-    def ask(self, group_id: str, seconds: float) -> list[Member]:
+    def ask(self, group_id: str, seconds: float, topic: str | None = None) -> list[Member]:
         """Return a group's live members, [] for a group that does not exist; KafkaException within some seconds more.
 
+        `topic` = only its partitions are told.
         A child that has ended is replaced once: it may have ended between two questions.
         """
         for _ in range(TRIES):
-            answer = self._ask({"group": group_id, "seconds": seconds}, seconds + LONGER_SECONDS)
+            answer = self._ask({"group": group_id, "seconds": seconds, "topic": topic}, seconds + LONGER_SECONDS)
             if answer is not None:
                 return _members(answer)
         raise KafkaException(KafkaError(KafkaError._TRANSPORT, f"the members of {group_id} could not be asked for"))
@@ -72,7 +73,7 @@ class GroupMembers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "operations.group_child"],
+            [sys.executable, "-m", "runtime.group_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
