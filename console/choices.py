@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from clients import ApiError
-from console.said import Known, changed_meanwhile, tell
+from console.said import Known, changed_meanwhile, status, tell
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
@@ -17,6 +17,7 @@ from operations.dry_run import Decision, count_orders, dry_run
 from operations.init import source_tags
 from operations.live_settings import Current, Difference, Value, differences, effective, save_rules, to_save
 from operations.output import Refused
+from operations.topic_reads import KafkaAway
 from processor.main import rule_settings
 from runtime.settings import SettingsError
 from runtime.shop_choice import FIELDS, NAMES, merged, validated
@@ -59,17 +60,19 @@ def sources(visit: Visit) -> Response:
 def preview(visit: Visit) -> Response:
     """Try new values on the last orders; they are saved only after that."""
     current = visit.program.current()
-    wanted = validated(
-        ShopSettings(
-            contact_tag=visit.given("contact_tag"),
-            location=visit.given("location"),
-            tag_order_source=visit.given("tag_order_source", "none"),
-            skip_shop_orders=visit.given("skip_shop_orders") == "true",
-            changed_by=visit.signed,
-            changed_at=datetime.now(UTC),
-        )
+    given = ShopSettings(
+        contact_tag=visit.given("contact_tag"),
+        location=visit.given("location"),
+        tag_order_source=visit.given("tag_order_source", "none"),
+        skip_shop_orders=visit.given("skip_shop_orders") == "true",
+        changed_by=visit.signed,
+        changed_at=datetime.now(UTC),
     )
-    _refuse_unknown_shop(visit, current, wanted)
+    try:
+        wanted = validated(given)
+        _refuse_unknown_shop(visit, current, wanted)
+    except (SettingsError, Known) as error:
+        return _page(visit, status(error), given, error)
     unset = set(visit.values.get("unset", [])) & FIELDS.keys()
     rules = to_save(visit.program.settings, current, wanted, unset)
     tried = Tried(rules, wanted, current.last, differences(visit.program.settings, current, rules))
@@ -96,6 +99,8 @@ def save(visit: Visit) -> Response:
     said = "settings.saved"
     try:
         save_rules(visit.program.settings, rules, expected=tried.last)
+    except KafkaAway:
+        raise
     except Refused as error:
         current = visit.program.current()
         if current.last == tried.last or differences(visit.program.settings, current, rules):
@@ -105,13 +110,20 @@ def save(visit: Visit) -> Response:
     return visit.go("/settings", visit.words(said))
 
 
-def _page(visit: Visit) -> Response:
+def _page(
+    visit: Visit, status: int = 200, typed: ShopSettings | None = None, error: Exception | None = None
+) -> Response:
+    """Show what holds; in the form stands what was typed, where that can't be taken."""
     current = visit.program.current()
     shops, why = _shops(visit)
     return visit.page(
         "settings.html",
+        status,
         title="settings",
-        values=_held(visit, current),
+        values=(held := _held(visit, current)),
+        typed={name: getattr(typed, field) if typed is not None else held[name].value for name, field in NAMES.items()},
+        unset=visit.values.get("unset", []) if typed is not None else [],
+        error=error,
         shops=shops,
         why=why,
         keys=keys(visit.program.env_file),

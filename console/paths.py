@@ -1,7 +1,7 @@
 """Addresses within the console: which may be gone to, and which page an action's address belongs to."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")  # no backslash, blank or control character: browsers read some as a slash
 PAGES = ("/settings/credentials", "/settings", "/orders", "/failed", "/again")
@@ -11,7 +11,7 @@ SHOWN = re.compile(r"/orders/[1-9][0-9]{0,17}(/now)?|/running/[^/]+|/settings/so
 REPEATED = frozenset(
     {
         "/orders", "/failed/preview", "/pause/preview", "/again/replay/stop/preview", "/again/orders/preview",
-        "/again/backfill/preview", "/again/replay/preview",
+        "/again/backfill/preview", "/again/replay/preview", "/settings/preview",
     }
 )  # fmt: skip
 
@@ -28,6 +28,14 @@ def page_of(path: str) -> str:
     if path.startswith("/running/"):
         return path.removesuffix("/stop") if SHOWN.fullmatch(path.removesuffix("/stop")) else "/"
     return next((page for page in PAGES if path == page or path.startswith(f"{page}/")), "/")
+
+
+def page_at(address: str) -> str:
+    """Return the page that a browser says it shows; the overview's where the address can't be read."""
+    try:
+        return page_of(urlsplit(address).path)
+    except ValueError:
+        return "/"
 
 
 def login_for(wanted: str) -> str:

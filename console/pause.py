@@ -9,6 +9,7 @@ from console.said import Known, changed_meanwhile
 from console.visit import Visit
 from operations.live_settings import PERSONAL, save_switch
 from operations.output import Refused
+from operations.topic_reads import KafkaAway
 from schemas.records import Switch
 
 LONGEST_REASON = 200
@@ -38,6 +39,8 @@ def switch(visit: Visit) -> Response:
     wanted = Switch(pausing, _reason(visit), visit.signed, datetime.now(UTC))
     try:
         save_switch(visit.program.settings, wanted, int(last))
+    except KafkaAway:
+        raise
     except Refused as error:
         current = visit.program.current()
         if current.last == int(last):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -170,7 +170,7 @@ def _safely(view: View, visit: Visit) -> Response:
 def _to_login(request: Request) -> Response:
     """Ask for the password, and name the page that was wanted."""
     partial = "hx-request" in request.headers
-    wanted = paths.page_of(urlsplit(request.headers.get("hx-current-url", "")).path if partial else request.url.path)
+    wanted = paths.page_at(request.headers.get("hx-current-url", "")) if partial else paths.page_of(request.url.path)
     if partial:
         return Response(status_code=401, headers={"HX-Redirect": paths.login_for(wanted)})
     return RedirectResponse(paths.login_for(wanted), 303)

@@ -99,6 +99,30 @@ def test_an_order_is_found_by_id_and_by_email_and_its_story_is_told(seen: Tab, s
     seen.sees("Podaj numer zamówienia")
 
 
+def test_a_link_from_another_site_keeps_one_logged_in(seen: Tab, shop: Scene) -> None:
+    seen.page.goto(f"{shop.root.replace('127.0.0.1', 'localhost')}/login")  # another site to the browser
+    follow = "url => { const link = document.createElement('a'); link.href = url;"
+    follow += " document.body.append(link); link.click(); }"
+    seen.page.evaluate(follow, f"{shop.root}/orders/{shop.hostile}")
+    seen.sees(f"Zamówienie {shop.hostile}")
+    seen.go("/")
+    seen.sees("Co stało się z zamówieniami")
+
+
+def test_another_language_keeps_a_preview_and_its_address_leads_to_its_page(seen: Tab, shop: Scene) -> None:
+    seen.go("/")
+    seen.page.get_by_label("Powód").fill("nowy cennik")
+    seen.press("Wstrzymaj wysyłanie")
+    seen.sees("Wstrzymać wysyłanie?")
+    seen.press("English")
+    seen.sees("Pause sending?")
+    assert seen.page.locator("main [name=reason]").input_value() == "nowy cennik"
+    seen.press("Polski")
+    seen.sees("Wstrzymać wysyłanie?")
+    seen.page.goto(seen.page.url)
+    seen.sees("Co stało się z zamówieniami")
+
+
 def test_hostile_order_data_are_shown_inert(seen: Tab, shop: Scene) -> None:
     seen.go(f"/orders/{shop.hostile}")
     seen.page.get_by_role("button", name="Pokaż dane osobowe").click()
@@ -311,6 +335,11 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
             opened.page.locator(f"form[action='{action}'] button").last.click()
             opened.page.wait_for_url(re.compile(r"/(pause/preview|running/[^/]+)$"))
             wrong += opened.flaws()
+        opened.go("/again")
+        opened.page.locator("#ids").fill("six")
+        opened.page.locator("form[action='/again/orders/preview'] button").click()
+        opened.page.locator("#orders-error").wait_for()
+        wrong += opened.flaws()
         assert wrong == []
         assert opened.complaints == []
 

@@ -59,7 +59,10 @@ def test_a_pause_that_somebody_elses_change_overtook_is_told_in_the_readers_word
     form = {"csrf": token(client, "/again"), "paused": "yes", "last": "6"}
     answer = client.post("/pause", data=form)
     assert answer.status_code == 409
-    assert "BN, 2026-11-20 12:00:00 UTC" in answer.text and "meanwhile" not in answer.text
+    assert (
+        "ktoś (BN) zmienił coś w międzyczasie, 2026-11-20 12:00:00 UTC" in answer.text
+        and "meanwhile" not in answer.text
+    )
     program.held = Current(last=6)  # refused for another reason: that one is told
     assert "changed meanwhile" in client.post("/pause", data=form).text
 

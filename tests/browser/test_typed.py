@@ -83,7 +83,8 @@ def test_what_was_typed_stays_with_what_is_wrong_beside_it(
     _, client = room
     answer = client.post(path, data={**typed, "zone": zone, "csrf": token(client, "/again")})
     form = answer.text.rpartition(f'action="{path}"')[2].partition("</form>")[0]
-    assert answer.status_code == 400 and said in form and "--from" not in form and "--since" not in form
+    told = form.partition('role="alert">')[2].partition("</p>")[0]
+    assert answer.status_code == 400 and said in told and "--" not in told
     for name, value in typed.items():
         assert f'name="{name}" value="{value.replace("<", "&lt;").replace(">", "&gt;")}"' in form
     assert 'aria-invalid="true"' in form and re.search(r'aria-describedby="[\w-]+ (\w+-error)"', form) is not None
@@ -132,6 +133,22 @@ def test_keys_that_are_not_accepted_are_typed_again_and_the_rest_stays(
     another = program.sessions.begin(time.monotonic(), logged_in=True)
     other = client.get(back[1], headers={"Cookie": f"bl2sm_session={another.id}"}).text
     assert "my-client" not in other
+
+
+def test_settings_that_are_wrong_stay_in_the_form(room: tuple[Indoors, TestClient]) -> None:
+    _, client = room
+    form = {
+        "contact_tag": "Wiosna",
+        "location": "no shop!",
+        "tag_order_source": "both",
+        "skip_shop_orders": "true",
+    }
+    answer = client.post("/settings/preview", data={**form, "csrf": token(client, "/again")})
+    assert answer.status_code == 400 and "SALESMANAGO_LOCATION" in answer.text
+    assert 'value="Wiosna"' in answer.text and 'value="no shop!"' in answer.text
+    assert re.search(r'value="both" checked', answer.text) and re.search(r'value="true" checked', answer.text)
+    held = client.get("/settings").text
+    assert 'value="Wiosna"' not in held and 'value="none" checked' in held
 
 
 def test_the_present_moment_is_no_future(room: tuple[Indoors, TestClient]) -> None:

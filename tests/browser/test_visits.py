@@ -70,6 +70,9 @@ def test_a_part_of_a_page_leads_back_to_the_whole_page(room: tuple[Indoors, Test
     _, client = room
     headers = {"HX-Request": "true", "HX-Current-URL": "http://127.0.0.1/orders/5?x=1"}
     assert client.get("/orders/5/now", headers=headers).headers["HX-Redirect"] == "/login?next=/orders/5"
+    for strange in ("http://[", "", "//evil.example"):
+        answer = client.get("/orders/5/now", headers={**headers, "HX-Current-URL": strange})
+        assert answer.headers["HX-Redirect"] == "/login"
 
 
 def test_a_proxy_that_changes_the_name_is_told_with_what_to_set(room: tuple[Indoors, TestClient]) -> None:
