@@ -23,5 +23,5 @@ def tell_revealed(visit: Visit, order_id: int) -> None:
 
 
 def hear() -> None:
-    """Let these lines through whatever level the others have."""
-    logging.getLogger(__name__).setLevel(logging.INFO)
+    """Let the console's own lines through, whatever level the tools it stands on set."""
+    logging.getLogger(__package__).setLevel(logging.INFO)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from console import acts
 from console.program import Program
 from console.said import Known
 from console.works import Work, Works
+from runtime.logging import configure_logging, get_logger
 from runtime.settings import load_settings
 from tests.programs import sandbox, settings, wait_until
 
@@ -72,3 +74,13 @@ def test_a_preview_that_is_not_complete_is_not_begun() -> None:
     with pytest.raises(Known, match="not_done"), works.using(work):
         pass
     assert work.used_at is None
+
+
+def test_the_consoles_own_lines_are_written_whatever_level_the_tools_set(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("WARNING", "json")
+    acts.hear()
+    configure_logging("ERROR", "json")  # as each reader of Kafka does
+    get_logger("console.acts").info("a person did something")
+    get_logger("operations.apis").warning("a tool's own matter")
+    said = capsys.readouterr().err
+    assert "a person did something" in said and "own matter" not in said
