@@ -17,10 +17,12 @@ from sandbox.remote import fetch_state
 from tests.containers.compose import Compose, clean_copy, exit_code, restarts
 from tests.containers.engine import docker
 from tests.containers.running import email_of, new_orders, passed_on
+from tests.faults.broker import groups_partition
 from tests.faults.life import Life
 from tests.programs import sandbox, settings, switch, wait_until, wrong
 
 QUIET_SECONDS = 5.0
+GROUPS_PARTITIONS = 50  # of __consumer_offsets, unless a broker is told otherwise
 CRASH = """
 import os
 for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -172,6 +174,23 @@ def test_a_replay_by_the_tools_container_updates_and_creates_nothing(shop: Shop)
 
     wait_until(updated, 150, "every purchase is updated")
     shop.done()
+
+
+def test_kafka_started_without_a_partition_of_its_groups_goes_on(shop: Shop) -> None:
+    """What docs/operations.md says where a group can't be loaded, with the group's own partition."""
+    shop.done()
+    time.sleep(QUIET_SECONDS)
+    before = fetch_state(shop.apis["SALESMANAGO_API_URL"])["writes"]
+    partition = f"__consumer_offsets-{groups_partition('shop-processor', GROUPS_PARTITIONS)}"
+    shop.compose("stop", "kafka")
+    remove = ("--entrypoint", "rm", "kafka", "-r", f"/var/lib/kafka/data/{partition}")
+    shop.compose("run", "--rm", "-T", "--no-deps", *remove)
+    shop.compose("up", "--detach", "--wait", "--no-build")
+    (new,) = new_orders(shop.apis["BASELINKER_API_URL"], 1)
+    wait_until(lambda: str(new) in _written(shop, len(before)), 150, "the new order arrives")
+    shop.done()
+    time.sleep(QUIET_SECONDS)
+    assert _written(shop, len(before)) == {str(new), email_of(new)}, "what was done before was sent again"
 
 
 def test_what_lies_in_kafka_outlives_down_and_up(shop: Shop) -> None:

@@ -113,6 +113,14 @@ class Broker:
         self._process.stdin.flush()
 
 
+def groups_partition(group: str, count: int = GROUPS_PARTITIONS) -> int:
+    """The partition of __consumer_offsets that keeps a group: by the absolute value of Java's hash of its name."""
+    found = 0
+    for letter in group.encode():
+        found = (31 * found + letter) & 0xFFFFFFFF
+    return min(found, 2**32 - found) % count
+
+
 @contextmanager
 def own_broker(disk: str | None = None, properties: str = "") -> Iterator[Broker]:
     """Run a broker for one test; `disk` = the size of a disk of its own for its data (mount's notation).

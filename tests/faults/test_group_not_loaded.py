@@ -7,17 +7,9 @@ docs/operations.md tells mends it: another GROUP_ID goes on, and so does everyth
 from pathlib import Path
 
 from tests.e2e.producing import end, page, purchases, wait_until
-from tests.faults.broker import GROUPS_PARTITIONS, Broker, own_broker
+from tests.faults.broker import Broker, groups_partition, own_broker
 from tests.faults.scenario import Scenario, stand_ins
 from tests.programs import quiet_port
-
-
-def groups_partition(group: str) -> int:
-    """The partition of __consumer_offsets that keeps a group: by the absolute value of Java's hash of its name."""
-    found = 0
-    for letter in group.encode():
-        found = (31 * found + letter) & 0xFFFFFFFF
-    return min(found, 2**32 - found) % GROUPS_PARTITIONS
 
 
 def write_last_batch_twice(broker: Broker, number: int) -> None:
