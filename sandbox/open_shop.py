@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from sandbox.children import Child, end, start
+from sandbox.kafka.maven import free_port
 from sandbox.remote import edit_order, fetch_state
 
 SECONDS = 8.0
@@ -31,7 +32,8 @@ def keep_open(settings: Mapping[str, str], folder: Path, out: Console) -> int:
         signal.signal(name, _interrupt)
     try:
         for program, command in commands.items():
-            children.append(start(command, settings, folder / f"{program}.log"))
+            own = settings if program == "console" else {**settings, "HTTP_PORT": str(free_port())}
+            children.append(start(command, own, folder / f"{program}.log"))
         _tell(out, port)
         number = 0
         while all(child.poll() is None for child in children):

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.remote import fetch_state
 from tests.browser.browsing import console
-from tests.programs import Programs, ask_sandbox, sandbox, settings, switch, wait_until
+from tests.programs import Programs, ask_sandbox, quiet_port, sandbox, settings, switch, wait_until
 
 PASSWORD = "correct horse battery"
 SCRIPT = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -79,8 +79,8 @@ def scene(kafka: str, prefix: str, folder: Path, **more: str) -> Iterator[Scene]
         switch(base, hidden_log_ids=[log["log_id"] for log in state["logs"] if log["order_id"] in gone])
         ask_sandbox(base, "orders", {"order": {"order_id": hostile["order_id"], "delivery_fullname": SCRIPT}})
         with Programs(environment, folder) as programs:
-            programs.start("producer")
-            programs.start("processor")
+            for program in ("producer", "processor"):
+                programs.start(program, HTTP_PORT=str(quiet_port()))
             with console({**os.environ, **environment}, folder / "own", CONSOLE_PASSWORD=PASSWORD) as root:
                 found = Scene(
                     root,
