@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from confluent_kafka.admin import AdminClient
 
 from runtime.group_members import GroupMembers
+from runtime.kafka import is_member
 from runtime.settings import Settings
 
 SECONDS = 10.0
@@ -17,19 +18,28 @@ UNKNOWN_HERE = "Dead"  # what the old request is told of groups under KIP-848
 
 
 def rivals(admin: AdminClient, settings: Settings, topic: str) -> list[str]:
-    """Return the other groups that have members with partitions of a topic; KafkaException.
+    """Return the other groups in which programs of ours have partitions of a topic; KafkaException.
 
-    Groups under KIP-848 are asked for by another request, and only those whose names begin with TOPIC_PREFIX.
+    Others' consumers of the topic do no harm. Groups under KIP-848 are asked for by another request, and only those
+    whose names begin with TOPIC_PREFIX.
     """
     own = {settings.group_id, f"{settings.topic_prefix}-producer", f"{settings.topic_prefix}-tools"}
     others = [(str(group.id), group) for group in admin.list_groups(timeout=SECONDS) if group.id not in own]
-    found = [name for name, group in others if any(topic in topics_of(one.assignment or b"") for one in group.members)]
+    found = [
+        name
+        for name, group in others
+        if any(is_member(one.client_id or "") and topic in topics_of(one.assignment or b"") for one in group.members)
+    ]
     unknown = [name for name, group in others if group.state == UNKNOWN_HERE]
     named = [name for name in unknown if name.startswith(settings.topic_prefix)][:MOST_ASKED]
     if named:
         members = GroupMembers(settings)
         try:
-            found += [name for name in named if any(one.partitions for one in members.ask(name, SECONDS, topic))]
+            found += [
+                name
+                for name in named
+                if any(one.partitions and is_member(one.client_id) for one in members.ask(name, SECONDS, topic))
+            ]
         finally:
             members.close()
     return sorted(found)

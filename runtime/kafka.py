@@ -19,6 +19,11 @@ def member_name(http_port: int | None) -> str:
     return f"{MEMBER}-{http_port}" if http_port else MEMBER
 
 
+def is_member(client_id: str) -> bool:
+    """Whether a client id is one of this program's own: others may read its topics in groups of theirs."""
+    return client_id == MEMBER or client_id.startswith(f"{MEMBER}-")
+
+
 def port_of(client_id: str) -> int | None:
     """Return the port that a member's client id tells."""
     name, _, port = client_id.rpartition("-")

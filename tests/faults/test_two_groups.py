@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer
 
 from processor.rivals import topics_of
 from tests.e2e.producing import end, page, purchases, told, wait_until
@@ -11,6 +12,7 @@ from tests.faults.scenario import Scenario, stand_ins
 from tests.programs import quiet_port
 
 KIP_848 = {"KAFKA_GROUP_PROTOCOL": "consumer"}
+CLIENT: dict[bool, dict[str, str]] = {False: {}, True: {"group.protocol": "consumer"}}
 
 
 @pytest.mark.parametrize("protocol", [{}, KIP_848], ids=["classic", "kip-848"])
@@ -18,6 +20,11 @@ def test_a_second_group_waits_until_the_first_has_gone(kafka: str, tmp_path: Pat
     with stand_ins() as apis:
         scenario = Scenario(apis, kafka, tmp_path, over=protocol)
         scenario.publish(scenario.place(0))
+        stranger = Consumer(
+            {"bootstrap.servers": kafka, "group.id": f"{scenario.prefix}-stranger", **CLIENT[bool(protocol)]}
+        )
+        stranger.subscribe([scenario.topics.journal])  # another program that reads along: nobody waits for it
+        wait_until(lambda: stranger.poll(0.1) is None and bool(stranger.assignment()), "it has its partitions")
         other, ports = {"GROUP_ID": f"{scenario.prefix}-processor-2"}, [quiet_port() for _ in range(2)]
         first = scenario.start("first", "processor", HTTP_PORT=str(ports[0]))
         try:
@@ -42,6 +49,7 @@ def test_a_second_group_waits_until_the_first_has_gone(kafka: str, tmp_path: Pat
                 end(second)
         finally:
             end(first)
+            stranger.close()
         assert set(purchases(scenario).values()) == {1}
 
 
