@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -15,6 +16,8 @@ from sandbox.remote import fetch_state
 from tests.e2e.producing import end, page, purchases, wait_until
 from tests.faults.scenario import Scenario, stand_ins
 from tests.programs import quiet_port
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def bound(kafka: str, topic: str, largest: int | None) -> None:
@@ -51,8 +54,11 @@ def test_transactions_that_are_not_taken_make_a_processor_unready_until_they_are
             wait_until(lambda: purchases(scenario).total() == 1, "the order arrives", works)
             wait_until(lambda: commits() == "ok", "it is ready again", works)
 
+            wait_until(lambda: not scenario.problems(), "it is recorded", works)
             scenario.publish(scenario.place(0, log_types=(2,), order_source_info="changed", delivery_price=17.5))
             wait_until(lambda: updates(apis) == 1, "an ordinary update", works)
+            # recorded, too: a purchase that is adopted later would not be updated
+            wait_until(lambda: not scenario.problems(), "it is recorded", works)
             bound(kafka, scenario.topics.deliveries, 1)
             scenario.publish(scenario.place(0, log_types=(2,), delivery_price=18.5))
             scenario.publish(scenario.place(1))

@@ -6,10 +6,14 @@ docs/operations.md tells mends it: another GROUP_ID goes on, and so does everyth
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.producing import end, page, purchases, wait_until
 from tests.faults.broker import Broker, groups_partition, own_broker
 from tests.faults.scenario import Scenario, stand_ins
 from tests.programs import quiet_port
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def write_last_batch_twice(broker: Broker, number: int) -> None:

@@ -11,6 +11,8 @@ from tests.e2e.producing import end, page, purchases, told, wait_until
 from tests.faults.scenario import Scenario, stand_ins
 from tests.programs import quiet_port
 
+pytestmark = pytest.mark.timeout(900)
+
 KIP_848 = {"KAFKA_GROUP_PROTOCOL": "consumer"}
 CLIENT: dict[bool, dict[str, str]] = {False: {}, True: {"group.protocol": "consumer"}}
 

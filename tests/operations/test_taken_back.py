@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Producer
 
 from schemas.codec import make_codec
@@ -14,6 +15,8 @@ from tests.operations.test_mending import kinds, purchases
 from tests.programs import Programs, committed_offsets, sandbox, settings, wait_until
 
 PARTITIONS = 6
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_a_new_group_brings_back_nothing_and_updates_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
