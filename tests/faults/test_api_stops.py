@@ -14,9 +14,11 @@ import pytest
 from sandbox.remote import fetch_state
 from tests.faults.api_trouble import LONG, Trouble, trouble
 from tests.faults.hurried import PROBE_SECONDS
-from tests.programs import ask_sandbox, wait_until, wrong
+from tests.harness.judge import wrong
+from tests.harness.stand_ins import ask_sandbox
+from tests.harness.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ALL = os.environ.get("API_FAULTS") == "all"
 HURRIED = "tests.faults.hurried"
 THREADS = 4  # of delivery: so many requests may be under way when the first is told to wait
