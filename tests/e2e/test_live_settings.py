@@ -24,7 +24,7 @@ from tests.harness.programs import Programs, settings
 from tests.harness.stand_ins import ask_sandbox, sandbox
 from tests.harness.topics import read_whole
 from tests.harness.waiting import wait_until
-from tests.operations.test_mending import purchases
+from tests.operations.test_replay import purchases
 
 
 class Shop:

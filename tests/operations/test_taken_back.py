@@ -15,7 +15,7 @@ from tests.harness.programs import Programs, settings
 from tests.harness.stand_ins import sandbox
 from tests.harness.topics import committed_offsets
 from tests.harness.waiting import wait_until
-from tests.operations.test_mending import kinds, purchases
+from tests.operations.test_replay import kinds, purchases
 
 PARTITIONS = 6
 

@@ -12,7 +12,7 @@ from tests.harness.judge import wrong
 from tests.harness.programs import Programs, settings
 from tests.harness.stand_ins import ask_sandbox, sandbox
 from tests.harness.webhook import receiver
-from tests.operations.test_mending import purchases
+from tests.operations.test_replay import purchases
 
 
 def sales_client(apis: dict[str, str]) -> SalesManago:
