@@ -1,97 +1,59 @@
-"""`audit` and `alerts`: what is missing, doubled or stuck is found and told; what is fine is not."""
+"""`alerts`: what is wrong is posted to a webhook, once, and again when it is over."""
 
-from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
+import pytest
 
-from clients import Http, SalesManago
-from clients.contacts import Contact, PurchaseEvent
-from sandbox.remote import fetch_state
+from operations.alerts import REPEAT_SECONDS, Alarm, Teller, told_alarms
+from operations.endpoints import Told
 from tests.harness.commands import bl2sm
-from tests.harness.judge import wrong
-from tests.harness.programs import Programs, settings
-from tests.harness.stand_ins import ask_sandbox, sandbox
 from tests.harness.webhook import receiver
-from tests.operations.test_replay import purchases
+from tests.operations.shop import deployment
 
 
-def sales_client(apis: dict[str, str]) -> SalesManago:
-    """Somebody else who writes to the same account."""
-    return SalesManago(
-        Http("SALESmanago"),
-        apis["SALESMANAGO_API_URL"],
-        apis["SALESMANAGO_CLIENT_ID"],
-        apis["SALESMANAGO_API_SECRET"],
-        "another",
-        apis["SALESMANAGO_OWNER"],
-    )
+def told(**over: object) -> Told:
+    return Told(**({"program": "processor", "member": "m", "url": "u", "named": False} | over))  # type: ignore[arg-type]
 
 
-def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_mends_them(
-    kafka: str, prefix: str, tmp_path: Path
-) -> None:
-    with sandbox("--orders", "25") as apis:
-        environment = settings(apis, kafka, prefix)
-        with Programs(environment, tmp_path) as programs:
-            programs.finish()
-            fine = bl2sm(environment, "audit", "--since", "30d", "--json")
-            assert fine.code == 0, fine.out
-            assert fine.data["sent"] == len(purchases(apis))
-            assert fine.data["findings"] == []
-
-            gone, doubled, there, here, strayed = fetch_state(apis["SALESMANAGO_API_URL"])["events"][:5]
-            sales = sales_client(apis)
-            sales.delete_event(gone["eventId"])
-            again = PurchaseEvent(str(doubled["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
-            second = sales.add_event(doubled["contactId"], again)
-            other = next(
-                one["contactId"]
-                for one in fetch_state(apis["SALESMANAGO_API_URL"])["events"]
-                if one["contactId"] != strayed["contactId"]
-            )
-            again = PurchaseEvent(str(strayed["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
-            strange = sales.add_event(other, again)
-            as_it_was = datetime.fromtimestamp(there["date"] / 1000, UTC)
-            changed = PurchaseEvent(str(there["externalId"]), as_it_was, "another_shop", Decimal("1.00"))
-            sales.update_event(there["contactId"], there["eventId"], changed)
-            edited = {"order_id": int(here["externalId"]), "delivery_price": 99.5}
-            ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": edited})
-            ran = bl2sm(environment, "audit", "--since", "30d", "--json")
-            assert ran.code == 1
-            found = {str(one["order_id"]): one for one in ran.data["findings"]}
-            assert {order: one["kind"] for order, one in found.items()} == {
-                str(gone["externalId"]): "missing",
-                str(doubled["externalId"]): "doubled",
-                str(there["externalId"]): "differing",
-                str(here["externalId"]): "differing",
-                str(strayed["externalId"]): "doubled",
-            }
-            assert all(one["mend"] for one in found.values())
-            assert "changed in SALESmanago" in found[str(there["externalId"])]["why"]
-            assert "location another_shop, now sandbox_shop" in found[str(there["externalId"])]["why"]
-            assert "the order or the settings changed" in found[str(here["externalId"])]["why"]
-            for order in fetch_state(apis["BASELINKER_API_URL"])["orders"]:
-                assert order["email"] == "" or order["email"] not in ran.out
-
-            assert second in found[str(doubled["externalId"])]["why"]
-            assert strange in found[str(strayed["externalId"])]["why"], "it lies with another contact"
-            alone = bl2sm(environment, "retract", "--order", str(strayed["externalId"]), "--extra")
-            assert (alone.code, "nothing extra was found" in alone.err) == (1, True)
-            extra = bl2sm(environment, "retract", "--order", str(doubled["externalId"]), "--extra", "--json").data
-            assert [one["event_id"] for one in extra["purchases"]] == [second]
-            mending = [one["mend"] for one in found.values()]
-            for command in ", then ".join(mending).split(", then "):
-                words = command.split()
-                assert words[0] == "bl2sm"
-                assert bl2sm(environment, *words[1:], SETTLE_SECONDS="1").code == 0, command
-            programs.finish()
-        assert bl2sm(environment, "audit", "--since", "30d").code == 0
-        assert wrong(apis) == []
+@pytest.mark.parametrize(
+    ("program", "kinds"),
+    [
+        (told(checks={}), []),
+        (told(checks={"assignment": "partitions are being loaded"}), []),
+        (told(checks={"switch": "paused by ala"}), []),
+        (told(checks={"SALESmanago": "refuses the credentials"}), ["paused"]),
+        (told(checks={"dead letters": "too many in a row"}), ["paused"]),
+        (told(checks={"BaseLinker": "the token is blocked"}, blocked=True), ["token_blocked"]),
+        (told(checks={"BaseLinker": "refuses the token"}, blocked=False), ["paused"]),
+        (told(checks={"journal": "names nothing"}), ["journal_silent"]),
+        (told(checks={"broker": "does not answer"}), ["broker_away"]),
+        (told(checks={"commits": "Kafka did not take the last 3 transactions"}), ["broker_away"]),
+        (told(not_asked="u does not answer"), []),
+        (told(not_asked="u does not answer", named=True), ["endpoint_away"]),
+    ],
+)
+def test_an_alarm_is_what_only_the_program_knows(program: Told, kinds: list[str]) -> None:
+    assert [alarm.kind for alarm in told_alarms([program])] == kinds
 
 
-def test_alerts_tell_a_webhook_that_nothing_runs(kafka: str, prefix: str) -> None:
-    with sandbox("--orders", "3") as apis, receiver() as (url, got):
-        environment = settings(apis, kafka, prefix)
+def test_an_alarm_is_sent_once_again_after_hours_and_when_it_is_over() -> None:
+    teller = Teller()
+    both = [Alarm("paused", "one"), Alarm("paused", "two")]
+    assert teller.due(0, both) == [(Alarm("paused", "one; two"), False)]
+    teller.told(0, both[0], False)
+    assert teller.due(60, both) == []
+    assert [over for _, over in teller.due(REPEAT_SECONDS, both)] == [False]
+    assert teller.due(61, []) == [(Alarm("paused", "is over"), True)]
+
+
+def test_no_alarm_is_called_over_while_it_cannot_be_seen() -> None:
+    teller, letters, away = Teller(), Alarm("dead_letters", "1"), Alarm("broker_away", "no answer")
+    teller.told(0.0, letters, over=False)
+    assert teller.due(1.0, [away], known=False) == [(away, False)]
+    teller.told(1.0, away, over=False)
+    assert teller.due(2.0, [letters]) == [(Alarm("broker_away", "is over"), True)]
+
+
+def test_alerts_post_to_a_webhook_that_nothing_runs(kafka: str) -> None:
+    with deployment(kafka, "--orders", "3") as environment, receiver() as (url, got):
         assert bl2sm(environment, "alerts", "--test").code == 2
         nonsense = bl2sm(environment, "alerts", "--test", ALERT_WEBHOOK_URL="hooks.example.com")
         assert nonsense.code == 2
@@ -108,46 +70,3 @@ def test_alerts_tell_a_webhook_that_nothing_runs(kafka: str, prefix: str) -> Non
         away = bl2sm(environment, "alerts", "--once", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
         assert away.code == 1
         assert got[-1]["kind"] == "broker_away"
-
-
-def test_a_double_with_the_edited_e_mails_contact_is_found(kafka: str, prefix: str, tmp_path: Path) -> None:
-    with sandbox("--orders", "15") as apis:
-        environment = settings(apis, kafka, prefix)
-        with Programs(environment, tmp_path) as programs:
-            programs.finish()
-        sent = fetch_state(apis["SALESMANAGO_API_URL"])["events"][0]
-        edited = {"order_id": int(sent["externalId"]), "email": "nowy.adres@example.com"}
-        ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": edited})
-        sales = sales_client(apis)
-        contact = sales.upsert_contact(Contact(email="nowy.adres@example.com"))
-        second = PurchaseEvent(str(sent["externalId"]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
-        sales.add_event(contact, second)
-        (found,) = bl2sm(environment, "audit", "--since", "30d", "--json").data["findings"]
-        assert found["kind"] == "doubled"
-        words = found["mend"].split()
-        assert bl2sm(environment, *words[1:]).code == 0
-        assert bl2sm(environment, "audit", "--since", "30d").code == 0
-
-
-def test_a_purchase_that_is_gone_is_never_delivered_unchanged(kafka: str, prefix: str, tmp_path: Path) -> None:
-    with sandbox("--orders", "10") as apis:
-        environment = settings(apis, kafka, prefix)
-        with Programs(environment, tmp_path) as programs:
-            programs.finish()
-            sent = fetch_state(apis["SALESMANAGO_API_URL"])["events"][0]
-            order = str(sent["externalId"])
-            sales_client(apis).delete_event(sent["eventId"])
-            bl2sm(environment, "replay", "--order", order, "--execute")
-            programs.finish()
-            same = {"order": {"order_id": int(order)}, "log_types": [2]}
-            for _ in range(2):
-                ask_sandbox(apis["BASELINKER_API_URL"], "orders", same)
-                programs.finish()
-                story = bl2sm(environment, "explain", order, "--offline").out
-                assert "event_gone" in story.splitlines()[0]
-                assert "`retract` and then `replay` send it anew" in story
-            for command in ("retract", "replay"):
-                ran = bl2sm(environment, command, "--order", order, "--execute", SETTLE_SECONDS="1")
-                assert ran.code == 0, ran.err
-            programs.finish()
-        assert [str(one["externalId"]) for one in fetch_state(apis["SALESMANAGO_API_URL"])["events"]].count(order) == 1
