@@ -187,6 +187,7 @@ def test_a_double_with_the_edited_e_mails_contact_is_found(shop: dict[str, str])
     assert bl2sm(shop, "audit", "--since", "30d").code == 0
 
 
+@pytest.mark.slow
 def test_a_purchase_that_is_gone_is_never_delivered_unchanged(shop: dict[str, str]) -> None:
     sent = fetch_state(shop["SALESMANAGO_API_URL"])["events"][-1]
     order = str(sent["externalId"])

@@ -54,8 +54,12 @@ def test_a_dry_run_shows_its_progress_on_a_terminal_and_prints_its_data_elsewher
     reader.start()
     ended = subprocess.run(
         [sys.executable, "-m", "operations.cli", "process", "--dry-run", "--json"],
-        env={**delivered, "TERM": "xterm", "COLUMNS": "120"}, stdout=subprocess.PIPE, stderr=side, check=False, timeout=150,
-    )  # fmt: skip
+        env={**delivered, "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=side,
+        check=False,
+        timeout=150,
+    )
     os.close(side)
     reader.join(30)
     terminal_text = b"".join(shown).decode()

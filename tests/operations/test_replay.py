@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from typer.testing import CliRunner
 
 from operations import replay
-from operations.cli import build
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused
 from operations.replay import mark, move_offsets, plan_replay
@@ -115,9 +113,9 @@ def test_ctrl_c_while_the_group_is_rewound_says_how_to_continue(
 
     with monkeypatch.context() as patch:
         patch.setattr(replay, "move_offsets", interrupted)
-        ran = CliRunner().invoke(build(["replay"]), ["replay", "--from-offset", "0", "--execute"], env=shop)
-    assert ran.exit_code == 130
-    assert ran.stderr.splitlines()[-2:] == [replay.MOVE_AGAIN, "stopped"]
+        ran = bl2sm(shop, "replay", "--from-offset", "0", "--execute")
+    assert ran.code == 130
+    assert ran.err.splitlines()[-2:] == [replay.MOVE_AGAIN, "stopped"]
 
 
 def test_an_unreachable_registry_is_a_sentence_that_says_how_to_continue(shop: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Producer
 
 from sandbox.remote import fetch_state
@@ -74,6 +75,7 @@ def test_a_retracted_purchase_is_gone_the_sweep_leaves_it_so_and_a_backfill_send
         assert fetch_state(shop["SALESMANAGO_API_URL"])["violations"] == []
 
 
+@pytest.mark.slow
 def test_a_processor_that_starts_during_a_retract_ends_it_and_running_it_again_fixes_all(
     kafka: str, tmp_path: Path
 ) -> None:
@@ -136,6 +138,7 @@ def test_a_new_group_brings_back_nothing_and_updates_nothing(kafka: str) -> None
         assert back[replayed] == back[backfilled] == 1
 
 
+@pytest.mark.slow
 def test_a_replay_that_was_done_ahead_of_a_waiting_entry_is_not_done_again(kafka: str, tmp_path: Path) -> None:
     with deployment(kafka, "--orders", "15", SETTLE_SECONDS="1", SWEEP_INTERVAL_SECONDS="0") as shop:
         catch_up(shop)

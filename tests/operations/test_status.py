@@ -195,7 +195,8 @@ def test_status_and_alerts_ask_the_members_themselves_and_report_what_only_they_
 
 def test_a_killed_program_is_reported_as_one_that_does_not_answer(living: Living) -> None:
     port = quiet_port()
-    killed = living.programs.start("producer", HTTP_PORT=str(port), SESSION_TIMEOUT_MS="6000")  # stands by
+    short = {"SESSION_TIMEOUT_MS": "6000", "CREATE_TIMEOUT_SECONDS": "1"}  # of a member that is gone soon
+    killed = living.programs.start("producer", HTTP_PORT=str(port), **short)  # stands by
     wait_until(lambda: page(port, "/livez"), 60, "it answers")
     killed.kill()
     killed.wait(30)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from operations.turn import Turn, seconds_left
@@ -33,10 +33,10 @@ from operations import turn
 from runtime.settings import load_settings
 
 class Noting(confluent_kafka.Consumer):
-    def commit(self, *, offsets, **more):
-        done = super().commit(offsets=offsets, **more)
+    def commit(self, **given):
+        done = super().commit(**given)
         if done[0].error is None:
-            sys.stdout.write(offsets[0].metadata + "\\n")
+            sys.stdout.write(given["offsets"][0].metadata + "\\n")
             sys.stdout.flush()
         return done
 
@@ -63,10 +63,10 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
 
     class Noting(Consumer):
-        def commit(self, *, offsets: list[TopicPartition], **more: Any) -> Any:
-            done = super().commit(offsets=offsets, **more)
-            if done is not None and done[0].error is None:
-                found.append(offsets[0].metadata or "")
+        def commit(self, **given: Any) -> Any:
+            done = super().commit(**given)
+            if done[0].error is None:
+                found.append(given["offsets"][0].metadata)
             return done
 
     monkeypatch.setattr("operations.turn.Consumer", Noting)
