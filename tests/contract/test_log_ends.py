@@ -14,7 +14,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from runtime.log_ends import ask_ends, end_told, find_ends
 from sandbox.kafka import maven
 from tests.faults.broker import Broker, own_broker
-from tests.programs import quiet_port, wait_until
+from tests.harness.ports import quiet_port
+from tests.harness.waiting import wait_until
 
 
 def test_ends_are_told_after_a_broker_was_killed_and_came_back() -> None:
