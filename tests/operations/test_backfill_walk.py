@@ -1,10 +1,13 @@
 """A backfill that is interrupted goes on from where it says, and leaves no order out. In memory."""
 
+import random
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
-from operations.backfill import walk
+from operations.backfill import MOST_PAGES, plan_backfill, walk
+from runtime.settings import load_settings
 from tests.producer.simulated import DAY, NOW, World, plan
 
 SINCE, UNTIL = NOW - DAY, NOW
@@ -26,3 +29,23 @@ def test_what_is_listed_again_after_an_interruption_leaves_no_order_out(by_id: b
         published = {order.order_id for page, _ in whole[:count] for order in page}
         after = {order.order_id for page in walk(shop, whole[count - 1][1], UNTIL) for order in page[0]}
         assert published | after == everything, f"after {count} pages"
+
+
+class NoRows:
+    """A deployment that has sent nothing yet."""
+
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "k:9092"}, None, "kafka")
+
+    def rows(self) -> dict[int, Any]:
+        return {}
+
+
+def test_a_preview_whose_pages_have_no_order_of_the_time_says_so() -> None:
+    shop = World(plan()).shop
+    for order_id in range(1000, 2000):
+        shop.place(order_id, SINCE + timedelta(seconds=order_id))
+    shop.shuffled, shop.by_id = random.Random(1), True  # not sorted: read by id
+    shop.place(3000, SINCE)
+    found = plan_backfill(cast("Any", NoRows()), shop, SINCE - DAY, SINCE)
+    assert (found.complete, found.orders, found.estimated_orders) == (False, 0, 0)
+    assert shop.asked.count("getOrders") == MOST_PAGES
