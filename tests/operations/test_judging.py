@@ -10,8 +10,8 @@ from operations.audit import JUST_READ, audit_orders
 from operations.ledger_reads import RowAt
 from processor.rules import RuleSettings
 from schemas.records import Delivery, Outcome
+from tests.processor.entries import row
 from tests.processor.shop import an_order, at
-from tests.processor.test_jobs import row
 
 ORDER = an_order(7)
 SHOWN = ContactCard("c1", "jan@example.com", (), (ExtEvent("e1", "PURCHASE", "7", None),))

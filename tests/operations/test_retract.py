@@ -28,7 +28,7 @@ from tests.harness.stand_ins import ask_sandbox, sandbox
 from tests.harness.topics import committed_offsets, read_whole
 from tests.harness.waiting import wait_until
 from tests.operations.test_mending import kinds, purchases
-from tests.processor.test_jobs import row
+from tests.processor.entries import row
 
 
 def entries_of(kafka: str, prefix: str, order_id: int) -> list[JournalEntry]:

@@ -22,7 +22,7 @@ from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.records import Outcome
 from schemas.topics import Topics
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 REFUSED = Ending(Outcome.DEAD, "rejected", error=ValueError("no"))
 

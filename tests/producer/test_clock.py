@@ -15,7 +15,6 @@ from producer.cursor import first_cursor
 from producer.due import due, swept
 from schemas.records import Origin
 from tests.producer.simulated import DAY, HOUR, MINUTE, NOW, World, plan
-from tests.producer.test_drain import EXAMPLES
 
 SILENT = range(1, 60)
 LATE = range(15, 600, 100)
