@@ -13,7 +13,7 @@ from processor.ledger import Ledger
 from schemas.codec import make_codec
 from schemas.progress import Progress
 from schemas.topics import Topics, order_key
-from tests.processor.test_jobs import row
+from tests.processor.entries import row
 
 TOPICS = Topics("t")
 CODEC = make_codec(TOPICS, None)
