@@ -1,6 +1,8 @@
 # Everything sets itself up: `make demo`, `make test`.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# packages are compiled when they are first used, whatever the environment says
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest
 # as many workers as the machine can feed; none with ARGS="-p no:xdist"
 PARALLEL = $(if $(findstring no:xdist,$(ARGS)),,--numprocesses=auto --dist=worksteal)

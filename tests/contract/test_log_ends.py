@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from runtime.log_ends import ask_ends, end_told, find_ends
-from sandbox.kafka import maven
+from sandbox.kafka import broker as processes
 from tests.faults.broker import Broker, own_broker
 from tests.harness.ports import quiet_port
 from tests.harness.waiting import wait_until
@@ -81,10 +81,10 @@ def _second_broker(first: Broker) -> Iterator[Broker]:
     settings, meta = first.place.home / "server.properties", first.data / "meta.properties"
     controller = re.findall(r"voters=1@127\.0\.0\.1:(\d+)", settings.read_text())[0]
     cluster = re.findall(r"cluster\.id=(\S+)", meta.read_text())[0]
-    place = maven.Place(first.place.home / "second", quiet_port(), first.place.libs)
+    place = processes.Place(first.place.home / "second", quiet_port(), first.place.software)
     place.home.mkdir()
     shutil.copy(first.place.home / "log4j2.yaml", place.home)
-    text = maven.PROPERTIES.format(port=place.port, controller=controller, data=place.home / "data")
+    text = processes.PROPERTIES.format(port=place.port, controller=controller)
     for old, new in (
         ("broker,controller", "broker"),
         ("node.id=1", "node.id=2"),
@@ -92,8 +92,9 @@ def _second_broker(first: Broker) -> Iterator[Broker]:
     ):
         text = text.replace(old, new)
     (place.home / "server.properties").write_text(text)
-    format_it = place.java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", f"{place.home}/server.properties")
-    subprocess.run(format_it, capture_output=True, check=True, timeout=120)
+    format_it = place.java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties")
+    environment = processes.environment()
+    subprocess.run(format_it, cwd=place.home, env=environment, capture_output=True, check=True, timeout=120)
     broker = Broker(place)
     try:
         broker.start()
