@@ -14,6 +14,7 @@ from tests.console.offline import GIVEN, Offline
 from tests.console.online import online_console, without_apis
 from tests.harness.commands import bl2sm
 from tests.harness.programs import inherited
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def online(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pro
     given = without_apis(kafka)
     assert bl2sm(given, "topics").code == 0
     with online_console(given, tmp_path_factory.mktemp("console")) as program:
+        wait_until(lambda: program.look(fresh=True).away is None, 60, "the new topics can be read")
         yield program
 
 
