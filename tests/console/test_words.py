@@ -1,15 +1,14 @@
 """Both languages say the same things, and everything a page or a command's code needs."""
 
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Formatter
 from typing import get_args
 
 import pytest
+from markupsafe import escape
 
-from clients import BackpressureError, FatalError
-from console.said import KINDS, Known, Told, tell
+from console.visit import TEMPLATES
 from console.words import Words, catalog, choose, plural
 from operations.alerts import Kind
 from operations.explain import Fate
@@ -64,21 +63,23 @@ def test_every_text_that_pages_name_is_there() -> None:
     assert {name for name in named if name.partition(".")[0] in sections and not name.endswith(("_", ".html"))} <= known
 
 
-def test_a_failure_is_told_in_the_readers_language_above_the_programs_own_words() -> None:
-    polish = Words("pl")
-    assert all(polish.has(f"trouble.{key}") for _, key, _ in KINDS)
-    end = datetime.now(UTC) + timedelta(minutes=9.9)
-    blocked = tell(BackpressureError("the token is blocked", api="BaseLinker", retry_at=end), polish)
-    assert blocked.text == "BaseLinker nie przyjmuje zapytań jeszcze przez 10\u00a0min. Potem spróbuj ponownie."
-    assert blocked.detail == f"BaseLinker: the token is blocked; wait until {end:%H:%M:%S} UTC"
-    assert "Klucze i hasła" in tell(FatalError("no", api="SALESmanago"), polish).text
-    assert tell(Known("busy"), polish) == Told(polish("trouble.busy"), "")
-    assert "Zgłoś go autorom" in tell(KeyError("secret"), polish).text
-    assert tell(KeyError("secret"), polish).detail == "KeyError"
-    try:
-        raise KeyError("secret")
-    except KeyError as error:
-        assert re.fullmatch(r"KeyError: tests\.browser\.test_words, line \d+", tell(error, polish).detail)
+def test_orders_are_counted_where_orders_are_said() -> None:
+    english = Words("en")
+    assert english.entries_of(5, 3) == "3 orders (5 entries)"
+    assert english.entries_of(1, 1) == "1 order"
+    assert english.entries_of(2, 0) == "2 entries"
+
+
+@pytest.mark.parametrize("value", ["A & B's", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
+def test_values_in_texts_are_escaped_once(value: str) -> None:
+    page = TEMPLATES.from_string(
+        '{% from "parts/told.html" import value with context %}'
+        '{{ t("settings.before_after", before=value("CONTACT_TAG", given), after=given) }}'
+        '|{{ t("settings.no_list", why=given) }}'
+    ).render(t=Words("en"), given=value)
+    once = str(escape(value))
+    assert page == f"{once} → {once}|The list can&#39;t be had: {once}"
+    assert Words("en")("settings.before_after", before=value, after="") == f"{value} → "
 
 
 @pytest.mark.parametrize(

@@ -1,43 +1,31 @@
-"""More dead letters than a page shows, over plain HTTP: chosen by their reason, put back as far as there is room."""
+"""More dead letters than a page shows: chosen by their reason, put back as far as there is room."""
 
-import os
 import re
-import subprocess
-import sys
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from itertools import count
+from types import SimpleNamespace
 
-import httpx2
 import pytest
 from confluent_kafka import Producer
+from starlette.testclient import TestClient
 
-from console.failed import MOST_SHOWN
+from console import failed
+from console.failed import MOST_SECONDS, MOST_SHOWN
+from console.program import Program
+from operations import publish
 from operations.publish import SMALL_LAG
-from sandbox.server import environment as apis
 from schemas.records import DeadLetter
 from schemas.topics import Topics, order_key
-from tests.browser.browsing import console
 
 MANY = MOST_SHOWN + 100
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def client(kafka: str, tmp_path: Path) -> Iterator[httpx2.Client]:
-    """A console before many letters, and no processor that takes what is put back."""
-    prefix = f"t{uuid.uuid4().hex[:12]}"
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
-    given = {
-        **own,
-        **apis("http://127.0.0.1:1/connector.php", "http://127.0.0.1:1/api"),
-        "KAFKA_BOOTSTRAP_SERVERS": kafka,
-        "TOPIC_PREFIX": prefix,
-    }
-    subprocess.run([sys.executable, "-m", "operations.cli", "topics"], env=given, check=True, capture_output=True)
-    producer = Producer({"bootstrap.servers": kafka})
-    topics = Topics(prefix)
+def letters(online: Program) -> None:
+    """Many letters; no processor takes what is put back."""
+    producer = Producer({"bootstrap.servers": online.settings.kafka_bootstrap_servers})
+    topics = Topics(online.settings.topic_prefix)
     for number in range(MANY + 2):
         reason = "rejected" if number < MANY else "undecodable"
         at = NOW + timedelta(seconds=number)
@@ -46,11 +34,14 @@ def client(kafka: str, tmp_path: Path) -> Iterator[httpx2.Client]:
         place = f"{number % 6}/{number}".encode()
         producer.produce(topics.dead_letters, b"value", place, number % 6, headers=letter.to_headers())  # type: ignore[arg-type]
     assert producer.flush(30) == 0
-    with (
-        console(given, tmp_path / "console") as root,
-        httpx2.Client(base_url=root, headers={"Accept-Language": "en"}, timeout=60) as found,
-    ):
-        yield found
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's time is up after as many looks at the clock as it has seconds, however fast the machine is."""
+    assert MANY / publish.PAGE < MOST_SECONDS
+    monkeypatch.setattr(failed, "time", SimpleNamespace(monotonic=count().__next__))
+    monkeypatch.setattr(publish, "AGAIN_SECONDS", 0.01)
 
 
 def forms(page: str, name: str) -> dict[str, str]:
@@ -59,7 +50,8 @@ def forms(page: str, name: str) -> dict[str, str]:
     return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
 
 
-def test_letters_beyond_a_page_are_retried_as_far_as_there_is_room_and_dropped_by_reason(client: httpx2.Client) -> None:
+@pytest.mark.usefixtures("letters", "patience")
+def test_letters_beyond_a_page_are_retried_as_far_as_there_is_room_and_dropped_by_reason(client: TestClient) -> None:
     page = client.get("/failed").text
     assert page.count('name="key"') == MOST_SHOWN and f"the oldest {MOST_SHOWN} entries of {MANY + 2}" in page
     assert '<p class="help" lang="en">no &amp; &lt;b&gt;</p>' in page

@@ -1,42 +1,15 @@
-"""What the console's pages share, across threads and saved keys."""
+"""Work that takes longer than a page: one of a session's kind, refused beside one that runs alone, begun once."""
 
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from console import acts
-from console.program import Program
 from console.said import Known
 from console.works import Work, Works
 from operations.topic_reads import KafkaAway
-from runtime.logging import configure_logging, get_logger
-from runtime.settings import load_settings
-from tests.harness.programs import settings
-from tests.harness.stand_ins import sandbox
 from tests.harness.waiting import wait_until
-
-PASSWORD = "a long password 1"
-
-
-@pytest.mark.filterwarnings("ignore:BASELINKER_REQUESTS_PER_MINUTE")
-def test_saved_keys_leave_the_lock_and_what_is_under_way_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with sandbox("--orders", "1") as apis:
-        for name, value in settings(apis, "127.0.0.1:1", "nowhere").items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("CONSOLE_PASSWORD", PASSWORD)
-        program = Program(load_settings(need="kafka"))
-        before = program.apis().base
-        monkeypatch.delenv("CONSOLE_PASSWORD")
-        program.renew()
-        assert (program.locked, program.password) == (True, PASSWORD)
-        after = program.apis().base
-        assert after is not before
-        assert before.order_sources() == after.order_sources()
-        program.close()
 
 
 def test_a_new_preview_ends_ones_own_earlier_one_and_what_runs_alone_is_refused_twice() -> None:
@@ -112,13 +85,3 @@ def test_an_action_that_takes_long_is_logged_at_its_start_and_at_its_end_with_wh
         {"log_level": "error", "event": "failed from the console", **act, "done": 2, "error": "KafkaAway"},
         {"log_level": "info", "event": "stopped from the console", **act, "done": 2},
     ]
-
-
-def test_the_consoles_own_lines_are_written_whatever_level_the_tools_set(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("WARNING", "json")
-    acts.hear()
-    configure_logging("ERROR", "json")  # as each reader of Kafka does
-    get_logger("console.acts").info("a person did something")
-    get_logger("operations.apis").warning("a tool's own matter")
-    said = capsys.readouterr().err
-    assert "a person did something" in said and "own matter" not in said
