@@ -19,20 +19,12 @@ from sandbox.verify import differences
 from schemas.records import Origin, Outcome
 from schemas.topics import Topics, ensure_topics, order_key
 from tests.harness.judge import CHOICE
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import QUICK, Programs, settings
 from tests.harness.stand_ins import an_order, ask_sandbox
 from tests.harness.topics import Entry, committed, headers_of, ledger_rows, publish, read_whole
 
 PARTITIONS = 2
 REJECTED = "refused@example.com"
-QUICK = {
-    "SETTLE_SECONDS": "1",
-    "CREATE_TIMEOUT_SECONDS": "1",
-    "SESSION_TIMEOUT_MS": "6000",
-    "POLL_INTERVAL_SECONDS": "1",
-    "JOURNAL_PARTITIONS": str(PARTITIONS),
-    "DELIVERY_THREADS": "4",
-}
 
 _numbers = itertools.count(1)
 _counting = threading.Lock()
@@ -45,7 +37,7 @@ class Scenario:
     apis: Mapping[str, str]
     kafka: str
     folder: Path
-    over: Mapping[str, str] = field(default_factory=dict)  # settings of its programs
+    over: dict[str, str] = field(default_factory=dict)  # settings of its programs
     with_topics: bool = True
     updates: bool = False
     number: int = 0
@@ -59,7 +51,10 @@ class Scenario:
             self.number = self.number or next(_numbers)
         folder = self.folder / self.prefix
         folder.mkdir()
-        self.programs = Programs(settings(self.apis, self.kafka, self.prefix) | QUICK | self.over, folder)
+        self.programs = Programs(
+            settings(self.apis, self.kafka, self.prefix) | QUICK | {"JOURNAL_PARTITIONS": str(PARTITIONS)} | self.over,
+            folder,
+        )
         if self.with_topics:
             ensure_topics(AdminClient({"bootstrap.servers": self.kafka}), self.topics, PARTITIONS)
 

@@ -1,7 +1,7 @@
 """Every way an API can fail, seldom and half of the time: no order lost, none doubled, none given up.
 
-`API_FAULTS=all make test ARGS=tests/faults/test_api_faults.py` plays every kind, before and after the effect, at 5 %
-and at 50 %; `API_FAULTS=12` plays so many of these; the default is a sample. `SEED=7` repeats the stand-ins' chances.
+`API_FAULTS=all make test-faults ARGS=tests/faults/test_api_faults.py` plays every kind, before and after the effect,
+at 5 % and at 50 %; `API_FAULTS=12` plays so many of these; the default is a sample. `SEED=7` plays other faults.
 """
 
 import os

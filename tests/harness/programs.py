@@ -16,6 +16,12 @@ from tests.harness.ports import quiet_port
 from tests.harness.waiting import LONG
 
 ROOT = Path(__file__).parents[2]
+QUICK = {  # settings with which a replaced or killed member's orders are taken over soon
+    "SETTLE_SECONDS": "1",
+    "CREATE_TIMEOUT_SECONDS": "1",
+    "SESSION_TIMEOUT_MS": "6000",
+    "DELIVERY_THREADS": "4",
+}
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

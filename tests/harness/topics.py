@@ -3,16 +3,18 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, MemberDescription
+from confluent_kafka.admin import AdminClient, MemberDescription  # type: ignore[attr-defined]
 
+from producer.publish import CURSOR_KEY
 from sandbox.expected import REQUESTED
 from sandbox.remote import fetch_state
 from schemas.codec import make_codec
-from schemas.records import Delivery, JournalEntry, Origin, dead_letter_from_headers
+from schemas.records import Cursor, Delivery, JournalEntry, Origin, dead_letter_from_headers
 from schemas.topics import Topics, ensure_topics, order_key
 from tests.harness.waiting import LONG
 
@@ -95,6 +97,19 @@ def publish_shop(kafka: str, prefix: str, baselinker_url: str) -> None:
     ensure_topics(AdminClient({"bootstrap.servers": kafka}), Topics(prefix))
     logs = [log for log in fetch_state(baselinker_url)["logs"] if log["log_type"] in REQUESTED]
     publish(kafka, prefix, [(log["log_id"], log["log_type"], log["order_id"]) for log in logs])
+
+
+def make_sweep_due(kafka: str, prefix: str) -> None:
+    """Let the producer's next run sweep: its cursor says that the last sweep was long ago. None may be running."""
+    topics = Topics(prefix)
+    codec = make_codec(topics, None)
+    value = read_whole(kafka, topics.cursor)[-1].value()
+    assert isinstance(value, bytes)
+    cursor = codec.decode(value, Cursor)
+    row = codec.encode(replace(cursor, swept_to=datetime.now(UTC) - timedelta(days=1)))
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topics.cursor, key=CURSOR_KEY, value=row)
+    assert producer.flush(60) == 0, "Kafka did not accept the cursor"
 
 
 def ledger_rows(kafka: str, prefix: str) -> dict[int, Delivery]:
