@@ -179,17 +179,16 @@ def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_
         assert [line.split(":")[:2] for line in world.undone()] == [["dead letter", " rejected"]] * 3
 
 
-@pytest.mark.slow
 def test_refused_purchases_pause_it_although_a_known_contact_is_edited_now_and_then(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     limit = 5
     with trouble(kafka, prefix, tmp_path, "--orders", "8", MAX_CONSECUTIVE_DEAD_LETTERS=str(limit)) as world:
-        world.start("producer")
-        processor = world.start(HURRIED, "processor")
+        world.programs.serve("producer")
+        processor = world.programs.serve(HURRIED, "processor")
         known = world.place(1)[0]
         settled(world, processor)
-        world.switch(world.sales, refuse_purchases=True)
+        switch(world.sales, refuse_purchases=True)
         placed: list[int] = []
         for number in range(12):
             placed += world.place(2)
@@ -198,8 +197,8 @@ def test_refused_purchases_pause_it_although_a_known_contact_is_edited_now_and_t
                 edit_and_wait(world, processor, known, number)
         wait_until(lambda: paused(world, processor) or len(world.letters()) >= limit, LONG, "the pause")
         assert len(world.letters()) < limit
-        world.switch(world.sales, refuse_purchases=False)
-        wait_until(lambda: world.ready(processor)[0] == 200, LONG, "ready again")
+        switch(world.sales, refuse_purchases=False)
+        wait_until(lambda: world.programs.ready(processor), LONG, "ready again")
         for order_id in placed:
             world.edit(order_id, 16)
         world.arrived()

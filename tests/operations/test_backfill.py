@@ -1,4 +1,4 @@
-"""A backfill that is interrupted goes on from where it says, and leaves no order out. In memory."""
+"""`backfill`: an interrupted one continues where it says and leaves no order out; nothing is sent twice."""
 
 import random
 from datetime import timedelta
@@ -8,6 +8,11 @@ import pytest
 
 from operations.backfill import MOST_PAGES, plan_backfill, walk
 from runtime.settings import load_settings
+from sandbox.remote import fetch_state
+from tests.harness.commands import bl2sm, catch_up
+from tests.harness.judge import wrong
+from tests.harness.stand_ins import switch
+from tests.operations.shop import deployment, kinds, purchases
 from tests.producer.simulated import DAY, NOW, World, plan
 
 SINCE, UNTIL = NOW - DAY, NOW
@@ -29,6 +34,30 @@ def test_what_is_listed_again_after_an_interruption_leaves_no_order_out(by_id: b
         published = {order.order_id for page, _ in whole[:count] for order in page}
         after = {order.order_id for page in walk(shop, whole[count - 1][1], UNTIL) for order in page[0]}
         assert published | after == everything, f"after {count} pages"
+
+
+def test_backfill_sends_what_the_journal_never_named_and_nothing_twice(kafka: str) -> None:
+    with deployment(kafka, "--orders", "25", SWEEP_INTERVAL_SECONDS="0") as shop:
+        url = shop["BASELINKER_API_URL"]
+        orders, logs = fetch_state(url)["orders"], fetch_state(url)["logs"]
+        hidden = {log["order_id"] for log in logs[: len(logs) // 3]}
+        switch(url, hidden_log_ids=[log["log_id"] for log in logs if log["order_id"] in hidden])
+        catch_up(shop)
+        sent = purchases(shop)
+        assert wrong(shop) != []
+        previewed = bl2sm(shop, "backfill", "--since", "30d", "--json")
+        assert previewed.code == 0, previewed.err
+        confirmed = [one for one in orders if one["confirmed"]]
+        assert previewed.data["complete"] is True
+        assert previewed.data["orders"] == len(confirmed)
+        assert previewed.data["delivered"] == len(sent)
+        assert purchases(shop) == sent
+        done = bl2sm(shop, "backfill", "--since", "30d", "--execute", "--json")
+        assert done.data["published"] == len(confirmed)
+        catch_up(shop, "processor")
+        assert wrong(shop) == []
+        assert set(purchases(shop).values()) == {1}
+        assert kinds(shop, "update") == []
 
 
 class NoRows:
