@@ -17,8 +17,8 @@ from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
 from tests.harness.stand_ins import ask_sandbox
 from tests.operations.shop import another_program, deployment, purchases
+from tests.processor.entries import row
 from tests.processor.shop import an_order, at
-from tests.processor.test_jobs import row
 
 ORDER = an_order(7)
 SHOWN = ContactCard("c1", "jan@example.com", (), (ExtEvent("e1", "PURCHASE", "7", None),))

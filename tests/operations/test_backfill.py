@@ -1,10 +1,13 @@
 """`backfill`: an interrupted one continues where it says and leaves no order out; nothing is sent twice."""
 
+import random
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
-from operations.backfill import walk
+from operations.backfill import MOST_PAGES, plan_backfill, walk
+from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
@@ -55,3 +58,23 @@ def test_backfill_sends_what_the_journal_never_named_and_nothing_twice(kafka: st
         assert wrong(shop) == []
         assert set(purchases(shop).values()) == {1}
         assert kinds(shop, "update") == []
+
+
+class NoRows:
+    """A deployment that has sent nothing yet."""
+
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "k:9092"}, None, "kafka")
+
+    def rows(self) -> dict[int, Any]:
+        return {}
+
+
+def test_a_preview_whose_pages_have_no_order_of_the_time_says_so() -> None:
+    shop = World(plan()).shop
+    for order_id in range(1000, 2000):
+        shop.place(order_id, SINCE + timedelta(seconds=order_id))
+    shop.shuffled, shop.by_id = random.Random(1), True  # not sorted: read by id
+    shop.place(3000, SINCE)
+    found = plan_backfill(cast("Any", NoRows()), shop, SINCE - DAY, SINCE)
+    assert (found.complete, found.orders, found.estimated_orders) == (False, 0, 0)
+    assert shop.asked.count("getOrders") == MOST_PAGES

@@ -148,11 +148,13 @@ def test_ctrl_c_while_modules_are_read_ends_without_a_word(module: str) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (-signal.SIGINT, "", "")
 
 
-def test_output_that_cannot_be_written_is_reported_in_the_systems_words(shop: dict[str, str]) -> None:
+@pytest.mark.parametrize("arguments", ["topics", "status", "status --json", "dead-letters list --json", "settings"])
+def test_output_that_cannot_be_written_is_reported_in_the_systems_words(shop: dict[str, str], arguments: str) -> None:
+    environment = {name: value for name, value in shop.items() if not name.startswith("PYTHON")}
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run(
-            [sys.executable, "-m", "operations.cli", "topics"],
-            env=shop,
+            [sys.executable, "-m", "operations.cli", *arguments.split()],
+            env=environment,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -161,6 +163,7 @@ def test_output_that_cannot_be_written_is_reported_in_the_systems_words(shop: di
     assert ran.returncode == 1
     assert "No space left on device" in ran.stderr
     assert "fault of the program" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr
 
 
 def every_command() -> list[tuple[str, ...]]:

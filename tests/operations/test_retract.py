@@ -4,15 +4,23 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
+from operations.kafka_reads import KafkaReads
+from operations.ledger_reads import RowAt
+from operations.output import Refused
+from operations.retract import Retraction, _OnlyMember, plan_retract
+from operations.topics import make_topics
+from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.partitioner import partition_of
+from schemas.progress import Progress
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics, order_key
 from tests.harness.commands import bl2sm, catch_up
@@ -22,6 +30,7 @@ from tests.harness.stand_ins import ask_sandbox
 from tests.harness.topics import committed_offsets
 from tests.harness.waiting import wait_until
 from tests.operations.shop import deployment, journal, kinds, purchases
+from tests.processor.entries import row
 
 PARTITIONS = 6
 
@@ -174,3 +183,38 @@ def test_a_replay_that_was_done_ahead_of_a_waiting_entry_is_not_done_again(kafka
 
 def _partition(order_id: int) -> int:
     return partition_of(order_key(order_id), PARTITIONS)
+
+
+class Counted(int):
+    """An id that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = int.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int.__eq__(self, other)
+
+
+def test_the_work_of_choosing_grows_with_rows_and_ids_and_not_with_their_product() -> None:
+    rows = {order_id: RowAt(order_id, 0, row()) for order_id in range(2000)}
+    Counted.compared = 0
+    found = plan_retract(rows, [Counted(order_id) for order_id in range(1000, 3000)], None, None)
+    assert [one.order_id for one in found] == list(range(1000, 2000))
+    assert Counted.compared < 10_000
+
+
+def test_rows_that_kafka_rejects_hide_nothing_behind_them(kafka: str, prefix: str) -> None:
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}, None, "kafka")
+    make_topics(settings)
+    order = Retraction(7, 0, "e1", datetime.now(UTC), "created")
+    with KafkaReads(settings) as reads, _OnlyMember(reads) as member:
+        positions = {one.partition: replace(one, committed=0, progress=Progress("id")) for one in reads.positions()}
+        too_long = replace(positions[0], progress=Progress("x" * 5000))  # the broker takes 4096 bytes of metadata
+        with pytest.raises(Refused, match="Kafka did not take the rows"):
+            member.write([(order, row())], {**positions, 0: too_long})
+        reads.wait_for_hidden(reads.topics.deliveries, 5.0)  # by itself the broker ends it after ten
+        assert reads.rows() == {}
+        member.write([(order, row())], positions)
+        reads.wait_for_hidden(reads.topics.deliveries, 5.0)
+        assert set(reads.rows()) == {7}
