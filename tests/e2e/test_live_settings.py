@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from confluent_kafka import Producer
 
 from operations.kafka_reads import KafkaReads
@@ -126,6 +127,7 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         assert [readiness(port)["switch"] for port in ports[1:]] == ["ok", "ok"]
 
 
+@pytest.mark.slow
 def test_a_pause_during_work_finishes_what_was_begun_and_the_rest_is_decided_again(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:

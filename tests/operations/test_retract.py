@@ -116,6 +116,7 @@ def test_a_processor_that_starts_during_a_retract_ends_it_and_running_it_again_f
         assert purchases(shop) == before
 
 
+@pytest.mark.slow
 def test_a_new_group_brings_back_nothing_and_updates_nothing(kafka: str) -> None:
     with deployment(kafka, "--orders", "15", SETTLE_SECONDS="1", SWEEP_INTERVAL_SECONDS="0") as shop:
         catch_up(shop)
