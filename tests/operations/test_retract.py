@@ -26,10 +26,10 @@ from schemas.topics import Topics, order_key
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
 from tests.harness.programs import Programs
-from tests.harness.stand_ins import ask_sandbox
+from tests.harness.stand_ins import ask_sandbox, purchases
 from tests.harness.topics import committed_offsets
 from tests.harness.waiting import wait_until
-from tests.operations.shop import deployment, journal, kinds, purchases
+from tests.operations.shop import deployment, journal, kinds
 from tests.processor.entries import row
 
 PARTITIONS = 6
