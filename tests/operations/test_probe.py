@@ -24,6 +24,7 @@ def _second_reading_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_probe_answers_the_open_questions_with_few_requests_and_writes_nothing(shop: dict[str, str]) -> None:
     before = fetch_state(shop["BASELINKER_API_URL"])["requests"]
+    written = fetch_state(shop["SALESMANAGO_API_URL"])["writes"]
     facts = {}
     for cursor, said in (("inclusive", "yes"), ("exclusive", "no")):
         switch(shop["BASELINKER_API_URL"], cursor=cursor)
@@ -41,7 +42,7 @@ def test_probe_answers_the_open_questions_with_few_requests_and_writes_nothing(s
     question = "spellings of a phone that getOrdersByPhone finds"
     assert len(exact[question]) < len(facts[question])
     assert sum(fetch_state(shop["BASELINKER_API_URL"])["requests"].values()) - sum(before.values()) <= 60
-    assert fetch_state(shop["SALESMANAGO_API_URL"])["writes"] == []
+    assert fetch_state(shop["SALESMANAGO_API_URL"])["writes"] == written
     for order in fetch_state(shop["BASELINKER_API_URL"])["orders"]:
         assert not order["email"] or order["email"] not in ran.out
         assert not order["phone"] or order["phone"] not in ran.out
