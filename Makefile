@@ -1,8 +1,11 @@
 # Everything sets itself up: `make demo`, `make test`.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+# as many workers as the machine can feed; none with ARGS="-p no:xdist"
+PARALLEL = $(if $(findstring no:xdist,$(ARGS)),,--numprocesses=auto --dist=worksteal)
 
-.PHONY: install demo test test-containers test-browser screenshots soak breaks bench lint format lock clean
+.PHONY: install demo test test-faults test-browser test-containers screenshots soak breaks bench lint format lock clean
 install: .venv/installed
 
 .venv/installed: pyproject.toml requirements.lock requirements-dev.lock
@@ -15,16 +18,21 @@ install: .venv/installed
 demo: install
 	$(BIN)/bl2sm demo $(if $(CONSOLE),--console) $(ARGS)
 
+# each family takes ARGS for pytest: a path, -k, --pdb, -n0; SEED= picks another seed than 1
 test: install
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not slow and not browser and not containers" $(ARGS)
+
+# every fault that takes its time: kills, stops, brokers and APIs that fail
+test-faults: install
+	$(PYTEST) $(PARALLEL) -m slow $(ARGS)
+
+# the console in Chromium
+test-browser: install
+	$(PYTEST) -m browser $(ARGS)
 
 # image, compose file, upgrade and schemas on a container engine; skipped with the reason where there is none
 test-containers: install
-	$(BIN)/python -m pytest --numprocesses=0 --timeout=500 -o timeout_func_only=true --durations=8 tests/containers $(ARGS)
-
-# the console in a real browser: one scene, one worker
-test-browser: install
-	$(BIN)/python -m pytest --numprocesses=0 tests/browser $(ARGS)
+	$(PYTEST) -m containers --timeout=500 -o timeout_func_only=true --durations=8 tests/containers $(ARGS)
 
 screenshots: install
 	$(BIN)/python -m tests.browser.screenshots

@@ -32,6 +32,7 @@ class Switches:
     reject_email: str = ""
     reject_emails: list[str] = field(default_factory=list)
     refuse_contacts: bool = False
+    refuse_purchases: bool = False  # new ones, as with an e-shop that does not exist
 
 
 class SalesManagoApi:
@@ -139,6 +140,8 @@ class SalesManagoApi:
         event = dict(given.get("contactEvent") or {})
         if contact_id not in self.contacts:
             return {"success": True, "message": [], "eventId": str(uuid.uuid4())}  # parked, then dropped silently
+        if self.switches.refuse_purchases:
+            return _no("Location not found")
         if (wrong := self._too_long(event)) is not None:
             return wrong
         event_id = str(uuid.uuid4())

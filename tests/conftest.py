@@ -1,84 +1,77 @@
-"""One real Kafka for the whole run, topics of their own for each test."""
+"""Markers, the run's seed, and the one broker, which starts when the first test asks for it."""
 
 import os
+import shlex
 import uuid
-from contextlib import ExitStack
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sandbox.kafka import NoKafka, start_kafka
-from tests.sizes import register_profiles
+from sandbox.kafka import NoKafka
+from tests.harness.broker import SharedBroker, ask
+from tests.harness.cases import register_profiles
+from tests.harness.seed import SEED, SIZES
 
 register_profiles()
 
-GIVEN = "KAFKA_BOOTSTRAP_SERVERS"
-_broker = ExitStack()
+OWNER = pytest.StashKey[SharedBroker]()
+MOST_WORKERS, WORKERS_PER_CORE = 6, 2  # most tests wait for most of their time
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Ask for no workers where a browser's tests are asked for: each would make a scene of its own."""
-    if any("browser" in str(argument) for argument in config.args):
-        config.option.numprocesses = 0
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the one broker before the workers, which find it in the environment; never when nothing will run."""
-    if hasattr(config, "workerinput") or os.environ.get(GIVEN) or config.option.collectonly or _only_pure(config):
-        return
-    try:
-        os.environ[GIVEN] = _broker.enter_context(start_kafka()).bootstrap
-    except NoKafka as error:
-        os.environ["BL2SM_NO_KAFKA"] = str(error)
+    """Give hypothesis the run's seed, and own the broker unless this is a worker."""
+    config.option.hypothesis_seed = config.option.hypothesis_seed or str(SEED)
+    if not hasattr(config, "workerinput"):
+        config.stash[OWNER] = SharedBroker()
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the container tests to `make test-containers`, those in a browser to `make test-browser`."""
-    elsewhere = {"containers": "containers", "test_console.py": "browser"}
-    room = elsewhere.get(collection_path.name)
-    return True if room is not None and not any(room in str(argument) for argument in config.args) else None
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where to ask for the broker."""
+    node.workerinput["broker"] = node.config.stash[OWNER].serve()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each worker its share of the long tests first, so that none of them is begun last."""
-    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    long = [item for item in items if item.path.is_relative_to(config.rootpath / "tests" / "faults")]
-    rooms = [config.rootpath / "tests" / room for room in ("e2e", "operations")]
-    middle = [item for item in items if any(item.path.is_relative_to(room) for room in rooms)]
-    first = [*long, *middle]
-    rest = [item for item in items if item not in set(first)]
-    size = -(-len(items) // workers)
-    ordered: list[pytest.Item] = []
-    for worker in range(workers):
-        share = first[worker::workers]
-        ordered += share + rest[: size - len(share)]
-        rest = rest[size - len(share) :]
-    items[:] = [*ordered, *rest]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many workers as the machine can feed."""
+    return min(MOST_WORKERS, WORKERS_PER_CORE * len(os.sched_getaffinity(0)))
 
 
-def pytest_unconfigure() -> None:
-    """Stop it."""
-    _broker.close()
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the broker."""
+    if (owner := config.stash.get(OWNER, None)) is not None:
+        owner.close()
 
 
-def _only_pure(config: pytest.Config) -> bool:
-    """Whether only rooms without a test on Kafka were asked for."""
-    asked = [str(argument) for argument in config.args]
-    return bool(asked) and all(
-        part.startswith(("tests/processor", "tests/clients", "tests/properties", "tests/containers")) for part in asked
-    )
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that needs the broker, so that `-m "not kafka"` runs without one."""
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker("kafka")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the command that reproduces each failure."""
+    failed = [*terminalreporter.stats.get("failed", []), *terminalreporter.stats.get("error", [])]
+    if failed:
+        terminalreporter.section("to reproduce")
+    given = " ".join(f"{name}={shlex.quote(os.environ[name])}" for name in SIZES if name in os.environ)
+    for nodeid in dict.fromkeys(report.nodeid for report in failed):
+        test = shlex.quote(nodeid)
+        terminalreporter.write_line(f"SEED={SEED} {given}{' ' if given else ''}.venv/bin/python -m pytest {test}")
 
 
 @pytest.fixture(scope="session")
-def kafka() -> str:
-    """The address of a real broker; without one the test is skipped, in CI it fails."""
-    if address := os.environ.get(GIVEN):
-        return address
-    why = os.environ.get("BL2SM_NO_KAFKA", "no Kafka was started for these folders: set KAFKA_BOOTSTRAP_SERVERS")
-    if os.environ.get("CI") or os.environ.get("REQUIRE_KAFKA"):
-        pytest.fail(why)
-    pytest.skip(why)
+def kafka(request: pytest.FixtureRequest) -> str:
+    """The address of a real broker; where none can be started, the test is skipped, and in CI it fails."""
+    address = getattr(request.config, "workerinput", {}).get("broker")
+    try:
+        return ask(address) if address is not None else request.config.stash[OWNER].bootstrap()
+    except NoKafka as error:
+        if os.environ.get("CI") or os.environ.get("REQUIRE_KAFKA"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ from typing import Any
 
 from sandbox.remote import fetch_state
 from tests.browser.browsing import console
-from tests.programs import Programs, ask_sandbox, quiet_port, sandbox, settings, switch, wait_until
+from tests.harness.ports import quiet_port
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import ask_sandbox, sandbox, switch
+from tests.harness.waiting import wait_until
 
 PASSWORD = "correct horse battery"
 SCRIPT = '<script>alert("x")</script><img src=x onerror=alert(1)>'

@@ -11,7 +11,7 @@ from console.words import Words
 from sandbox.kafka import start_kafka
 from tests.browser.browsing import chromium
 from tests.browser.scene import PASSWORD, Scene, scene
-from tests.programs import wait_until
+from tests.harness.waiting import wait_until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 WORDS = {language: Words(language) for language in ("pl", "en")}

@@ -14,7 +14,7 @@ import httpx2
 from sandbox.remote import fetch_state
 from tests.browser.browsing import console
 from tests.browser.test_guard import token_in
-from tests.programs import sandbox
+from tests.harness.stand_ins import sandbox
 
 GIVEN = (
     "BASELINKER_TOKEN", "SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET", "SALESMANAGO_OWNER",

@@ -13,7 +13,12 @@ from playwright.sync_api import Browser, BrowserContext
 from sandbox.remote import fetch_state
 from tests.browser.browsing import Tab, chromium, console, tab
 from tests.browser.scene import PASSWORD, SCRIPT, Scene, scene
-from tests.programs import ask_sandbox, committed_offsets, switch, wait_until
+from tests.harness.stand_ins import ask_sandbox, switch
+from tests.harness.topics import committed_offsets
+from tests.harness.waiting import wait_until
+
+pytestmark = pytest.mark.browser
+
 
 PAGES = ("/", "/orders", "/failed", "/again", "/settings", "/settings/credentials")
 

@@ -16,7 +16,7 @@ from console.paths import page_of
 from console.tries import MOST_ALL, MOST_EACH, WINDOW_SECONDS, Tries
 from sandbox.server import environment as apis
 from tests.browser.browsing import console
-from tests.programs import wait_until
+from tests.harness.waiting import wait_until
 
 PASSWORD, SECRET, TOKEN = "a long password 1", "sales-secret-in-here", "token-in-here-1000"
 PAGES = ("/", "/orders", "/failed", "/again", "/settings", "/settings/credentials", "/login", "/nowhere")

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx2
 
 from tests.browser.test_guard import token_in
-from tests.programs import quiet_port, settings
+from tests.harness.ports import quiet_port
+from tests.harness.programs import settings
 
 UP_SECONDS = 150.0
 

@@ -14,7 +14,9 @@ from console.works import Work, Works
 from operations.topic_reads import KafkaAway
 from runtime.logging import configure_logging, get_logger
 from runtime.settings import load_settings
-from tests.programs import sandbox, settings, wait_until
+from tests.harness.programs import settings
+from tests.harness.stand_ins import sandbox
+from tests.harness.waiting import wait_until
 
 PASSWORD = "a long password 1"
 

@@ -17,7 +17,7 @@ from operations.replay import OrderPlan
 from operations.settings_rows import Change
 from schemas.records import ShopSettings, Switch
 from tests.browser.indoors import Indoors, console, log_in, token
-from tests.programs import wait_until
+from tests.harness.waiting import wait_until
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from clients import (
 from sandbox.faults import KINDS
 from sandbox.remote import fetch_state
 from sandbox.server import CLIENT_ID, OWNER, SECRET, TOKEN
-from tests.programs import ask_sandbox, sandbox, switch
+from tests.harness.stand_ins import ask_sandbox, sandbox, switch
 
 T = TypeVar("T")
 SECONDS = 1.0

@@ -10,7 +10,7 @@ from testcontainers.core.container import DockerContainer
 
 from sandbox.remote import fetch_state
 from tests.containers.engine import REGISTRY, docker
-from tests.programs import ask_sandbox
+from tests.harness.stand_ins import ask_sandbox
 
 SECURE = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
 PASSED_ON = ("BASELINKER_", "SALESMANAGO_", "KAFKA_", "SCHEMA_", "TOPIC_", "POLL_", "CONTACT_", "TAG_", "LOG_")

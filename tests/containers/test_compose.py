@@ -19,7 +19,13 @@ from tests.containers.engine import docker
 from tests.containers.running import email_of, new_orders, passed_on
 from tests.faults.broker import groups_partition
 from tests.faults.life import Life
-from tests.programs import sandbox, settings, switch, wait_until, wrong
+from tests.harness.judge import wrong
+from tests.harness.programs import settings
+from tests.harness.stand_ins import sandbox, switch
+from tests.harness.waiting import wait_until
+
+pytestmark = pytest.mark.containers
+
 
 QUIET_SECONDS = 5.0
 GROUPS_PARTITIONS = 50  # of __consumer_offsets, unless a broker is told otherwise

@@ -9,7 +9,9 @@ import pytest
 
 from tests.containers.engine import ROOT, docker, run
 from tests.containers.running import SECURE, ended, logs
-from tests.programs import wait_until
+from tests.harness.waiting import wait_until
+
+pytestmark = pytest.mark.containers
 
 
 def inside(image: str, *command: str) -> str:

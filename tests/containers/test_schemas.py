@@ -7,7 +7,11 @@ import pytest
 from sandbox.remote import fetch_state
 from tests.containers.engine import docker
 from tests.containers.running import ended, finish, logs, start
-from tests.programs import ask_sandbox, sandbox, settings, wrong
+from tests.harness.judge import wrong
+from tests.harness.programs import settings
+from tests.harness.stand_ins import ask_sandbox, sandbox
+
+pytestmark = pytest.mark.containers
 
 
 @pytest.mark.parametrize("wire", ["registry", "single object"])

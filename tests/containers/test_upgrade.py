@@ -7,7 +7,13 @@ import pytest
 from sandbox.remote import fetch_state
 from tests.containers.engine import docker
 from tests.containers.running import email_of, finish, logs, new_orders, start
-from tests.programs import ask_sandbox, committed_offsets, sandbox, settings, wait_until, wrong
+from tests.harness.judge import wrong
+from tests.harness.programs import settings
+from tests.harness.stand_ins import ask_sandbox, sandbox
+from tests.harness.topics import committed_offsets
+from tests.harness.waiting import wait_until
+
+pytestmark = pytest.mark.containers
 
 
 @pytest.mark.parametrize("wire", ["single object", "registry"])

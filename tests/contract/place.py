@@ -18,7 +18,8 @@ from schemas.codec import Codec, make_codec
 from schemas.progress import Progress
 from schemas.records import Delivery, Outcome
 from schemas.topics import Topics, ensure_topics, topic_id
-from tests.programs import read_whole, wait_until
+from tests.harness.topics import read_whole
+from tests.harness.waiting import wait_until
 
 PARTITIONS = 2
 SESSION: dict[str, Any] = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}

@@ -11,7 +11,7 @@ from processor.ledger import Ledger
 from processor.record import Batch
 from schemas.progress import Gap, read_progress
 from tests.contract.place import Place, has, until_ready
-from tests.programs import wait_until
+from tests.harness.waiting import wait_until
 
 
 def test_entries_that_expire_under_a_member_that_waits_are_noticed_before_it_goes_on(place: Place) -> None:

@@ -1,13 +1,21 @@
-"""After a broker's restart logs' ends are told again at once: the client alone would go on with an old leader epoch."""
+"""Where logs end, once brokers were away: the client alone would stay with an old leader epoch, or with no leader."""
 
+import re
+import shutil
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from runtime.log_ends import ask_ends, end_told, find_ends
-from tests.faults.broker import own_broker
+from sandbox.kafka import maven
+from tests.faults.broker import Broker, own_broker
+from tests.harness.ports import quiet_port
+from tests.harness.waiting import wait_until
 
 
 def test_ends_are_told_after_a_broker_was_killed_and_came_back() -> None:
@@ -31,9 +39,72 @@ def test_ends_are_told_after_a_broker_was_killed_and_came_back() -> None:
             pytest.fail("the end was never told again")
 
 
+def test_an_end_is_found_after_its_partition_had_no_leader_for_a_while() -> None:
+    """The fact: "no leader" is remembered, and answered without asking any broker."""
+    with own_broker() as first, _second_broker(first) as second:
+        admin = AdminClient({"bootstrap.servers": first.bootstrap})
+        for made in admin.create_topics([NewTopic("away", 1, replica_assignment=[[2]])]).values():
+            made.result(30)
+        assert _patiently(admin, "away", [0]) == {0: 0}
+        second.kill()
+        wait_until(lambda: _error(admin, "away") == KafkaError._NOENT, 60, "the client knows of no leader")
+        second.start()
+        assert _patiently(admin, "away", [0]) == {0: 0}
+
+
+def test_a_leader_that_hangs_reports_no_end() -> None:
+    """The fact: the client calls it a success, with a negative offset."""
+    with own_broker() as broker:
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+        for made in admin.create_topics([NewTopic("asked", 1)]).values():
+            made.result(30)
+        assert _patiently(admin, "asked", [0]) == {0: 0}
+        broker.sleep()
+        assert ask_ends(admin, "asked", [0], 1.0)[0].result(30).offset < 0
+        assert _error(admin, "asked") is not None
+        broker.wake()
+        assert _patiently(admin, "asked", [0]) == {0: 0}
+
+
+def _error(admin: AdminClient, topic: str) -> int | None:
+    """The error in place of an end."""
+    try:
+        find_ends(admin, topic, [0], 1.0)
+    except KafkaException as error:
+        return int(error.args[0].code())
+    return None
+
+
+@contextmanager
+def _second_broker(first: Broker) -> Iterator[Broker]:
+    """A broker with id 2 in the cluster of another one."""
+    settings, meta = first.place.home / "server.properties", first.data / "meta.properties"
+    controller = re.findall(r"voters=1@127\.0\.0\.1:(\d+)", settings.read_text())[0]
+    cluster = re.findall(r"cluster\.id=(\S+)", meta.read_text())[0]
+    place = maven.Place(first.place.home / "second", quiet_port(), first.place.libs)
+    place.home.mkdir()
+    shutil.copy(first.place.home / "log4j2.yaml", place.home)
+    text = maven.PROPERTIES.format(port=place.port, controller=controller, data=place.home / "data")
+    for old, new in (
+        ("broker,controller", "broker"),
+        ("node.id=1", "node.id=2"),
+        (f",CONTROLLER://127.0.0.1:{controller}", ""),
+    ):
+        text = text.replace(old, new)
+    (place.home / "server.properties").write_text(text)
+    format_it = place.java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", f"{place.home}/server.properties")
+    subprocess.run(format_it, capture_output=True, check=True, timeout=120)
+    broker = Broker(place)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.end()
+
+
 def _patiently(admin: AdminClient, topic: str, numbers: list[int]) -> dict[int, int]:
-    """Ask for up to ten seconds: a broker that has just started has no leaders yet."""
-    until = time.monotonic() + 10
+    """Ask for up to thirty seconds: a broker that has just started has no leaders yet."""
+    until = time.monotonic() + 30
     while True:
         try:
             return find_ends(admin, topic, numbers, 5.0)

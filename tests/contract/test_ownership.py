@@ -6,7 +6,7 @@ from confluent_kafka import Consumer, Producer
 from processor.record import Batch, Fenced, NotCommitted, Record
 from schemas.topics import order_key
 from tests.contract.place import SESSION, Place, has, one_row
-from tests.programs import wait_until
+from tests.harness.waiting import wait_until
 
 
 class Remembering:

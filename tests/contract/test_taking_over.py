@@ -13,7 +13,7 @@ from processor.ledger import Ledger
 from schemas.progress import Progress
 from schemas.topics import order_key, topic_id
 from tests.contract.place import Place, has, until_ready
-from tests.programs import wait_until
+from tests.harness.waiting import wait_until
 
 
 class Away:

@@ -13,8 +13,9 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient
 
 from sandbox.remote import fetch_state
-from tests.operations.commands import bl2sm
-from tests.programs import quiet_port, settings
+from tests.harness.commands import bl2sm
+from tests.harness.ports import quiet_port
+from tests.harness.programs import settings
 
 CLI = [sys.executable, "-m", "operations.cli"]
 

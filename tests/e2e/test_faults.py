@@ -10,7 +10,12 @@ from confluent_kafka.admin import AdminClient
 from schemas.codec import make_codec
 from schemas.topics import Topics, ensure_topics
 from tests.e2e.producing import page
-from tests.programs import dead_letters, quiet_port, run, sandbox, settings, switch, wait_until, wrong
+from tests.harness.judge import wrong
+from tests.harness.ports import quiet_port
+from tests.harness.programs import run, settings
+from tests.harness.stand_ins import sandbox, switch
+from tests.harness.topics import dead_letters
+from tests.harness.waiting import wait_until
 
 __all__ = ["dead_letters", "switch"]
 

@@ -10,7 +10,10 @@ from confluent_kafka.admin import AdminClient
 
 from processor.group_end import GroupEnd
 from schemas.topics import Topics, ensure_topics
-from tests.programs import Programs, sandbox, settings, wait_until, wrong
+from tests.harness.judge import wrong
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import sandbox
+from tests.harness.waiting import wait_until
 
 
 @contextmanager

@@ -18,9 +18,13 @@ from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Delivery, Outcome, Switch
 from schemas.topics import Topics
-from tests.operations.commands import bl2sm
+from tests.harness.commands import bl2sm
+from tests.harness.ports import quiet_port
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import ask_sandbox, sandbox
+from tests.harness.topics import read_whole
+from tests.harness.waiting import wait_until
 from tests.operations.test_mending import purchases
-from tests.programs import Programs, ask_sandbox, quiet_port, read_whole, sandbox, settings, wait_until
 
 
 class Shop:

@@ -9,8 +9,9 @@ from runtime.settings import load_settings
 from tests.e2e.producing import end, page, purchases, told, wait_until
 from tests.faults.broker import own_broker
 from tests.faults.scenario import Scenario, stand_ins
-from tests.operations.commands import bl2sm
-from tests.programs import quiet_port, settings
+from tests.harness.commands import bl2sm
+from tests.harness.ports import quiet_port
+from tests.harness.programs import settings
 
 # one broker can't hold three replicas of the groups' topic, so it makes none; the doubled line overrides the first
 NO_COORDINATOR = "offsets.topic.replication.factor=3\n"

@@ -18,7 +18,7 @@ from schemas.codec import SINGLE_OBJECT_MAGIC, single_object_fingerprint
 from schemas.progress import Gap, Progress
 from tests.e2e.producing import confirmed_at, end, named, page, purchases, requests, swept, told, wait_until
 from tests.faults.scenario import Scenario, stand_ins, switch
-from tests.programs import quiet_port
+from tests.harness.ports import quiet_port
 
 
 @pytest.fixture

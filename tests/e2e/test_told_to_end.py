@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import Programs, settings, wait_until
+from tests.harness.programs import Programs, settings
+from tests.harness.waiting import wait_until
 
 APIS = {
     "BASELINKER_API_URL": "http://127.0.0.1:1/connector.php",

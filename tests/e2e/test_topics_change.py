@@ -11,17 +11,11 @@ from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Delivery
 from schemas.topics import Topics
-from tests.programs import (
-    Programs,
-    ask_sandbox,
-    left_undone,
-    read_whole,
-    sandbox,
-    settings,
-    wait_until,
-    wait_until_none,
-    wrong,
-)
+from tests.harness.judge import left_undone, wrong
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import ask_sandbox, sandbox
+from tests.harness.topics import read_whole
+from tests.harness.waiting import wait_until, wait_until_none
 
 QUICK = {
     "SETTLE_SECONDS": "3",

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.remote import fetch_state
-from tests.programs import CHOICE, run, sandbox, settings, wrong
+from tests.harness.judge import CHOICE, wrong
+from tests.harness.programs import ROOT, run, settings
+from tests.harness.stand_ins import sandbox
 
 __all__ = ["CHOICE", "run", "sandbox", "settings", "wrong"]
 
@@ -101,7 +103,7 @@ def test_a_wrong_token_stops_the_programs_and_names_what_to_mend(kafka: str, pre
 
 def test_missing_settings_are_named_all_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "processor"]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     for name in ("BASELINKER_TOKEN", "SALESMANAGO_LOCATION", "SALESMANAGO_API_URL", "KAFKA_BOOTSTRAP_SERVERS"):

@@ -16,19 +16,12 @@ from confluent_kafka.admin import AdminClient
 from sandbox.remote import fetch_state
 from sandbox.shop import make_shop
 from schemas.topics import Topics
-from tests.programs import (
-    Programs,
-    ask_sandbox,
-    dead_letters,
-    left_undone,
-    quiet_port,
-    sandbox,
-    settings,
-    switch,
-    wait_until,
-    wait_until_none,
-    wrong,
-)
+from tests.harness.judge import left_undone, wrong
+from tests.harness.ports import quiet_port
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import ask_sandbox, sandbox, switch
+from tests.harness.topics import dead_letters
+from tests.harness.waiting import wait_until, wait_until_none
 
 LONG = 180.0  # an upper bound for any waiting, on a busy machine
 QUICK = {"SETTLE_SECONDS": "1", "CREATE_TIMEOUT_SECONDS": "1", "DELIVERY_THREADS": "4"}

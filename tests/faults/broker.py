@@ -15,7 +15,7 @@ import pytest
 
 from sandbox.kafka import maven
 from sandbox.kafka.start import say
-from tests.programs import quiet_port
+from tests.harness.ports import quiet_port
 
 END_SECONDS = 60.0
 GROUPS_PARTITIONS = 5  # of __consumer_offsets

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from sandbox.remote import fetch_state
-from tests.programs import ask_sandbox
+from tests.harness.stand_ins import ask_sandbox
 
 TURN_SECONDS = 0.5
 MOST_CLONES = 3  # of the Allegro orders under one phone

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from tests.programs import hand_over
+from tests.harness.seed import SEED
+from tests.harness.soak_results import hand_over
 
 AT_ONCE = int(os.environ.get("CRASH_AT_ONCE") or 12)
 ALL = os.environ.get("CRASH_POINTS") == "all"
 SECONDS = float(os.environ.get("CRASH_SECONDS") or math.inf)
-SEED = int(os.environ.get("SEED") or time.time())
 STARTED = time.monotonic()
 REJOINED = "subscribe before#2"
 

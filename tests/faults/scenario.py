@@ -27,7 +27,8 @@ from sandbox.verify import differences
 from schemas.codec import make_codec
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 from schemas.topics import Topics, ensure_topics, order_key
-from tests.e2e.test_whole_way import CHOICE, settings
+from tests.harness.judge import CHOICE
+from tests.harness.programs import settings
 
 LAUNCHER = "tests.faults.crashing"
 PARTITIONS = 2

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from tests.programs import Programs
+from tests.harness.programs import Programs
 
 PROTOCOLS = {
     "cooperative": {},

@@ -15,12 +15,14 @@ import pytest
 from sandbox.faults import KINDS
 from sandbox.remote import fetch_state
 from tests.faults.api_trouble import LONG, Trouble, trouble
-from tests.programs import hand_over, wait_until, wrong
+from tests.harness.judge import wrong
+from tests.harness.seed import SEED
+from tests.harness.soak_results import hand_over
+from tests.harness.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ASKED = os.environ.get("API_FAULTS", "")
 ALL = ASKED == "all"
-SEED = os.environ.get("SEED") or str(int(time.time()))
 EVERY = [(kind, after) for kind in KINDS for after in (False, True)]
 SAMPLE = [
     ("html200", True, 0.5),
@@ -51,7 +53,7 @@ def test_whatever_fails_at_both_apis_every_order_arrives_once_and_none_is_given_
     kafka: str, prefix: str, tmp_path: Path, rate: float
 ) -> None:
     started, seldom = time.monotonic(), rate < 0.1
-    with trouble(kafka, prefix, tmp_path, "--orders", "160" if seldom else "30", "--seed", SEED) as world:
+    with trouble(kafka, prefix, tmp_path, "--orders", "160" if seldom else "30", "--seed", str(SEED)) as world:
         world.play(world.sales, *mixture(rate))
         world.play(world.base, *mixture(rate, without="" if seldom or ALL else "429plain"))  # that is a minute's wait
         for module in ("producer", "processor", "processor"):
@@ -79,7 +81,7 @@ def test_one_kind_of_fault_costs_no_order_doubles_none_and_makes_no_dead_letter(
     kafka: str, prefix: str, tmp_path: Path, kind: str, after: bool, rate: float
 ) -> None:
     started = time.monotonic()
-    with trouble(kafka, prefix, tmp_path, "--orders", "60" if rate < 0.1 else "8", "--seed", SEED) as world:
+    with trouble(kafka, prefix, tmp_path, "--orders", "60" if rate < 0.1 else "8", "--seed", str(SEED)) as world:
         world.play(world.sales, fault(kind, after, rate, count=10))
         world.play(world.base, fault(kind, after, rate, count=1 if kind == "429plain" else 8))
         world.programs.finish(LONG)
@@ -93,7 +95,7 @@ def judge(world: Trouble, started: float, name: str, played: int, found: list[st
     """Everything arrived, once, and nobody was given up: a dead letter counts as something wrong."""
     orders = len(fetch_state(world.base)["orders"])
     verdict = "failed" if found else "passed"
-    hand_over(name, int(SEED), started, verdict=verdict, faults=played, orders=orders, wrong=found[:10])
+    hand_over(name, SEED, started, verdict=verdict, faults=played, orders=orders, wrong=found[:10])
     print(f"seed {SEED}: {played} faults, {orders} orders, {time.monotonic() - started:.0f} s")
     assert found == [], f"seed {SEED}"
 

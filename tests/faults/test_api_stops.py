@@ -14,9 +14,11 @@ import pytest
 from sandbox.remote import fetch_state
 from tests.faults.api_trouble import LONG, Trouble, trouble
 from tests.faults.hurried import PROBE_SECONDS
-from tests.programs import ask_sandbox, wait_until, wrong
+from tests.harness.judge import wrong
+from tests.harness.stand_ins import ask_sandbox
+from tests.harness.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ALL = os.environ.get("API_FAULTS") == "all"
 HURRIED = "tests.faults.hurried"
 THREADS = 4  # of delivery: so many requests may be under way when the first is told to wait
@@ -177,9 +179,70 @@ def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_
         assert [line.split(":")[:2] for line in world.undone()] == [["dead letter", " rejected"]] * 3
 
 
+@pytest.mark.slow
+def test_refused_purchases_pause_it_although_a_known_contact_is_edited_now_and_then(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    limit = 5
+    with trouble(kafka, prefix, tmp_path, "--orders", "8", MAX_CONSECUTIVE_DEAD_LETTERS=str(limit)) as world:
+        world.start("producer")
+        processor = world.start(HURRIED, "processor")
+        known = world.place(1)[0]
+        settled(world, processor)
+        world.switch(world.sales, refuse_purchases=True)
+        placed: list[int] = []
+        for number in range(12):
+            placed += world.place(2)
+            refused_or_paused(world, processor, len(placed))
+            if not paused(world, processor):
+                edit_and_wait(world, processor, known, number)
+        wait_until(lambda: paused(world, processor) or len(world.letters()) >= limit, LONG, "the pause")
+        assert len(world.letters()) < limit
+        world.switch(world.sales, refuse_purchases=False)
+        wait_until(lambda: world.ready(processor)[0] == 200, LONG, "ready again")
+        for order_id in placed:
+            world.edit(order_id, 16)
+        world.arrived()
+        assert len(world.letters()) < limit
+        assert all(line.startswith("dead letter: rejected") for line in world.undone())
+
+
+def refused_or_paused(world: Trouble, processor: subprocess.Popen[bytes], count: int) -> None:
+    """Wait until SALESmanago was asked for so many new purchases in all, or the processor pauses."""
+
+    def enough() -> bool:
+        asked = sum(one["what"] == "contact/addContactExtEvent" for one in world.asked(world.sales))
+        return asked > count or paused(world, processor)
+
+    wait_until(enough, LONG, "the purchases are refused")
+
+
+def edit_and_wait(world: Trouble, processor: subprocess.Popen[bytes], order_id: int, number: int) -> None:
+    """Edit a delivered order, each time in another way, and wait until that is done, or the processor pauses."""
+    done = times_done(world, order_id)
+    if number % 3 == 0:
+        world.edit(order_id, 16, delivery_fullname=f"Jan Nowak {number}")  # an answered contact
+    elif number % 3 == 1:
+        world.edit(order_id, 16)  # nothing to write
+    else:
+        world.edit(order_id, 1)  # an unchanged purchase
+    wait_until(lambda: times_done(world, order_id) > done or paused(world, processor), LONG, "the edit is done")
+
+
+def times_done(world: Trouble, order_id: int) -> int:
+    """How often an order had its outcome."""
+    lines = [line for path in world.programs.folder.glob("*.log") for line in path.read_text().splitlines()]
+    return sum(f'"order_id": {order_id},' in line for line in lines if '"order done"' in line)
+
+
+def paused(world: Trouble, processor: subprocess.Popen[bytes]) -> bool:
+    """Whether it says that it pauses for a storm of dead letters."""
+    return "dead letters in a row" in refused(world, processor)
+
+
 def pauses(world: Trouble, processor: subprocess.Popen[bytes]) -> None:
-    """It says that it pauses for a storm of dead letters."""
-    wait_until(lambda: "dead letters in a row" in refused(world, processor), LONG, "the pause")
+    """It pauses for a storm of dead letters."""
+    wait_until(lambda: paused(world, processor), LONG, "the pause")
 
 
 def test_apis_that_nobody_reaches_for_a_while_cost_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:

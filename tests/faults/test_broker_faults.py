@@ -29,19 +29,14 @@ from tests.faults.broker import Broker, own_broker
 from tests.faults.life import Life
 from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
-from tests.programs import (
-    CHOICE,
-    Programs,
-    hand_over,
-    left_undone,
-    quiet_port,
-    read_whole,
-    sandbox,
-    settings,
-    wait_until,
-    wait_until_none,
-    wrong,
-)
+from tests.harness.judge import CHOICE, left_undone, wrong
+from tests.harness.ports import quiet_port
+from tests.harness.programs import Programs, settings
+from tests.harness.seed import SEED
+from tests.harness.soak_results import hand_over
+from tests.harness.stand_ins import sandbox
+from tests.harness.topics import read_whole
+from tests.harness.waiting import wait_until, wait_until_none
 
 SESSION_SECONDS = 10.0
 LONG_NAP = 13.0  # longer than a session and any transaction (10 s) may last
@@ -52,7 +47,7 @@ A_SECOND = (
     4.0 if ROUNDS else 2.0
 )  # orders, and as many edits: they wait while the broker is away, however slow the machine
 
-pytestmark = pytest.mark.timeout(900 + 400 * ROUNDS)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900 + 400 * ROUNDS)]
 
 
 class Load:
@@ -300,18 +295,11 @@ def go_through(load: Load, short: list[Harm], more: list[Harm]) -> None:
             load.hurt(harm)
 
 
-def seed() -> int:
-    """The run's seed."""
-    found = int(os.environ.get("SEED") or time.time())
-    print(f"seed {found}")
-    return found
-
-
 def test_a_broker_that_is_stopped_killed_or_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
-    with own_broker() as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+    with own_broker() as broker, loaded(broker, prefix, tmp_path, SEED) as load:
         go_through(load, [stopped, killed_in_a_rebalance, asleep], [killed, slow, throttled])
 
 
 def test_a_broker_whose_disk_is_full_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
-    with own_broker(disk="64m") as broker, loaded(broker, prefix, tmp_path, seed()) as load:
+    with own_broker(disk="64m") as broker, loaded(broker, prefix, tmp_path, SEED) as load:
         go_through(load, [full], [])

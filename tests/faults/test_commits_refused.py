@@ -15,9 +15,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from sandbox.remote import fetch_state
 from tests.e2e.producing import end, page, purchases, wait_until
 from tests.faults.scenario import Scenario, stand_ins
-from tests.programs import quiet_port
+from tests.harness.ports import quiet_port
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def bound(kafka: str, topic: str, largest: int | None) -> None:

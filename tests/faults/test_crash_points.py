@@ -17,6 +17,9 @@ from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, sp
 from tests.faults.scenario import LAUNCHER, Scenario, stand_ins, switch
 from tests.faults.ways import WAYS, Way
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLE = {"a purchase": 10}  # points of the others: 1 each; and always those of these steps
 IMPORTANT = {
     "a purchase": ("contact/addContactExtEvent", "commit_transaction after"),

@@ -19,6 +19,9 @@ from schemas.records import Cursor, JournalEntry, Origin
 from tests.faults.points import ALL, AT_ONCE, Verdict, chosen, judge, record, spread, try_all, worth_a_kill
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, read, stand_ins
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLE = 4  # points of each way
 
 

@@ -11,9 +11,9 @@ import pytest
 from tests.e2e.producing import end, page, purchases, wait_until
 from tests.faults.broker import Broker, groups_partition, own_broker
 from tests.faults.scenario import Scenario, stand_ins
-from tests.programs import quiet_port
+from tests.harness.ports import quiet_port
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def write_last_batch_twice(broker: Broker, number: int) -> None:

@@ -18,6 +18,8 @@ from schemas.records import Delivery, Outcome
 from schemas.topics import order_key, topic_id
 from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, switch
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_create_that_works_after_its_senders_death_is_waited_for_and_adopted(kafka: str, tmp_path: Path) -> None:
     """The heir owns the partition before the dead one's request takes effect: an early look would show nothing."""

@@ -11,29 +11,27 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sandbox.remote import fetch_state
 from sandbox.verify import tally
 from tests.faults.life import Life
 from tests.faults.storm import BASE_FAULTS, PROTOCOLS, SALES_FAULTS, Storm, measures
 from tests.faults.watch import OffsetsWatch
-from tests.programs import (
-    CHOICE,
-    Programs,
-    hand_over,
-    left_undone,
-    sandbox,
-    settings,
-    switch,
-    wait_until,
-    wait_until_none,
-    wrong,
-)
+from tests.harness.judge import CHOICE, left_undone, wrong
+from tests.harness.programs import Programs, settings
+from tests.harness.seed import SEED
+from tests.harness.soak_results import hand_over
+from tests.harness.stand_ins import sandbox, switch
+from tests.harness.waiting import wait_until, wait_until_none
+
+pytestmark = pytest.mark.slow
 
 
 def test_whatever_is_killed_or_put_to_sleep_nothing_is_lost_doubled_or_out_of_order(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    seed = int(os.environ.get("SEED") or time.time())
+    seed = SEED
     seconds = float(os.environ.get("SECONDS") or 18)
     entries = int(os.environ.get("ENTRIES") or 300)
     protocol = os.environ.get("PROTOCOL") or "cooperative"

@@ -22,6 +22,9 @@ from tests.faults.scenario import LAUNCHER, UP_TO_SECONDS, Scenario, stand_ins, 
 from tests.faults.test_crash_points import points_of
 from tests.faults.ways import WAYS, Way
 
+pytestmark = pytest.mark.slow
+
+
 IMPORTANT = {
     "a purchase": (
         "contact/addContactExtEvent",

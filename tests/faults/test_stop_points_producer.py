@@ -12,6 +12,9 @@ from tests.faults.scenario import LAUNCHER, Scenario, read, stand_ins
 from tests.faults.test_crash_points_producer import WAYS, Way, points_of, to_the_end, wrong
 from tests.faults.test_stop_points import stopped
 
+pytestmark = pytest.mark.slow
+
+
 IMPORTANT = ("produce cursor before", "commit_transaction before")
 SAMPLE = 2  # further points of each way
 

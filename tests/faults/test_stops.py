@@ -23,18 +23,15 @@ from tests.faults.life import Life
 from tests.faults.sleepers import Sleepers
 from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
-from tests.programs import (
-    CHOICE,
-    Programs,
-    hand_over,
-    left_undone,
-    sandbox,
-    settings,
-    switch,
-    wait_until,
-    wait_until_none,
-    wrong,
-)
+from tests.harness.judge import CHOICE, left_undone, wrong
+from tests.harness.programs import Programs, settings
+from tests.harness.seed import SEED
+from tests.harness.soak_results import hand_over
+from tests.harness.stand_ins import sandbox, switch
+from tests.harness.waiting import wait_until, wait_until_none
+
+pytestmark = pytest.mark.slow
+
 
 PROCESSORS, PRODUCERS = int(os.environ.get("STOPS_PROCESSORS") or 3), 2
 OF_PROCESSORS = 0.6  # of all stops
@@ -52,7 +49,7 @@ GAVE_UP = ("giving up all partitions and joining anew", "gave up the lead")
 def test_a_member_stopped_at_any_instant_changes_nothing_once_others_have_its_place(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    seed = int(os.environ.get("SEED") or time.time())
+    seed = SEED
     stops = int(os.environ.get("STOPS") or 6)
     protocol = os.environ.get("PROTOCOL") or "cooperative"
     side_by_side = int(os.environ.get("STOPS_AT_ONCE") or 2)

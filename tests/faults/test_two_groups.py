@@ -9,9 +9,9 @@ from confluent_kafka import Consumer
 from processor.rivals import topics_of
 from tests.e2e.producing import end, page, purchases, told, wait_until
 from tests.faults.scenario import Scenario, stand_ins
-from tests.programs import quiet_port
+from tests.harness.ports import quiet_port
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 KIP_848 = {"KAFKA_GROUP_PROTOCOL": "consumer"}
 CLIENT: dict[bool, dict[str, str]] = {False: {}, True: {"group.protocol": "consumer"}}

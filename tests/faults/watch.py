@@ -4,7 +4,7 @@ import threading
 
 from confluent_kafka import KafkaException
 
-from tests.programs import committed_offsets
+from tests.harness.topics import committed_offsets
 
 
 class OffsetsWatch(threading.Thread):

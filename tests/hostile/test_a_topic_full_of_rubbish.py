@@ -1,6 +1,5 @@
 """Hundreds of hostile messages between a shop's entries, on a real Kafka: orders arrive, each of the rest is told."""
 
-import os
 import random
 import time
 from collections import Counter
@@ -15,9 +14,12 @@ from confluent_kafka.admin import AdminClient
 from schemas.codec import make_codec
 from schemas.records import DeadLetter, dead_letter_from_headers
 from schemas.topics import Topics, ensure_topics
-from tests.e2e.test_whole_way import run, sandbox, settings, wrong
+from tests.harness.cases import cases
+from tests.harness.judge import wrong
+from tests.harness.programs import run, settings
+from tests.harness.seed import SEED
+from tests.harness.stand_ins import sandbox
 from tests.hostile.test_messages_of_any_kind import entry
-from tests.sizes import cases
 
 Headers = list[tuple[str, str | bytes | None]]
 Message = tuple[int, bytes | None, bytes | None, Headers]
@@ -76,7 +78,7 @@ def all_of(kafka: str, topic: str) -> list[tuple[int, int, Any, Any, Headers]]:
 def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    seed = int(os.environ.get("SEED") or time.time())
+    seed = SEED
     print(f"seed {seed}")
     chance = random.Random(seed)
     topics = Topics(prefix)

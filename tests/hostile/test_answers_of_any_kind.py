@@ -31,9 +31,9 @@ from clients import (
 from schemas.codec import make_codec
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 from schemas.topics import Topics
+from tests.harness.cases import cases
 from tests.hostile import references as ref
 from tests.hostile.odd import HEADERS, STATUSES, VALUES, bodies, mutated, places, replaced
-from tests.sizes import cases
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TOKEN, SECRET, KEY, CLIENT, V3_KEY = (

@@ -19,7 +19,7 @@ from schemas.codec import AvroCodec, Codec, schema_text, single_object_fingerpri
 from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, dead_letter_from_headers
 from schemas.registry import Registry, RegistryUnavailable
 from schemas.topics import Topics, order_key, parse_order_key
-from tests.sizes import cases
+from tests.harness.cases import cases
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 REASONS = {"empty_value", "undecodable", "bad_key", "key_mismatch"}

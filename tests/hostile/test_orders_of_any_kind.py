@@ -19,9 +19,9 @@ from processor.mapping import lane_key
 from processor.phones import has_country_code, is_filler, normal, spellings
 from processor.rules import Enriched, RuleSettings, Send, Skip, decide, needs_buyer, verdicts
 from processor.tags import clean_tag
+from tests.harness.cases import cases
 from tests.hostile.odd import VALUES, mutated, odd, places, replaced
 from tests.hostile.references import LINE, ORDER, ORDERS, SOURCES
-from tests.sizes import cases
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RULES = [

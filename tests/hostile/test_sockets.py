@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients import ApiError, BackpressureError, FatalError, Http, RetriableError, SalesManago
+from tests.harness.cases import cases
 from tests.hostile.odd import HEADERS, nested
 from tests.hostile.test_answers_of_any_kind import EVENT
-from tests.sizes import cases
 
 
 class Raw:

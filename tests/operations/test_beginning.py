@@ -12,8 +12,9 @@ import pytest
 
 from runtime.settings import load_settings
 from sandbox.remote import fetch_state
-from tests.operations.commands import bl2sm
-from tests.programs import sandbox, settings, switch
+from tests.harness.commands import bl2sm
+from tests.harness.programs import settings
+from tests.harness.stand_ins import sandbox, switch
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,10 @@ from schemas.codec import DecodeError
 from schemas.records import DeadLetter
 from schemas.registry import RegistryUnavailable
 from schemas.topics import TopicProblem, Topics
-from tests.operations.commands import bl2sm
-from tests.programs import Programs, committed_offsets, read_whole, sandbox, settings
+from tests.harness.commands import bl2sm
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import sandbox
+from tests.harness.topics import committed_offsets, read_whole
 
 LETTER = DeadLetter(
     "rejected", "RejectedError", "no", "journal", 0, 0, b"747000001", 1, datetime(2026, 11, 1, tzinfo=UTC)

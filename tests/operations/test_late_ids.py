@@ -12,7 +12,8 @@ from operations.late_ids import MOST_JUMPS, watch_end
 from operations.probe import LOG_TYPES, probe_baselinker
 from runtime.settings import load_settings
 from sandbox.remote import fetch_state
-from tests.programs import ask_sandbox, sandbox, settings, switch
+from tests.harness.programs import settings
+from tests.harness.stand_ins import ask_sandbox, sandbox, switch
 
 QUESTION = "a log id turns up late, below a higher one"
 

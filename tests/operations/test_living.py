@@ -14,8 +14,13 @@ import pytest
 from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.topics import Topics
-from tests.operations.commands import bl2sm, receiver
-from tests.programs import Programs, ask_sandbox, quiet_port, read_whole, sandbox, settings, switch, wait_until
+from tests.harness.commands import bl2sm
+from tests.harness.ports import quiet_port
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import ask_sandbox, sandbox, switch
+from tests.harness.topics import read_whole
+from tests.harness.waiting import wait_until
+from tests.harness.webhook import receiver
 
 PERSONAL = re.compile(r"email|phone|user_login|fullname|company|address|postcode|city|nip|comments")
 

@@ -12,18 +12,12 @@ from operations.replay import move_offsets, plan_replay
 from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.topics import Topics
-from tests.operations.commands import bl2sm
-from tests.programs import (
-    Programs,
-    committed_offsets,
-    dead_letters,
-    read_whole,
-    sandbox,
-    settings,
-    switch,
-    wait_until,
-    wrong,
-)
+from tests.harness.commands import bl2sm
+from tests.harness.judge import wrong
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import sandbox, switch
+from tests.harness.topics import committed_offsets, dead_letters, read_whole
+from tests.harness.waiting import wait_until
 
 
 def purchases(apis: dict[str, str]) -> Counter[str]:

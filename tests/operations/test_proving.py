@@ -7,9 +7,12 @@ from pathlib import Path
 from clients import Http, SalesManago
 from clients.contacts import Contact, PurchaseEvent
 from sandbox.remote import fetch_state
-from tests.operations.commands import bl2sm, receiver
+from tests.harness.commands import bl2sm
+from tests.harness.judge import wrong
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import ask_sandbox, sandbox
+from tests.harness.webhook import receiver
 from tests.operations.test_mending import purchases
-from tests.programs import Programs, ask_sandbox, sandbox, settings, wrong
 
 
 def sales_client(apis: dict[str, str]) -> SalesManago:

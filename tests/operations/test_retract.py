@@ -21,10 +21,14 @@ from schemas.codec import make_codec
 from schemas.progress import Progress
 from schemas.records import JournalEntry
 from schemas.topics import Topics
-from tests.operations.commands import bl2sm
+from tests.harness.commands import bl2sm
+from tests.harness.judge import wrong
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import ask_sandbox, sandbox
+from tests.harness.topics import committed_offsets, read_whole
+from tests.harness.waiting import wait_until
 from tests.operations.test_mending import kinds, purchases
 from tests.processor.test_jobs import row
-from tests.programs import Programs, ask_sandbox, committed_offsets, read_whole, sandbox, settings, wait_until, wrong
 
 
 def entries_of(kafka: str, prefix: str, order_id: int) -> list[JournalEntry]:

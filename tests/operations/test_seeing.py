@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.remote import fetch_state
-from tests.operations.commands import bl2sm
-from tests.programs import Programs, committed_offsets, sandbox, settings, switch
+from tests.harness.commands import bl2sm
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import sandbox, switch
+from tests.harness.topics import committed_offsets
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,12 @@ from schemas.codec import make_codec
 from schemas.partitioner import partition_of
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics, order_key
-from tests.operations.commands import bl2sm
+from tests.harness.commands import bl2sm
+from tests.harness.programs import Programs, settings
+from tests.harness.stand_ins import sandbox
+from tests.harness.topics import committed_offsets
+from tests.harness.waiting import wait_until
 from tests.operations.test_mending import kinds, purchases
-from tests.programs import Programs, committed_offsets, sandbox, settings, wait_until
 
 PARTITIONS = 6
 

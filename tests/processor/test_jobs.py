@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 import pytest
 
 from clients import Contact, ContactCard, ExtEvent, RetriableError
-from processor.deaths import HOLD_SECONDS, Death, Deaths
 from processor.gate import STORM, Gate
 from processor.jobs import Entry, Job, Jobs, Raw, Step
 from processor.lanes import Lanes
@@ -129,37 +128,6 @@ def test_a_stopped_gate_opens_by_a_probe_only() -> None:
     assert not gate.probe_due(61.0)
     gate.mended()
     assert gate.admits(61.0, 0)
-
-
-def death(at: float = 0.0) -> Death:
-    return Death((entry(1).raw,), None, "rejected", None, 1, at)
-
-
-def test_a_single_dead_letter_goes_after_a_moment() -> None:
-    deaths = Deaths(limit=3)
-    deaths.add(death())
-    assert deaths.due(HOLD_SECONDS - 0.1, at_once=False) == []
-    assert len(deaths.due(HOLD_SECONDS, at_once=False)) == 1
-    assert deaths.streak == 1
-
-
-def test_a_storm_of_dead_letters_drains_nothing_also_while_one_is_tried_again() -> None:
-    deaths = Deaths(limit=3, streak=1)
-    deaths.add(death())
-    deaths.add(death())
-    assert deaths.storm
-    assert deaths.due(1000.0, at_once=True) == []
-    deaths.held.pop()
-    assert deaths.due(1000.0, at_once=True) == []
-    assert len(deaths.pop_all()) == 1
-    assert not deaths.storm
-
-
-def test_a_delivery_ends_the_row_of_dead_letters() -> None:
-    deaths = Deaths(limit=3, streak=1)
-    deaths.add(death())
-    assert len(deaths.delivered()) == 1
-    assert deaths.streak == 0
 
 
 class Cards:

@@ -53,6 +53,17 @@ def test_a_fresh_purchase_is_intended_looked_for_and_created() -> None:
     assert after_look(job, ABSENT, 101.0, LIMITS) == Next(Step.CREATE)
 
 
+def test_an_order_vouches_for_the_writes_that_were_answered_on_its_last_way_alone() -> None:
+    job = a_job()
+    after_reply(job, Step.PRELOOK, False)
+    assert job.answered == set()
+    after_reply(job, Step.UPSERT, "c2")
+    after_reply(job, Step.CREATE, "e1")
+    assert job.answered == {Step.UPSERT, Step.CREATE}
+    begin(job)
+    assert job.answered == set()
+
+
 def test_an_intent_of_somebody_else_is_waited_for_and_looked_at_before_an_intent_of_our_own() -> None:
     job = a_job(no_event(outcome=Outcome.SENDING, contact_id="c1"))
     job.settle_until = 130.0

@@ -11,8 +11,8 @@ from processor.coverage import Coverage
 from processor.lookups import Buyers, matchable
 from processor.rules import RuleSettings
 from processor.windows import Windows
+from tests.harness.cases import cases
 from tests.processor.shop import MASK, Shop, an_order, at
-from tests.sizes import cases
 
 RULES = RuleSettings(location="sklep")
 PHONES = ("+48 601 234 567", "+48 602 345 678", "+48 603 456 789", "")

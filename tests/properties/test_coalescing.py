@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from processor.jobs import Entry, Job, Jobs, Raw, Step
 from processor.lanes import Lanes
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
-from tests.sizes import cases
+from tests.harness.cases import cases
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 BUSY = [Step.READING, Step.LANE, Step.UPSERT, Step.INTEND, Step.LOOK, Step.CREATE, Step.UPDATE]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from schemas.codec import FILES, AvroCodec, DecodeError, schema_text, single_object_fingerprint
 from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, Record, ShopSettings, Switch
 from schemas.topics import Topics
-from tests.sizes import cases
+from tests.harness.cases import cases
 
 longs = st.integers(-(2**63), 2**63 - 1)
 ints = st.integers(-(2**31), 2**31 - 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clients import Http, RetriableError, SalesManago
 from processor.look import Ask, Seen, look
-from tests.sizes import cases
+from tests.harness.cases import cases
 
 MAILS = ("ann@example.com", "bob@example.com", "Zoë@example.com")
 IDS = ("c1", "c2", "c3", "c4")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clients import Pacer
 from clients.pacing import RECOVERY_SECONDS, TOOLS_PER_MINUTE, processor_share, producer_rate
-from tests.sizes import cases
+from tests.harness.cases import cases
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 PARTITIONS, POLL_SECONDS = 6, 10.0

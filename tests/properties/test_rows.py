@@ -19,7 +19,7 @@ from processor.way import Ending, Next, after_contact, held_until
 from schemas.codec import AvroCodec, DecodeError
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 from schemas.topics import Topics
-from tests.sizes import cases
+from tests.harness.cases import cases
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 CODEC = AvroCodec(Topics("t"), None)

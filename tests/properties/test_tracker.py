@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from processor.tracker import OffsetTracker
-from tests.sizes import cases
+from tests.harness.cases import cases
 
 
 class Offsets(RuleBasedStateMachine):
