@@ -2,10 +2,29 @@
 
 import time
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+import operations.topics
+from operations.kafka_reads import KafkaReads
+from runtime.settings import Settings
 from schemas.records import dead_letter_from_headers
 from schemas.topics import Topics
+from tests.harness.waiting import wait_until
+
+
+def make_topics(settings: Settings) -> None:
+    """Create a deployment's topics; each partition has its leader then, which takes a moment under load."""
+    names = Topics(settings.topic_prefix)
+    operations.topics.make_topics(settings)
+
+    def led() -> bool:
+        try:
+            return all(reads.log_ends(topic) for topic in names.all)
+        except KafkaException:
+            return False
+
+    with KafkaReads(settings) as reads:
+        wait_until(led, 60, "every partition has a leader")
 
 
 def read_whole(kafka: str, topic: str) -> list[Message]:

@@ -14,10 +14,10 @@ from operations.cli import build
 from operations.dead_letters import choose, drop_letters, retry_letters
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
-from operations.topics import make_topics
 from runtime.settings import load_settings
 from schemas.records import DeadLetter
 from schemas.topics import order_key
+from tests.harness.topics import make_topics
 
 LETTER = DeadLetter("rejected", "RejectedError", "no", "journal", 0, 0, b"7", 1, datetime(2026, 11, 1, tzinfo=UTC))
 
@@ -39,6 +39,7 @@ def put(reads: KafkaReads, count: int) -> list[Letter]:
         key = f"0/{offset}".encode()
         producer.produce(reads.topics.dead_letters, b"as it came", key, 0, headers=[*letter.to_headers()])
     assert producer.flush(30) == 0
+    reads.wait_for_hidden(reads.topics.dead_letters)
     return choose(reads)
 
 
@@ -51,11 +52,14 @@ def test_letters_that_go_while_it_works_are_not_counted(reads: KafkaReads, act: 
         told.append(done)
         if len(told) == 1:
             assert drop_letters(reads, letters[100:120]) == 20
+            reads.wait_for_hidden(reads.topics.dead_letters)  # a commit is seen a moment after its answer
 
     assert act(reads, letters, told=lose) == 130
     assert told == [100, 130]
+    reads.wait_for_hidden(reads.topics.dead_letters)
     assert choose(reads) == []
     assert act(reads, letters) == 0
+    reads.wait_for_hidden(reads.topics.journal)
     published = len(list(reads.whole(reads.topics.journal)))
     assert published == (130 if act is retry_letters else 0)
 
@@ -67,6 +71,7 @@ def test_what_was_gone_already_is_reported(
     def choose_and_lose(*arguments: Any) -> list[Letter]:
         found = choose(*arguments)
         drop_letters(reads, found[:1])
+        reads.wait_for_hidden(reads.topics.dead_letters)
         return found
 
     environment = {

@@ -14,7 +14,6 @@ from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.output import Refused
 from operations.retract import Retraction, _OnlyMember, plan_retract
-from operations.topics import make_topics
 from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.codec import make_codec
@@ -25,7 +24,7 @@ from tests.harness.commands import bl2sm
 from tests.harness.judge import wrong
 from tests.harness.programs import Programs, settings
 from tests.harness.stand_ins import ask_sandbox, sandbox
-from tests.harness.topics import committed_offsets, read_whole
+from tests.harness.topics import committed_offsets, make_topics, read_whole
 from tests.harness.waiting import wait_until
 from tests.operations.test_mending import kinds, purchases
 from tests.processor.test_jobs import row

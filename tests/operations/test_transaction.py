@@ -4,11 +4,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from operations.kafka_reads import KafkaReads
-from operations.topics import make_topics
 from operations.transaction import NotWritten, transaction
 from runtime.kafka import transactional_producer_config
 from runtime.settings import load_settings
 from schemas.registry import RegistryUnavailable
+from tests.harness.topics import make_topics
 
 SOON = 5.0  # seconds; the broker itself ends a transaction after ten
 
