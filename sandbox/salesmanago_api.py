@@ -77,15 +77,26 @@ class SalesManagoApi:
         self.requests[path] += 1
         if self.switches.latency:
             await asyncio.sleep(self.switches.latency)
-        if (played := await self.faults.play(request, path, after=False)) is not None:
+        about = self._about(given)
+        if (played := await self.faults.play(request, path, after=False, about=about)) is not None:
             return played
         answer = self._answer(path, given)
         if self.switches.heavy_list_seconds and "list" in path:
             heavy = sum(card["contactId"] in self.foreign for card in answer.get("contacts", ()))
             await asyncio.sleep(heavy * self.switches.heavy_list_seconds)
-        if (played := await self.faults.play(request, path, after=True)) is not None:
+        if (played := await self.faults.play(request, path, after=True, about=about)) is not None:
             return played
         return web.json_response(answer)
+
+    def _about(self, given: Mapping[str, Any]) -> list[str]:
+        """The order of the event in a request, or the e-mails of the contacts: what is the same in every run."""
+        event, contact = given.get("contactEvent") or {}, given.get("contact") or {}
+        if event.get("externalId"):
+            return [str(event["externalId"])]
+        asked, ids = given.get("email") or contact.get("email") or [], given.get("contactId") or []
+        emails = [asked] if isinstance(asked, str) else asked
+        known = [self.contacts.get(one, {}).get("email", "") for one in ([ids] if isinstance(ids, str) else ids)]
+        return sorted(str(email).strip().lower() for email in [*emails, *known])
 
     def _answer(self, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
         text = f"{given.get('apiKey', '')}{self._client_id}{self._secret}"

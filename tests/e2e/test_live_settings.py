@@ -1,7 +1,6 @@
 """Saved settings and the switch, with processors that run: judged by what arrives, and by what does not."""
 
 import json
-import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -18,34 +17,13 @@ from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import Delivery, Outcome, Switch
 from schemas.topics import Topics
-from tests.harness.commands import bl2sm
+from tests.harness.commands import bl2sm, catch_up
 from tests.harness.ports import quiet_port
 from tests.harness.programs import Programs, settings
-from tests.harness.stand_ins import ask_sandbox, sandbox
+from tests.harness.stand_ins import sandbox, switch
 from tests.harness.topics import read_whole
 from tests.harness.waiting import wait_until
-from tests.operations.test_mending import purchases
-
-
-class Shop:
-    """Adds orders to the stand-in, like one that it has."""
-
-    def __init__(self, apis: dict[str, str]) -> None:
-        self._url = apis["BASELINKER_API_URL"]
-        orders = fetch_state(self._url)["orders"]
-        self._like = next(one for one in orders if one["order_source"] == "shop" and one["confirmed"] and one["email"])
-        self._next = max(one["order_id"] for one in orders) + 1000
-
-    def sell(self, count: int) -> list[int]:
-        """Add confirmed orders of the own shop, a buyer each; return their ids."""
-        ids = list(range(self._next, self._next + count))
-        self._next += count
-        edits = []
-        for number in ids:
-            more = {"order_id": number, "email": f"buyer{number}@example.com", "date_confirmed": int(time.time())}
-            edits.append({"order": {**self._like, **more}, "log_types": [2]})
-        ask_sandbox(self._url, "orders", edits)
-        return ids
+from tests.operations.shop import buyer, purchases, sell
 
 
 def readiness(port: int) -> dict[str, str]:
@@ -81,7 +59,7 @@ def written(apis: dict[str, str]) -> list[Any]:
 def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: str, prefix: str, tmp_path: Path) -> None:
     quick = {"SESSION_TIMEOUT_MS": "7000", "CREATE_TIMEOUT_SECONDS": "2", "SETTLE_SECONDS": "1"}
     with sandbox("--orders", "6") as apis, Programs(settings(apis, kafka, prefix) | quick, tmp_path) as programs:
-        shop, ports = Shop(apis), [quiet_port(), quiet_port(), quiet_port()]
+        ports = [quiet_port(), quiet_port(), quiet_port()]
         programs.start("producer")
         first = programs.start("processor", HTTP_PORT=str(ports[0]))
         programs.start("processor", HTTP_PORT=str(ports[1]))
@@ -97,7 +75,7 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         assert (preview["executed"], len(preview["differences"])) == (False, 1)
         assert run("settings", "set", "SKIP_SHOP_ORDERS", "true", "--execute")["executed"]
         wait_until(lambda: programs.logged("the shop's settings changed") == 2, 30, "both took it over")
-        skipped = shop.sell(8)
+        skipped = sell(apis, 8)
         wait_until(lambda: set(skipped) <= set(rows(kafka, prefix)), 60, "the new ones are judged")
         assert {rows(kafka, prefix)[number].reason for number in skipped} == {"shop_order"}
         told = bl2sm(programs.environment, "explain", str(skipped[0]), "--json").data
@@ -119,7 +97,7 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         says = "paused by ala since"
         wait_until(lambda: all(says in readiness(port).get("switch", "") for port in ports[:2]), 30, "both pause")
         before, entries = written(apis), len(read_whole(kafka, Topics(prefix).journal))
-        waiting = shop.sell(8)
+        waiting = sell(apis, 8)
         first.kill()
         heir = programs.start("processor", HTTP_PORT=str(ports[2]))
         wait_until(lambda: len(read_whole(kafka, Topics(prefix).journal)) == entries + 8, 30, "the producer goes on")
@@ -148,26 +126,31 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         assert [readiness(port)["switch"] for port in ports[1:]] == ["ok", "ok"]
 
 
-def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
+def test_a_pause_during_work_finishes_what_was_begun_and_the_rest_is_decided_again(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    with sandbox("--orders", "4", "--latency", "0.2") as apis:
+    with sandbox("--orders", "4") as apis:
         environment = settings(apis, kafka, prefix) | {"DELIVERY_THREADS": "3", "TAG_ORDER_SOURCE": "none"}
-        shop, port = Shop(apis), quiet_port()
-        ids = shop.sell(40)
+        port = quiet_port()
+        first = sell(apis, 5)
+        catch_up(environment)
+        arrived = len(purchases(apis))
+        switch(apis["SALESMANAGO_API_URL"], latency=1.0)  # 40 orders take 40 s: the pause comes in the middle
+        ids = first + sell(apis, 40)
+        catch_up(environment, "producer")
         with Programs(environment, tmp_path) as programs:
-            assert programs.start("producer", "--until-caught-up").wait(60) == 0
             processor = programs.start("processor", HTTP_PORT=str(port))
-            wait_until(lambda: len(purchases(apis)) >= 5, 60, "some arrived")
+            wait_until(lambda: len(purchases(apis)) > arrived, 60, "some arrive")
             here, now = deployment(kafka, prefix), datetime.now(UTC)
             save_switch(here, Switch(True, "", "ala", now))
             wait_until(lambda: "paused by ala" in readiness(port).get("switch", ""), 30, "it pauses")
             before = written(apis)
             sent = set(purchases(apis))
-            assert 5 <= len(sent) < len(ids)
+            assert len(first) < len(sent & set(map(str, ids))) < len(ids)
             assert all(row.outcome is not Outcome.SENDING for row in rows(kafka, prefix).values())
             save_rules(here, with_value(read(here), "CONTACT_TAG", "Nowy", "ala", now))
             assert written(apis) == before
+            switch(apis["SALESMANAGO_API_URL"], latency=0.0)
             save_switch(here, Switch(False, "", "ala", now))
             wait_until(lambda: set(map(str, ids)) <= set(purchases(apis)), 60, "the rest arrives")
             processor.terminate()
@@ -176,4 +159,4 @@ def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
             contacts = fetch_state(apis["SALESMANAGO_API_URL"])["contacts"]
             tags = {one["email"]: set(one["tags"]) for one in contacts}
             for number in ids:
-                assert ("NOWY" in tags[f"buyer{number}@example.com"]) == (str(number) not in sent)
+                assert ("NOWY" in tags[buyer(number)]) == (str(number) not in sent)

@@ -1,7 +1,7 @@
 """Every way an API can fail, seldom and half of the time: no order lost, none doubled, none given up.
 
-`API_FAULTS=all make test ARGS=tests/faults/test_api_faults.py` plays every kind, before and after the effect, at 5 %
-and at 50 %; `API_FAULTS=12` plays so many of these; the default is a sample. `SEED=7` repeats the stand-ins' chances.
+`API_FAULTS=all make test-faults ARGS=tests/faults/test_api_faults.py` plays every kind, before and after the effect,
+at 5 % and at 50 %; `API_FAULTS=12` plays so many of these; the default is a sample. `SEED=7` plays other faults.
 """
 
 import os
@@ -14,11 +14,12 @@ import pytest
 
 from sandbox.faults import KINDS
 from sandbox.remote import fetch_state
-from tests.faults.api_trouble import LONG, Trouble, trouble
+from tests.faults.api_trouble import Trouble, trouble
 from tests.harness.judge import wrong
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
-from tests.harness.waiting import wait_until
+from tests.harness.stand_ins import switch
+from tests.harness.waiting import LONG, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ASKED = os.environ.get("API_FAULTS", "")
@@ -57,7 +58,7 @@ def test_whatever_fails_at_both_apis_every_order_arrives_once_and_none_is_given_
         world.play(world.sales, *mixture(rate))
         world.play(world.base, *mixture(rate, without="" if seldom or ALL else "429plain"))  # that is a minute's wait
         for module in ("producer", "processor", "processor"):
-            world.start(module)
+            world.programs.serve(module)
         if seldom:
             world.arrived()
             assert world.played(world.sales) > 0
@@ -109,7 +110,7 @@ def test_an_order_that_baselinker_refuses_again_and_again_is_one_dead_letter_and
         world.programs.finish(LONG)
         assert world.wrong() == []
         refused = lone_buyers(world)[0]["order_id"]
-        world.switch(world.base, refuse_orders=[refused])
+        switch(world.base, refuse_orders=[refused])
         world.edit(refused, 16)
         world.programs.finish(LONG)
         assert {(reason, "ERROR_UNEXPECTED" in text) for _, reason, text in world.letters()} == {
@@ -124,9 +125,9 @@ def test_one_rejected_contact_among_many_is_one_dead_letter_and_the_orders_next_
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "30") as world:
         one = lone_buyers(world)[0]
-        world.switch(world.sales, reject_email=one["email"])
-        world.start("producer")
-        processor = world.start("processor")
+        switch(world.sales, reject_email=one["email"])
+        world.programs.serve("producer")
+        processor = world.programs.serve("processor")
         wait_until(world.letters, LONG, "the dead letter")
         wait_until(lambda: others_arrived(world, one["order_id"]), LONG, "all others arrived")
         assert {reason for _, reason, _ in world.letters()} == {"rejected"}
@@ -156,11 +157,11 @@ def test_a_heavy_contact_and_events_that_are_listed_late_double_nothing_when_rep
     with trouble(kafka, prefix, tmp_path, "--orders", "20", SETTLE_SECONDS="3") as world:
         for one in lone_buyers(world)[:2]:
             world.make_heavy(one["email"], 5000)
-        world.switch(world.sales, list_late_seconds=2.0)
+        switch(world.sales, list_late_seconds=2.0)
         lost = [("reset", True), ("cut", True), ("hang", False)]
         world.play(world.sales, *(fault(kind, after, 0.3, where="addContactExtEvent", count=5) for kind, after in lost))
-        world.start("producer")
-        world.start("processor")
+        world.programs.serve("producer")
+        world.programs.serve("processor")
         world.arrived()
         assert world.played(world.sales) > 0
         assert world.programs.logged("adopted") > 0

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.remote import fetch_state
-from tests.faults.api_trouble import LONG, Trouble, trouble
+from tests.faults.api_trouble import Trouble, trouble
 from tests.faults.hurried import PROBE_SECONDS
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import ask_sandbox
-from tests.harness.waiting import wait_until
+from tests.harness.stand_ins import ask_sandbox, switch
+from tests.harness.waiting import LONG, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ALL = os.environ.get("API_FAULTS") == "all"
@@ -45,11 +45,11 @@ def test_a_token_blocked_in_mid_run_is_not_used_before_its_end_and_all_go_on_by_
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "15") as world:
-        programs = [world.start(module) for module in ("producer", "processor", "processor")]
+        programs = [world.programs.serve(module) for module in ("producer", "processor", "processor")]
         members = settled(world, *programs[1:])
         world.place_unread(10)
         end = int(time.time()) + BLOCKED_SECONDS
-        world.switch(world.base, blocked_until=float(end), faults=[])
+        switch(world.base, blocked_until=float(end), faults=[])
         began = time.time()
         world.arrived()
         assert 0 < fetch_state(world.base)["asked_while_blocked"] <= len(programs)  # each may find it out, once
@@ -64,8 +64,8 @@ def test_salesmanago_is_asked_nothing_before_the_time_it_names_in_seconds_or_as_
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "10", DELIVERY_THREADS=str(THREADS)) as world:
-        world.start("producer")
-        members = settled(world, world.start("processor"))
+        world.programs.serve("producer")
+        members = settled(world, world.programs.serve("processor"))
         for kind, date in WAITS:
             fault = {"kind": kind, "where": "upsert", "date": date, "retry_after": WAIT_SECONDS, "count": 1}
             world.play(world.sales, fault)
@@ -96,15 +96,15 @@ def test_a_key_refused_in_mid_run_pauses_all_who_meet_it_until_a_probe_finds_it_
         url, probe = world.apis[own], PROBE_SECONDS if module == HURRIED else 60.0
 
         def start(program: str) -> subprocess.Popen[bytes]:
-            return world.start(HURRIED, program) if module == HURRIED else world.start(program)
+            return world.programs.serve(HURRIED, program) if module == HURRIED else world.programs.serve(program)
 
         producer, *processors = (start(program) for program in ("producer", "processor", "processor"))
         members = settled(world, *processors)
         if api == "BaseLinker":
             world.place_unread(20)
-            world.switch(url, **wrong_key, faults=[])
+            switch(url, **wrong_key, faults=[])
         else:
-            world.switch(url, **wrong_key)
+            switch(url, **wrong_key)
             world.place(20)
         pausing = [producer, *processors] if api == "BaseLinker" else processors
         wait_until(lambda: all(setting in refused(world, one) for one in pausing), LONG, "/readyz says what is wrong")
@@ -112,19 +112,19 @@ def test_a_key_refused_in_mid_run_pauses_all_who_meet_it_until_a_probe_finds_it_
         wait_until(lambda: len(world.asked(url, began)) >= 2 * len(pausing), LONG, "everybody has probed twice")
         at = [one["at"] for one in world.asked(url, began)]
         assert len(at) <= len(pausing) * ((at[-1] - began) / probe + 2), at
-        assert all(world.alive(one) for one in (producer, *processors))
+        assert all(world.programs.page(one, "/livez")[0] == 200 for one in (producer, *processors))
         assert world.members() == members
         assert world.letters() == []
-        world.switch(url, **right_key)
+        switch(url, **right_key)
         world.arrived()
-        wait_until(lambda: all(world.ready(one)[0] == 200 for one in pausing), LONG, "all are ready again")
+        wait_until(lambda: all(world.programs.ready(one) for one in pausing), LONG, "all are ready again")
         assert world.members() == members
         assert world.undone() == []
 
 
 def refused(world: Trouble, process: subprocess.Popen[bytes]) -> str:
     """What /readyz says while it is 503."""
-    status, text = world.ready(process)
+    status, text = world.programs.page(process)
     return text if status == 503 else ""
 
 
@@ -132,16 +132,16 @@ def test_a_start_with_a_key_that_is_refused_ends_with_1_and_names_the_setting(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "10") as world:
-        programs = [world.start("producer"), world.start("processor")]
+        programs = [world.programs.serve("producer"), world.programs.serve("processor")]
         settled(world, programs[1])
         for process in programs:
             process.terminate()
             assert process.wait(60) == 0
-        world.switch(world.sales, auth_ok=False)
-        ends_with_1(world, world.start("processor"), "SALESMANAGO_API_SECRET")
-        world.switch(world.sales, auth_ok=True)
-        world.switch(world.base, token_ok=False)
-        for process in [world.start("processor"), world.start("producer")]:
+        switch(world.sales, auth_ok=False)
+        ends_with_1(world, world.programs.serve("processor"), "SALESMANAGO_API_SECRET")
+        switch(world.sales, auth_ok=True)
+        switch(world.base, token_ok=False)
+        for process in [world.programs.serve("processor"), world.programs.serve("producer")]:
             ends_with_1(world, process, "BASELINKER_TOKEN")
         assert world.undone() == []
 
@@ -157,10 +157,10 @@ def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_
 ) -> None:
     quick = {"MAX_CONSECUTIVE_DEAD_LETTERS": "5", "SESSION_TIMEOUT_MS": "6000"}
     with trouble(kafka, prefix, tmp_path, "--orders", "8", **quick) as world:
-        world.start("producer")
-        processor = world.start(HURRIED, "processor")
+        world.programs.serve("producer")
+        processor = world.programs.serve(HURRIED, "processor")
         settled(world, processor)
-        world.switch(world.sales, refuse_contacts=True)
+        switch(world.sales, refuse_contacts=True)
         buried = world.place(3)
         wait_until(lambda: len(world.letters()) == 3, LONG, "three dead letters")
         world.place(30)
@@ -168,28 +168,27 @@ def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_
         for _ in range(2):
             processor.kill()
             processor.wait(30)
-            processor = world.start(HURRIED, "processor")
+            processor = world.programs.serve(HURRIED, "processor")
             pauses(world, processor)
         assert len(world.letters()) == 3
-        world.switch(world.sales, refuse_contacts=False)
+        switch(world.sales, refuse_contacts=False)
         for order_id in buried:
             world.edit(order_id, 16)
         world.arrived()
-        wait_until(lambda: world.ready(processor)[0] == 200, LONG, "ready again")
+        wait_until(lambda: world.programs.ready(processor), LONG, "ready again")
         assert [line.split(":")[:2] for line in world.undone()] == [["dead letter", " rejected"]] * 3
 
 
-@pytest.mark.slow
 def test_refused_purchases_pause_it_although_a_known_contact_is_edited_now_and_then(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     limit = 5
     with trouble(kafka, prefix, tmp_path, "--orders", "8", MAX_CONSECUTIVE_DEAD_LETTERS=str(limit)) as world:
-        world.start("producer")
-        processor = world.start(HURRIED, "processor")
+        world.programs.serve("producer")
+        processor = world.programs.serve(HURRIED, "processor")
         known = world.place(1)[0]
         settled(world, processor)
-        world.switch(world.sales, refuse_purchases=True)
+        switch(world.sales, refuse_purchases=True)
         placed: list[int] = []
         for number in range(12):
             placed += world.place(2)
@@ -198,8 +197,8 @@ def test_refused_purchases_pause_it_although_a_known_contact_is_edited_now_and_t
                 edit_and_wait(world, processor, known, number)
         wait_until(lambda: paused(world, processor) or len(world.letters()) >= limit, LONG, "the pause")
         assert len(world.letters()) < limit
-        world.switch(world.sales, refuse_purchases=False)
-        wait_until(lambda: world.ready(processor)[0] == 200, LONG, "ready again")
+        switch(world.sales, refuse_purchases=False)
+        wait_until(lambda: world.programs.ready(processor), LONG, "ready again")
         for order_id in placed:
             world.edit(order_id, 16)
         world.arrived()
@@ -247,7 +246,7 @@ def pauses(world: Trouble, processor: subprocess.Popen[bytes]) -> None:
 
 def test_apis_that_nobody_reaches_for_a_while_cost_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "10", "--latency", "0.05") as world:
-        programs = [world.start(module) for module in ("producer", "processor", "processor")]
+        programs = [world.programs.serve(module) for module in ("producer", "processor", "processor")]
         members = settled(world, *programs[1:])
         world.place(40)
         wait_until(lambda: len(fetch_state(world.sales)["events"]) >= 10, LONG, "half-way")
@@ -258,7 +257,7 @@ def test_apis_that_nobody_reaches_for_a_while_cost_nothing(kafka: str, prefix: s
         assert world.members() == members
         world.place(5)
         world.arrived()
-        assert all(world.ready(process)[0] == 200 for process in programs)
+        assert all(world.programs.ready(process) for process in programs)
         assert world.undone() == []
 
 

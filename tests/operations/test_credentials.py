@@ -41,6 +41,7 @@ def test_an_e_shop_that_nobody_could_be_asked_about_is_not_called_tried(
     untried: tuple[str, ...],
 ) -> None:
     monkeypatch.setattr("operations.credentials.list_shops", lambda settings: shops)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     new = {"SALESMANAGO_V3_API_KEY": "key", "SALESMANAGO_LOCATION": "shop_1"}
     assert attempt(tmp_path / ".env", new) == Accepted(tried, untried)
 

@@ -6,7 +6,7 @@ import pytest
 
 from processor.deaths import HOLD_SECONDS, Death, Deaths, refused_write
 from processor.jobs import Step
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 CONTACT, PURCHASE = {Step.UPSERT}, {Step.UPSERT, Step.CREATE}
 

@@ -22,7 +22,7 @@ from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.records import Outcome
 from schemas.topics import Topics
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 REFUSED = Ending(Outcome.DEAD, "rejected", error=ValueError("no"))
 
@@ -76,9 +76,9 @@ class Place:
             self.stops.ended(job, REFUSED)
         return jobs
 
-    def deliver_one(self, job: Job, reason: str = "created", *answered: Step) -> None:
-        job.answered = set(answered or (Step.UPSERT, Step.CREATE))
-        self.stops.ended(job, Ending(Outcome.DELIVERED, reason, "e1", "c1"))
+    def deliver_one(self, job: Job) -> None:
+        job.answered = {Step.UPSERT, Step.CREATE}
+        self.stops.ended(job, Ending(Outcome.DELIVERED, "created", "e1", "c1"))
 
     def mind(self, seconds: float = 0.0) -> None:
         self.now += seconds

@@ -24,7 +24,7 @@ from processor.way import (
     begin,
 )
 from schemas.records import Origin, Outcome
-from tests.processor.test_jobs import entry, row
+from tests.processor.entries import entry, row
 
 LIMITS = Limits(threads=4, attempts=3, create_timeout_seconds=10, settle_seconds=20, intent_seconds=10)
 PURCHASE = PurchaseEvent("7", datetime(2026, 11, 1, tzinfo=UTC), "shop", Decimal("1.00"))

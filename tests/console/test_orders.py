@@ -1,0 +1,94 @@
+"""The search for an order, and the page of one that the program has never seen and BaseLinker knows."""
+
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+
+from console import orders
+from console.words import Words
+from operations.explain import EntryView, Story, fresh_read
+from processor.rules import Enriched, RuleSettings
+from schemas.records import Delivery, Origin, Outcome
+from tests.console.clients import browser, log_in, token
+from tests.console.offline import Offline
+from tests.processor.simulated import START, order
+
+ENTRY = EntryView(0, 1, START, 1, 1, Origin.JOURNAL, START, "waiting")
+SEND = 'name="orders" value="747000046"'
+RULES = RuleSettings(location="sklep_1")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+class Shop(Offline):
+    """Its readers give nothing, since what is read is given."""
+
+    def reads(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Lend none."""
+        return nullcontext()
+
+
+class Base:
+    """BaseLinker's answer, in place of both APIs and of what is kept."""
+
+    base = None
+
+    def __init__(self, known: bool) -> None:
+        self._known = known
+
+    def read(self, *_: object) -> Enriched:
+        """Return the order as it is there."""
+        return Enriched(order(747000046) if self._known else None)
+
+
+def page(monkeypatch: pytest.MonkeyPatch, path: str, seen: bool, known: bool) -> str:
+    """A page of an order."""
+    story = Story(747000046, 0, 0, (ENTRY,) if seen else (), None, (), "", None)
+    monkeypatch.setattr(orders, "read_story", lambda *_: story)
+    program = Shop()
+    base = Base(known)
+    monkeypatch.setattr(program, "kept", base)
+    monkeypatch.setattr(program, "apis", lambda: base)
+    client = browser(program)
+    log_in(client)
+    return client.get(path).text
+
+
+@pytest.mark.parametrize(("seen", "known", "there"), [(False, True, True), (False, False, False), (True, True, False)])
+def test_an_order_never_seen_can_be_sent_once_baselinker_knows_it(
+    monkeypatch: pytest.MonkeyPatch, seen: bool, known: bool, there: bool
+) -> None:
+    told = page(monkeypatch, "/orders/747000046/now", seen, known)
+    assert (SEND in told) is there and ("BaseLinker does not know this order" in told) is not known
+    assert (SEND in page(monkeypatch, "/orders/747000046", seen, known)) is seen
+
+
+@pytest.mark.parametrize(("asked", "said"), [("Kowalska", "whole e-mail"), ("a" * 60 + "@b.pl", "at most 50")])
+def test_a_search_keeps_what_was_asked(offline: tuple[Offline, TestClient], asked: str, said: str) -> None:
+    _, client = offline
+    answer = client.post("/orders", data={"asked": asked, "csrf": token(client, "/again")})
+    assert answer.status_code == 400 and said in answer.text and f'value="{asked}"' in answer.text
+    found = client.post("/orders", data={"asked": "#747 000 046", "csrf": token(client, "/again")})
+    assert found.headers["location"] == "/orders/747000046"
+
+
+def row(outcome: Outcome, reason: str, event_id: str | None = None) -> Delivery:
+    return Delivery(outcome, reason, False, 1, "topic", 1, "c", event_id, None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "fate"),
+    [
+        (None, "create"),
+        (row(Outcome.DELIVERED, "created", event_id="e"), "update"),
+        (row(Outcome.RETRACTED, "", event_id="e"), "retracted"),
+        (row(Outcome.RETRACTED, ""), "retracted"),
+    ],
+)
+def test_what_would_happen_is_said_as_explain_says_it(found: Delivery | None, fate: str) -> None:
+    fresh = fresh_read(Enriched(order()), True, found, RULES, reveal=False)
+    assert fresh.fate == fate
+    assert Words("pl").has(f"order.would_{fresh.fate}")
+    assert ("retracted" in fresh.would) is (fate == "retracted")
+    assert fresh_read(Enriched(None), True, found, RULES, reveal=False).fate == "nothing"

@@ -1,0 +1,135 @@
+"""`init`: what is written works, what the APIs refuse is not written, and what stood in the file stays."""
+
+import os
+import pty
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import load_settings
+from tests.harness.commands import bl2sm
+from tests.harness.programs import ROOT, settings
+from tests.harness.stand_ins import sandbox
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[dict[str, str]]:
+    """Settings of a shop; there is no Kafka, which `init` does not need."""
+    with sandbox("--orders", "3") as apis:
+        yield settings(apis, "127.0.0.1:1", "beginning")
+
+
+@pytest.fixture(autouse=True)
+def _no_long_wait_for_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.turn.ANSWER_SECONDS", 0.1)
+
+
+def test_init_from_the_environment_writes_what_works_and_keeps_the_rest_of_the_file(
+    shop: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# mine\nLOG_LEVEL=DEBUG\nBASELINKER_TOKEN=old\n")
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(file), "--json")
+    assert ran.code == 0, ran.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().startswith("# mine\nLOG_LEVEL=DEBUG\n")
+    assert file.read_text().count("BASELINKER_TOKEN=") == 1
+    found = load_settings({}, file)
+    assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
+    assert found.salesmanago_location == shop["SALESMANAGO_LOCATION"]
+    assert shop["BASELINKER_TOKEN"] not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"BASELINKER_TOKEN": "1-2-WRONG"}, "BASELINKER_TOKEN"),
+        ({"SALESMANAGO_API_SECRET": "wrong-secret"}, "SALESMANAGO_API_SECRET"),
+        ({"SALESMANAGO_OWNER": "nobody@example.com"}, "SALESMANAGO_OWNER"),
+        ({"SALESMANAGO_LOCATION": "elsewhere"}, "SALESMANAGO_LOCATION"),
+    ],
+)
+def test_init_refuses_what_the_apis_refuse_and_changes_nothing(
+    shop: dict[str, str], tmp_path: Path, wrong: dict[str, str], named: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("LOG_LEVEL=DEBUG\n")
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(file), **wrong)
+    assert ran.code == 1
+    assert named in ran.err
+    assert file.read_text() == "LOG_LEVEL=DEBUG\n"
+
+
+def test_init_names_all_that_is_refused_at_once(shop: dict[str, str], tmp_path: Path) -> None:
+    wrong = {
+        "BASELINKER_TOKEN": "1-2-WRONG",
+        "SALESMANAGO_API_SECRET": "wrong-secret",
+        "SALESMANAGO_LOCATION": "elsewhere",
+        "CONSOLE_PASSWORD": "short",
+    }
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / ".env"), **wrong)
+    assert ran.code == 1
+    for name in wrong:
+        assert name in ran.err
+    assert not (tmp_path / ".env").exists()
+
+
+def test_init_reports_a_file_that_cant_be_written_before_anything_is_tried(shop: dict[str, str]) -> None:
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", "/proc/.env", BASELINKER_TOKEN="1-2-WRONG")
+    assert ran.code == 1
+    assert "/proc/.env can't be written" in ran.err
+    assert "BASELINKER_TOKEN" not in ran.err
+
+
+def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("CONTACT_TAG=Old\n")
+    known = {"BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "BASELINKER_REQUESTS_PER_MINUTE", "PATH", "HOME"}
+    environment = {name: value for name, value in shop.items() if name in known} | {"PYTHONPATH": str(ROOT)}
+    answers = [
+        ("BASELINKER_TOKEN", "1-2-WRONG"), ("BASELINKER_TOKEN", shop["BASELINKER_TOKEN"]),
+        *((name, shop[name]) for name in ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET",
+            "SALESMANAGO_OWNER", "SALESMANAGO_V3_API_KEY")),
+        ("SALESMANAGO_LOCATION", ""), ("SALESMANAGO_LOCATION", shop["SALESMANAGO_LOCATION"]),
+        ("CONTACT_TAG", "-"), ("TAG_ORDER_SOURCE", "code"), ("SKIP_SHOP_ORDERS", ""),
+        ("KAFKA_BOOTSTRAP_SERVERS", ""), ("CONSOLE_PASSWORD", "short"), ("CONSOLE_PASSWORD", "long enough"),
+    ]  # fmt: skip
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [sys.executable, "-m", "operations.cli", "init", "--file", str(file)]
+        os.execve(sys.executable, command, environment)
+    shown = b""
+    for name, answer in answers:
+        fresh = b""
+        until = time.monotonic() + 60
+        while not (name.encode() in fresh and fresh.endswith(b": ")):
+            assert time.monotonic() < until, shown
+            part = os.read(terminal, 4096)
+            fresh, shown = fresh + part, shown + part
+        os.write(terminal, answer.encode() + b"\n")
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:
+        pass
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, shown.decode()
+    assert b"not accepted" in shown
+    assert shop["BASELINKER_TOKEN"].encode() not in shown
+    found = load_settings({}, file)
+    assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
+    assert (found.tag_order_source, found.contact_tag) == ("code", "")
+    assert found.console_password.get_secret_value() == "long enough"
+
+
+def test_init_leaves_a_secret_in_the_file_it_comes_from(shop: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(shop["BASELINKER_TOKEN"])
+    file = tmp_path / ".env"
+    file.write_text(f"BASELINKER_TOKEN_FILE={tmp_path / 'token'}\n")
+    own = {name: value for name, value in shop.items() if name != "BASELINKER_TOKEN"}
+    assert bl2sm(own, "init", "--non-interactive", "--file", str(file)).code == 0
+    assert load_settings({}, file).baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
+    assert shop["BASELINKER_TOKEN"] not in file.read_text()
