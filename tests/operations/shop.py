@@ -37,7 +37,7 @@ def deployment(kafka: str, *options: str, **more: str) -> Iterator[dict[str, str
 
 @contextmanager
 def empty_topics(kafka: str) -> Iterator[KafkaReads]:
-    """A deployment that has its topics and nothing else; each partition has a leader: that takes a moment under load."""
+    """A deployment that has its topics and nothing else; its partitions have leaders, which takes a moment."""
     environment = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}"}
     wanted = load_settings(environment, None, "kafka")
     make_topics(wanted)
