@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ALL = os.environ.get("API_FAULTS") == "all"
 HURRIED = "tests.faults.hurried"
 THREADS = 4  # of delivery: so many requests may be under way when the first is told to wait
-BLOCKED_SECONDS = 12
+BLOCKED_SECONDS = 20  # the producer asks every second
 WAIT_SECONDS = 3
 WAITS = [("429", False), ("503wait", True), *([("429", True), ("503wait", False)] if ALL else [])]
 
