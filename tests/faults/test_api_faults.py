@@ -123,7 +123,7 @@ def test_an_order_that_baselinker_refuses_again_and_again_is_one_dead_letter_and
         assert wrong(world.apis) == []
 
 
-def test_one_rejected_contact_among_many_is_one_dead_letter_and_the_orders_next_entry_goes_on(
+def test_one_rejected_contact_among_many_is_one_dead_letter_and_the_orders_next_entry_is_delivered(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "30") as world:
@@ -136,7 +136,7 @@ def test_one_rejected_contact_among_many_is_one_dead_letter_and_the_orders_next_
         assert {reason for _, reason, _ in world.letters()} == {"rejected"}
         assert all(text for _, _, text in world.letters())
         assert one["email"] not in world.programs.log(processor)
-        world.edit(one["order_id"], 16, email="mended@example.com")
+        world.edit(one["order_id"], 16, email="corrected@example.com")
         world.arrived()
         assert {line.split(":")[0] for line in world.undone()} == {"dead letter"}
 
