@@ -10,11 +10,6 @@ from typing import Any
 
 from tests.harness.programs import Programs
 
-PROTOCOLS = {
-    "cooperative": {},
-    "range": {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"},
-    "consumer": {"KAFKA_GROUP_PROTOCOL": "consumer"},
-}
 SALES_FAULTS = [
     {"kind": "hang", "where": "addContactExtEvent", "rate": 0.05, "seconds": 3.5},  # past the time-out, then it works
     {"kind": "reset", "where": "addContactExtEvent", "rate": 0.03, "after": True},
