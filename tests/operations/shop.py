@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,12 +14,11 @@ from operations.kafka_reads import KafkaReads
 from operations.topics import make_topics
 from runtime.settings import load_settings
 from sandbox.remote import fetch_state
-from schemas.codec import make_codec
 from schemas.records import DeadLetter, JournalEntry
 from schemas.topics import Topics
 from tests.harness.programs import settings
-from tests.harness.stand_ins import ask_sandbox, sandbox
-from tests.harness.topics import read_whole
+from tests.harness.stand_ins import ask_sandbox, sandbox, writes
+from tests.harness.topics import journal_entries
 from tests.harness.waiting import wait_until
 
 LETTER = DeadLetter(
@@ -53,25 +51,14 @@ def empty_topics(kafka: str) -> Iterator[KafkaReads]:
         yield reads
 
 
-def purchases(apis: Mapping[str, str]) -> Counter[str]:
-    """How many purchases each order has."""
-    return Counter(str(event["externalId"]) for event in fetch_state(apis["SALESMANAGO_API_URL"])["events"])
-
-
 def kinds(apis: Mapping[str, str], kind: str) -> list[dict[str, Any]]:
     """The writes of a kind that arrived."""
-    return [write for write in fetch_state(apis["SALESMANAGO_API_URL"])["writes"] if write["kind"] == kind]
+    return [write for write in writes(apis) if write["kind"] == kind]
 
 
 def journal(environment: Mapping[str, str]) -> list[JournalEntry]:
     """The journal's entries, partition after partition, oldest first."""
-    topics = Topics(environment["TOPIC_PREFIX"])
-    codec, found = make_codec(topics, None), []
-    for message in read_whole(environment["KAFKA_BOOTSTRAP_SERVERS"], topics.journal):
-        value = message.value()
-        assert isinstance(value, bytes)
-        found.append(codec.decode(value, JournalEntry))
-    return found
+    return journal_entries(environment["KAFKA_BOOTSTRAP_SERVERS"], environment["TOPIC_PREFIX"])
 
 
 def put_letter(environment: Mapping[str, str], letter: DeadLetter = LETTER) -> str:

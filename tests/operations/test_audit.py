@@ -15,8 +15,8 @@ from sandbox.remote import fetch_state
 from schemas.records import Delivery, Outcome
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import ask_sandbox
-from tests.operations.shop import another_program, deployment, purchases
+from tests.harness.stand_ins import ask_sandbox, purchases
+from tests.operations.shop import another_program, deployment
 from tests.processor.entries import row
 from tests.processor.shop import an_order, at
 

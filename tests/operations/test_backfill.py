@@ -11,8 +11,8 @@ from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import switch
-from tests.operations.shop import deployment, kinds, purchases
+from tests.harness.stand_ins import purchases, switch
+from tests.operations.shop import deployment, kinds
 from tests.producer.simulated import DAY, NOW, World, plan
 
 SINCE, UNTIL = NOW - DAY, NOW

@@ -19,10 +19,10 @@ from schemas.topics import Topics, order_key
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
 from tests.harness.programs import Programs
-from tests.harness.stand_ins import switch
+from tests.harness.stand_ins import purchases, switch
 from tests.harness.topics import committed_offsets, read_whole
 from tests.harness.waiting import wait_until
-from tests.operations.shop import LETTER, buyer, deployment, empty_topics, journal, purchases, put_letter, sell
+from tests.operations.shop import LETTER, buyer, deployment, empty_topics, journal, put_letter, sell
 
 
 @pytest.fixture(scope="module")

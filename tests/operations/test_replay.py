@@ -17,9 +17,10 @@ from schemas.topics import Topics
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
 from tests.harness.programs import Programs
+from tests.harness.stand_ins import purchases
 from tests.harness.topics import committed_offsets, read_whole
 from tests.harness.waiting import wait_until
-from tests.operations.shop import deployment, journal, kinds, purchases
+from tests.operations.shop import deployment, journal, kinds
 
 GAP = Gap("0@1", 5)
 

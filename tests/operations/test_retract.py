@@ -23,10 +23,10 @@ from schemas.topics import Topics, order_key
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
 from tests.harness.programs import Programs
-from tests.harness.stand_ins import ask_sandbox
+from tests.harness.stand_ins import ask_sandbox, purchases
 from tests.harness.topics import committed_offsets
 from tests.harness.waiting import wait_until
-from tests.operations.shop import deployment, empty_topics, journal, kinds, purchases
+from tests.operations.shop import deployment, empty_topics, journal, kinds
 from tests.processor.entries import row
 
 PARTITIONS = 6
@@ -113,6 +113,7 @@ def test_a_processor_that_starts_during_a_retract_ends_it_and_running_it_again_f
         assert purchases(shop) == before
 
 
+@pytest.mark.slow
 def test_a_new_group_brings_back_nothing_and_updates_nothing(kafka: str) -> None:
     with deployment(kafka, "--orders", "15", SETTLE_SECONDS="1", SWEEP_INTERVAL_SECONDS="0") as shop:
         catch_up(shop)

@@ -3,8 +3,6 @@
 import hashlib
 import re
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from sandbox.remote import fetch_state
 from schemas.topics import Topics
 from tests.harness.commands import bl2sm
 from tests.harness.ports import quiet_port
-from tests.harness.programs import Programs
+from tests.harness.programs import Programs, page
 from tests.harness.stand_ins import ask_sandbox, switch
 from tests.harness.topics import read_whole
 from tests.harness.waiting import wait_until
@@ -38,18 +36,9 @@ class Living:
     folder: Path
 
 
-def page(port: int, path: str) -> str:
-    try:
-        return str(urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10).read().decode())
-    except urllib.error.HTTPError as error:
-        return str(error.read().decode())
-    except urllib.error.URLError:
-        return ""
-
-
 def lags(living: Living) -> list[float]:
     """The lag of each partition that the processor owns."""
-    lines = page(living.ports["processor"], "/metrics").splitlines()
+    lines = page(living.ports["processor"], "/metrics")[1].splitlines()
     return [float(line.split()[1]) for line in lines if line.startswith("bl2sm_lag_entries{")]
 
 
@@ -92,7 +81,7 @@ def test_nothing_personal_and_no_secret_is_in_logs_topics_metrics_and_what_comma
                 ["audit", "--since", "30d"], ["process", "--dry-run", "--json"])  # fmt: skip
     told = [ran.out + ran.err for arguments in commands for ran in [bl2sm(environment, *arguments)]]
     told += [path.read_text(errors="replace") for path in living.folder.glob("*.log")]
-    told += [page(port, path) for port in living.ports.values() for path in ("/metrics", "/readyz", "/livez")]
+    told += [page(port, path)[1] for port in living.ports.values() for path in ("/metrics", "/readyz", "/livez")]
     raw = []
     for topic in Topics(environment["TOPIC_PREFIX"]).all:
         for message in read_whole(environment["KAFKA_BOOTSTRAP_SERVERS"], topic):
@@ -176,10 +165,10 @@ def test_status_and_alerts_ask_the_members_themselves_and_report_what_only_they_
 
             switch(sales, auth_ok=False)  # the processor alone notices: it pauses
             ask_sandbox(base, "orders", {"order": {"order_id": int(order), "delivery_price": 77.7}, "log_types": [2]})
-            wait_until(lambda: "credentials" in page(ports["processor"], "/readyz"), 60, "the processor pauses")
+            wait_until(lambda: "credentials" in page(ports["processor"], "/readyz")[1], 60, "the processor pauses")
             wait_until(lambda: sum(lags(living)) == 1, 60, "its lag is reported")
             switch(base, blocked_until=time.time() + 600)
-            wait_until(lambda: "blocked" in page(ports["producer"], "/readyz"), 60, "the producer sees the block")
+            wait_until(lambda: "blocked" in page(ports["producer"], "/readyz")[1], 60, "the producer sees the block")
             assert bl2sm(environment, "alerts", "--once").code == 1
             assert {one["kind"] for one in got} == {"dead_letters", "paused", "token_blocked"}
             assert all("SALESMANAGO" in one["text"] for one in got if one["kind"] == "paused")
@@ -197,7 +186,7 @@ def test_a_killed_program_is_reported_as_one_that_does_not_answer(living: Living
     port = quiet_port()
     short = {"SESSION_TIMEOUT_MS": "6000", "CREATE_TIMEOUT_SECONDS": "1"}  # of a member that is gone soon
     killed = living.programs.start("producer", HTTP_PORT=str(port), **short)  # stands by
-    wait_until(lambda: page(port, "/livez"), 60, "it answers")
+    wait_until(lambda: page(port, "/livez")[0] == 200, 60, "it answers")
     killed.kill()
     killed.wait(30)
     away = bl2sm(living.environment, "status", "--json", "--endpoint", f"http://127.0.0.1:{port}").data
