@@ -1,12 +1,9 @@
-"""The system's Chromium, and a console as a process of its own."""
+"""The system's Chromium, and its tabs."""
 
 import os
-import re
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+HEAR = """
+  document.addEventListener('htmx:sseMessage', event => { document.documentElement.dataset[event.detail.type] = ''; });
+"""
 SERIOUS = {"serious", "critical", "moderate"}
 
 
@@ -36,29 +36,6 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
-
-
-@contextmanager
-def console(environment: dict[str, str], folder: Path, **more: str) -> Iterator[str]:
-    """One console; yields its address."""
-    folder.mkdir(exist_ok=True)
-    log = folder / "console.log"
-    command = [sys.executable, "-m", "operations.cli", "console", "--port", "0"]
-    root = str(Path(__file__).parents[2])
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env={**environment, **more, "PYTHONPATH": root}, cwd=folder, stderr=output, stdout=output
-        )
-    try:
-        until = time.monotonic() + 60
-        while (found := re.search(r"http://\S+/", log.read_text(errors="replace"))) is None:
-            assert process.poll() is None and time.monotonic() < until, log.read_text(errors="replace")
-            time.sleep(0.1)
-        yield found[0].rstrip("/")
-    finally:
-        process.terminate()
-        code = process.wait(30)
-    assert code == 0, log.read_text(errors="replace")
 
 
 @dataclass(slots=True)
@@ -83,6 +60,11 @@ class Tab:
         """Open a page."""
         self.page.goto(self.root + path)
 
+    def go_to_overview(self) -> None:
+        """Open the overview and wait until it is live: its first news replace the form for a pause."""
+        self.go("/")
+        self.page.locator("html[data-pausing]").wait_for()
+
     def press(self, name: str) -> None:
         """Press a button by its text."""
         self.page.get_by_role("button", name=name).click()
@@ -91,13 +73,20 @@ class Tab:
         """Wait until a text is seen."""
         self.page.get_by_text(text).first.wait_for(timeout=seconds * 1000)
 
-    def sees_in_time(self, text: str, seconds: float = 30.0) -> None:
-        """Open the page again until a text is on it: such a page tells one moment, and does not follow."""
+    def sees_in_time(self, text: str, seconds: float = 60.0) -> None:
+        """Open the page again until a text is on it: such a page shows one moment, and does not follow."""
         until = time.monotonic() + seconds
         while text not in self.text():
             assert time.monotonic() < until, f"not within {seconds:.0f} s: {text!r} in {self.text()}"
             time.sleep(0.1)
             self.page.reload()
+
+    def wait_for(self, true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+        """Let the browser's events come in until something is so."""
+        until = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"
+            self.page.wait_for_timeout(100)
 
     def text(self) -> str:
         """What is to be read on the page."""
@@ -123,6 +112,7 @@ def tab(context: BrowserContext, root: str) -> Tab:
     """Open a tab that notes what the browser complains about."""
     page = context.new_page()
     page.set_default_timeout(30_000)
+    page.add_init_script(HEAR)
     opened = Tab(page, root)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     # Playwright sets a mark on what it is given, which a slotted object's method does not take

@@ -1,4 +1,4 @@
-"""`make screenshots`: takes the pictures of the docs anew, on the sandbox: a shop with orders, failures and changes."""
+"""`make screenshots`: retakes the pictures of the docs on the sandbox: a shop with orders, failures and changes."""
 
 import sys
 import tempfile
@@ -11,7 +11,6 @@ from console.words import Words
 from sandbox.kafka import start_kafka
 from tests.browser.browsing import chromium
 from tests.browser.scene import PASSWORD, Scene, scene
-from tests.harness.waiting import wait_until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 WORDS = {language: Words(language) for language in ("pl", "en")}
@@ -43,8 +42,7 @@ def _take(browser: Browser, shop: Scene, language: str) -> None:
         page.get_by_role("button", name=words("login.log_in")).click()
         page.locator("#sent-day").wait_for()
         _shoot(page, "overview", language)
-        number = shop.order()
-        wait_until(lambda: number in shop.purchases(), 60, "an order is sent")
+        number = shop.sent_order()
         page.goto(f"{shop.root}/orders")
         _shoot(page, "orders", language)
         page.goto(f"{shop.root}/orders/{number}")

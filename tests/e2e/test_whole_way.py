@@ -14,16 +14,10 @@ from confluent_kafka.admin import AdminClient
 
 from tests.harness.commands import bl2sm
 from tests.harness.judge import wrong
-from tests.harness.programs import QUICK, Programs, settings
+from tests.harness.programs import PROTOCOLS, QUICK, Programs, settings
 from tests.harness.stand_ins import purchases, sandbox, writes
 from tests.harness.topics import group_members, ledger_rows, publish_shop
 from tests.harness.waiting import LONG, wait_until
-
-PROTOCOLS = {
-    "cooperative-sticky": {},
-    "KIP-848": {"KAFKA_GROUP_PROTOCOL": "consumer"},
-    "range": {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"},
-}
 
 
 @dataclass(frozen=True, slots=True)

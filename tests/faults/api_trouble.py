@@ -78,10 +78,7 @@ class Trouble:
         """New orders of new buyers, with their journal entries; their ids."""
         ids = [900_000_000 + len(self._placed) + number for number in range(count)]
         self._placed += ids
-        orders = [
-            an_order(number, email=f"new{number}@example.com", phone=f"+48 5{number % 100_000_000:08d}")
-            for number in ids
-        ]
+        orders = [an_order(number, email=email_of(number), phone=f"+48 5{number % 100_000_000:08d}") for number in ids]
         ask_sandbox(self.base, "orders", [{"order": order, "log_types": [1]} for order in orders])
         return ids
 
@@ -123,3 +120,8 @@ def trouble(kafka: str, prefix: str, folder: Path, *options: str, **more: str) -
         environment = settings(apis, kafka, prefix) | QUICK | more
         with Programs(environment, folder) as programs:
             yield Trouble(apis, kafka, prefix, programs)
+
+
+def email_of(order_id: int) -> str:
+    """The address of the buyer of an order that was placed."""
+    return f"new{order_id}@example.com"

@@ -64,7 +64,7 @@ class Broker:
         self._signal(signal.SIGSTOP)
 
     def wake(self) -> None:
-        """Let it go on."""
+        """Let it run again."""
         self._signal(signal.SIGCONT)
 
     def wait(self, seconds: float = END_SECONDS) -> None:

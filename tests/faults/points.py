@@ -73,7 +73,7 @@ def chosen(way: str) -> bool:
 
 
 def record(go: Callable[[], list[str]]) -> list[str]:
-    """Return the points of a run; on a machine so busy that the group was joined anew, of another run."""
+    """Return the points of a run; on a machine so busy that the program rejoined the group, of another run."""
     for _ in range(4):
         points = go()
         if REJOINED not in points:
@@ -138,6 +138,6 @@ def judge(what: str, verdicts: Sequence[Verdict], known: int) -> None:
         doubled=sum(": has " in line and ": has 0 " not in line for line in lines),
         verdict="passed" if not wrong and enough else "failed",
     )
-    told = [f"{one.way}, at {one.point}:\n  " + "\n  ".join(one.problems) + f"\n{one.logs}" for one in wrong]
-    assert not wrong, f"{len(wrong)} of {len(verdicts)} did harm\n" + "\n\n".join(told)
+    report = [f"{one.way}, at {one.point}:\n  " + "\n  ".join(one.problems) + f"\n{one.logs}" for one in wrong]
+    assert not wrong, f"{len(wrong)} of {len(verdicts)} did harm\n" + "\n\n".join(report)
     assert enough, f"these points were not reached: {missed}"

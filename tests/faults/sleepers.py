@@ -81,7 +81,7 @@ class Sleepers:
     def _wave(self, names: list[str], sleep_on: float) -> None:
         self.rush()
         time.sleep(RUSH_SECONDS)
-        before = self._told()
+        before = self._known()
         for seconds, name in self._instants(names):
             time.sleep(seconds)
             self.members[name].send_signal(signal.SIGSTOP)
@@ -99,7 +99,7 @@ class Sleepers:
         at = sorted(self.chance.uniform(0, SPREAD_SECONDS) for _ in names)
         return [(here - before, name) for before, here, name in zip([0.0, *at], at, names, strict=False)]
 
-    def _told(self) -> dict[str, set[tuple[str, int]]]:
+    def _known(self) -> dict[str, set[tuple[str, int]]]:
         try:
             return self.owned()
         except (KafkaException, TimeoutError):
@@ -112,7 +112,7 @@ class Sleepers:
 
     def _whole(self) -> bool:
         """Whether all are members, and every partition is given out."""
-        owned = self._told()
+        owned = self._known()
         owners = sum(bool(parts) for parts in owned.values())
         given = sum(len(parts) for parts in owned.values())
         return given == self.partitions and owners == min(given, len(self.members))
@@ -120,7 +120,7 @@ class Sleepers:
     def _wait_until_replaced(self) -> None:
         until = time.monotonic() + UP_TO_SECONDS
         while time.monotonic() < until:
-            owned = self._told()
+            owned = self._known()
             others = {part for name, parts in owned.items() if name not in self._asleep for part in parts}
             gone = [name for name, parts in self._asleep.items() if parts <= others and not owned.get(name)]
             if len(gone) == len(self._asleep) and others:

@@ -1,4 +1,4 @@
-"""The broker is stopped, killed, put to sleep, throttled, its disk fills up: the programs go on by themselves.
+"""The broker is stopped, killed, put to sleep, throttled, its disk fills up: the programs recover by themselves.
 
 Nothing is lost, doubled or out of order, and nothing Kafka has acknowledged goes back. No program is restarted.
 `BROKER_ROUNDS=10 SEED=7 PROTOCOL=range make test-faults ARGS=tests/faults/test_broker_faults.py` makes more of it.
@@ -22,10 +22,9 @@ from sandbox.remote import fetch_state
 from sandbox.verify import tally
 from tests.faults.broker import Broker, own_broker
 from tests.faults.life import Life
-from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
 from tests.harness.judge import CHOICE, left_undone, wrong
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import PROTOCOLS, Programs, settings
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
 from tests.harness.stand_ins import purchases, sandbox
@@ -81,8 +80,8 @@ class Load:
 
     def tell(self, broker_away: bool) -> bool:
         """Whether /readyz of every program says that the broker is away, or that it is there."""
-        told = [self.programs.checks(process).get("broker", "") for _, process in self._members]
-        return all(state not in {"", "ok"} if broker_away else state == "ok" for state in told)
+        states = [self.programs.checks(process).get("broker", "") for _, process in self._members]
+        return all(state not in {"", "ok"} if broker_away else state == "ok" for state in states)
 
     def hurt(self, harm: "Harm") -> None:
         """Do harm; then orders made after it must arrive."""
@@ -144,8 +143,8 @@ class Load:
         base, sales = fetch_state(self.apis["BASELINKER_API_URL"]), fetch_state(self.apis["SALESMANAGO_API_URL"])
         joined = self.programs.logged("giving up all partitions and joining anew")
         joined += self.programs.logged("Kafka can't go on; joining anew")
-        told = {"joined_anew": joined, "complaints": sum(self.complaints().values())}
-        return {**tally(base, sales, CHOICE), "edits": self.life.edited, **self.faults, **told}
+        logged = {"joined_anew": joined, "complaints": sum(self.complaints().values())}
+        return {**tally(base, sales, CHOICE), "edits": self.life.edited, **self.faults, **logged}
 
     def _left(self) -> list[str]:
         sales = fetch_state(self.apis["SALESMANAGO_API_URL"])
@@ -239,7 +238,7 @@ def throttled(load: Load) -> None:
 def full(load: Load) -> None:
     """Its disk is full: it halts, and comes back when there is room.
 
-    Kafka 4.1.1 sometimes writes a batch of the groups' topic twice then, and can't load it: it is mended as
+    Kafka 4.1.1 sometimes writes a batch of the groups' topic twice then, and can't load it: it is repaired as
     docs/operations.md says (tests/faults/test_group_not_loaded.py).
     """
     ballast = load.broker.data / "ballast"
@@ -254,7 +253,7 @@ def full(load: Load) -> None:
     wait_until(lambda: load.broker.unloaded() or goes_on(), GOES_ON_WITHIN, "going on, or a group that is not loaded")
     if damaged := load.broker.unloaded():
         print(f"the broker could not load partitions {damaged} of its groups: starting it without them")
-        load.watch.begin_anew()
+        load.watch.forget()
         load.broker.start_without(damaged)
 
 
@@ -265,11 +264,13 @@ def go_through(load: Load, short: list[Harm], more: list[Harm]) -> None:
             load.hurt(harm)
 
 
-def test_a_broker_that_is_stopped_killed_or_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+def test_a_broker_that_is_stopped_killed_or_slow_under_load_loses_and_doubles_nothing(
+    prefix: str, tmp_path: Path
+) -> None:
     with own_broker() as broker, loaded(broker, prefix, tmp_path, SEED) as load:
         go_through(load, [stopped, killed_in_a_rebalance, asleep], [killed, slow, throttled])
 
 
-def test_a_broker_whose_disk_is_full_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+def test_a_broker_whose_disk_is_full_under_load_loses_and_doubles_nothing(prefix: str, tmp_path: Path) -> None:
     with own_broker(disk="64m") as broker, loaded(broker, prefix, tmp_path, SEED) as load:
         go_through(load, [full], [])

@@ -16,10 +16,10 @@ import pytest
 from sandbox.remote import fetch_state
 from sandbox.verify import tally
 from tests.faults.life import Life
-from tests.faults.storm import BASE_FAULTS, PROTOCOLS, SALES_FAULTS, Storm, measures
+from tests.faults.storm import BASE_FAULTS, SALES_FAULTS, Storm, measures
 from tests.faults.watch import OffsetsWatch
 from tests.harness.judge import CHOICE, left_undone, wrong
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import PROTOCOLS, Programs, settings
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
 from tests.harness.stand_ins import purchases, sandbox, switch

@@ -1,4 +1,4 @@
-"""Members are stopped (SIGSTOP) at random instants until others have their place, then go on: they change nothing.
+"""Members are stopped (SIGSTOP) at random instants until others have taken their place, then wake up: no change.
 
 `STOPS=200 SEED=7 STOPS_AT_ONCE=6 PROTOCOL=range make test-faults ARGS=tests/faults/test_stops.py` is a longer run, in
 six shops side by side. The short one stops 6 members in two shops: processors and producers, as many as all but
@@ -21,10 +21,9 @@ from sandbox.remote import fetch_state
 from sandbox.verify import tally
 from tests.faults.life import Life
 from tests.faults.sleepers import Sleepers
-from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
 from tests.harness.judge import CHOICE, left_undone, wrong
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import PROTOCOLS, Programs, settings
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
 from tests.harness.stand_ins import purchases, sandbox, switch
@@ -139,7 +138,7 @@ def _doubles(sales: dict[str, Any]) -> list[str]:
 
 
 def _ended(apis: dict[str, str], programs: Programs, groups: list[Sleepers]) -> list[str]:
-    """Let everyone end; whoever slept must have gone on as a member."""
+    """Let everyone end; those who slept must have become members again."""
     members = {name: process for group in groups for name, process in group.members.items()}
     problems = [f"{name} is not there any more: {code}" for name, one in members.items() if (code := one.poll())]
     for name, process in members.items():

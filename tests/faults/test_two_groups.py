@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from processor.rivals import topics_of
 from tests.faults.scenario import Scenario
 from tests.harness.stand_ins import purchases, sandbox
 from tests.harness.waiting import LONG, wait_until
@@ -48,10 +47,3 @@ def test_a_second_group_waits_until_the_first_has_gone(kafka: str, tmp_path: Pat
         finally:
             stranger.close()
         assert set(purchases(apis).values()) == {1}
-
-
-def test_an_assignment_that_cannot_be_read_names_no_topic() -> None:
-    whole = b"\0\0\0\0\0\2\0\1a\0\0\0\1\0\0\0\5\0\1b\0\0\0\0\0\0\0\0"
-    assert topics_of(whole) == {"a"}
-    assert [topics_of(whole[:size]) for size in range(13)] == [set()] * 13
-    assert topics_of(b"something else") == set()

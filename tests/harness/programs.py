@@ -22,6 +22,11 @@ QUICK = {  # settings with which a replaced or killed member's orders are taken 
     "SESSION_TIMEOUT_MS": "6000",
     "DELIVERY_THREADS": "4",
 }
+PROTOCOLS: dict[str, dict[str, str]] = {  # of the group, by the settings that choose them
+    "cooperative": {},
+    "range": {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"},
+    "consumer": {"KAFKA_GROUP_PROTOCOL": "consumer"},
+}
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

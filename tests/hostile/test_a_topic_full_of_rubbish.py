@@ -69,13 +69,13 @@ def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
         assert wrong(apis) == []
     letters = read_whole(kafka, topics.dead_letters)
     sent = {(message.partition(), message.offset()): message for message in read_whole(kafka, topics.journal)}
-    told: dict[tuple[int, int], DeadLetter] = {}
+    seen: dict[tuple[int, int], DeadLetter] = {}
     for message in letters:
         headers = headers_of(message)
         letter = dead_letter_from_headers(headers)
         place = letter.partition, letter.offset
-        assert place not in told, "one dead letter per message"
-        told[place] = letter
+        assert place not in seen, "one dead letter per message"
+        seen[place] = letter
         assert message.key() == f"{letter.partition}/{letter.offset}".encode()
         was = sent[place]
         assert letter.original_key == was.key()
@@ -86,7 +86,7 @@ def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
         assert letter.message
         assert "nick" not in letter.message
         assert letter.topic == topics.journal
-    rest = Counter((was.key(), was.value()) for place, was in sent.items() if place in told)
+    rest = Counter((was.key(), was.value()) for place, was in sent.items() if place in seen)
     assert rest == Counter((key, value) for _, key, value, _ in messages)
     assert "nick@example.com" not in logged
 

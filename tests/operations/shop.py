@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from clients import Http, SalesManago
+from operations.kafka_reads import KafkaReads
+from operations.topics import make_topics
+from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.records import DeadLetter, JournalEntry
 from schemas.topics import Topics
 from tests.harness.programs import settings
 from tests.harness.stand_ins import ask_sandbox, sandbox, writes
 from tests.harness.topics import journal_entries
+from tests.harness.waiting import wait_until
 
 LETTER = DeadLetter(
     "rejected", "RejectedError", "no", "journal", 0, 0, b"747000001", 1, datetime(2026, 11, 1, tzinfo=UTC)
@@ -27,6 +31,24 @@ def deployment(kafka: str, *options: str, **more: str) -> Iterator[dict[str, str
     """A shop (`options` of the sandbox) with topics of its own; yields the programs' settings, `more` among them."""
     with sandbox(*options) as apis:
         yield settings(apis, kafka, f"t{uuid.uuid4().hex[:12]}") | more
+
+
+@contextmanager
+def empty_topics(kafka: str) -> Iterator[KafkaReads]:
+    """A deployment that has its topics and nothing else; its partitions have leaders, which takes a moment."""
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}"}
+    wanted = load_settings(environment, None, "kafka")
+    make_topics(wanted)
+
+    def led() -> bool:
+        try:
+            return all(reads.log_ends(topic) for topic in reads.topics.all)
+        except KafkaException:
+            return False
+
+    with KafkaReads(wanted) as reads:
+        wait_until(led, 60, "every partition has a leader")
+        yield reads
 
 
 def kinds(apis: Mapping[str, str], kind: str) -> list[dict[str, Any]]:

@@ -14,8 +14,6 @@ from operations.cli import build
 from operations.dead_letters import choose, drop_letters, retry_letters
 from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
-from operations.topics import make_topics
-from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.topics import Topics, order_key
 from tests.harness.commands import bl2sm, catch_up
@@ -24,7 +22,7 @@ from tests.harness.programs import Programs
 from tests.harness.stand_ins import purchases, switch
 from tests.harness.topics import committed_offsets, read_whole
 from tests.harness.waiting import wait_until
-from tests.operations.shop import LETTER, buyer, deployment, journal, put_letter, sell
+from tests.operations.shop import LETTER, buyer, deployment, empty_topics, journal, put_letter, sell
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +121,9 @@ def test_a_dropped_letter_is_gone_and_the_others_are_sent_once_the_cause_is_fixe
 
 
 @pytest.fixture
-def reads(kafka: str, prefix: str) -> Iterator[KafkaReads]:
+def reads(kafka: str) -> Iterator[KafkaReads]:
     """A deployment in which nothing has happened yet."""
-    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}, None, "kafka")
-    make_topics(settings)
-    with KafkaReads(settings) as reads:
+    with empty_topics(kafka) as reads:
         yield reads
 
 
@@ -139,6 +135,7 @@ def put(reads: KafkaReads, count: int) -> list[Letter]:
         key = f"0/{offset}".encode()
         producer.produce(reads.topics.dead_letters, b"as it came", key, 0, headers=[*letter.to_headers()])
     assert producer.flush(30) == 0
+    reads.wait_for_hidden(reads.topics.dead_letters)
     return choose(reads)
 
 
@@ -151,11 +148,14 @@ def test_letters_that_go_while_it_works_are_not_counted(reads: KafkaReads, act: 
         told.append(done)
         if len(told) == 1:
             assert drop_letters(reads, letters[100:120]) == 20
+            reads.wait_for_hidden(reads.topics.dead_letters)  # a commit is seen a moment after its answer
 
     assert act(reads, letters, told=lose) == 130
     assert told == [100, 130]
+    reads.wait_for_hidden(reads.topics.dead_letters)
     assert choose(reads) == []
     assert act(reads, letters) == 0
+    reads.wait_for_hidden(reads.topics.journal)
     published = len(list(reads.whole(reads.topics.journal)))
     assert published == (130 if act is retry_letters else 0)
 
@@ -167,6 +167,7 @@ def test_what_was_gone_already_is_reported(
     def choose_and_lose(*arguments: Any) -> list[Letter]:
         found = choose(*arguments)
         drop_letters(reads, found[:1])
+        reads.wait_for_hidden(reads.topics.dead_letters)
         return found
 
     environment = {

@@ -11,12 +11,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.output import Refused
 from operations.retract import Retraction, _OnlyMember, plan_retract
-from operations.topics import make_topics
-from runtime.settings import load_settings
 from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.partitioner import partition_of
@@ -29,7 +26,7 @@ from tests.harness.programs import Programs
 from tests.harness.stand_ins import ask_sandbox, purchases
 from tests.harness.topics import committed_offsets
 from tests.harness.waiting import wait_until
-from tests.operations.shop import deployment, journal, kinds
+from tests.operations.shop import deployment, empty_topics, journal, kinds
 from tests.processor.entries import row
 
 PARTITIONS = 6
@@ -205,11 +202,9 @@ def test_the_work_of_choosing_grows_with_rows_and_ids_and_not_with_their_product
     assert Counted.compared < 10_000
 
 
-def test_rows_that_kafka_rejects_hide_nothing_behind_them(kafka: str, prefix: str) -> None:
-    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}, None, "kafka")
-    make_topics(settings)
+def test_rows_that_kafka_rejects_hide_nothing_behind_them(kafka: str) -> None:
     order = Retraction(7, 0, "e1", datetime.now(UTC), "created")
-    with KafkaReads(settings) as reads, _OnlyMember(reads) as member:
+    with empty_topics(kafka) as reads, _OnlyMember(reads) as member:
         positions = {one.partition: replace(one, committed=0, progress=Progress("id")) for one in reads.positions()}
         too_long = replace(positions[0], progress=Progress("x" * 5000))  # the broker takes 4096 bytes of metadata
         with pytest.raises(Refused, match="Kafka did not take the rows"):

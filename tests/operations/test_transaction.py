@@ -3,12 +3,10 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from operations.kafka_reads import KafkaReads
-from operations.topics import make_topics
 from operations.transaction import NotWritten, transaction
 from runtime.kafka import transactional_producer_config
-from runtime.settings import load_settings
 from schemas.registry import RegistryUnavailable
+from tests.operations.shop import empty_topics
 
 SOON = 5.0  # seconds; the broker itself ends a transaction after ten
 
@@ -24,13 +22,11 @@ SOON = 5.0  # seconds; the broker itself ends a transaction after ten
     ids=lambda one: type(one).__name__,
 )
 def test_what_fails_on_the_way_ends_the_transaction(
-    kafka: str, prefix: str, error: BaseException, raised: type[BaseException]
+    kafka: str, error: BaseException, raised: type[BaseException]
 ) -> None:
-    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}, None, "kafka")
-    make_topics(settings)
-    producer = Producer(transactional_producer_config(settings, prefix))
-    producer.init_transactions(30)
-    with KafkaReads(settings) as reads:
+    with empty_topics(kafka) as reads:
+        producer = Producer(transactional_producer_config(reads.settings, reads.settings.topic_prefix))
+        producer.init_transactions(30)
         topic = reads.topics.deliveries
         with pytest.raises(raised), transaction(producer):
             producer.produce(topic, partition=0, key=b"7", value=b"half")

@@ -18,7 +18,6 @@ PRINTING = {
     "completion": ["bash", "-c", f"{sys.executable} -m operations.cli --install-completion; exit $?"],
     "producer": [sys.executable, "-m", "producer", "--help"],
     "processor": [sys.executable, "-m", "processor", "--help"],
-    "sandbox": [sys.executable, "-m", "sandbox", "--help"],
 }
 FULL = Path("/dev/full")
 EVERY = [(name, "") for name in PRINTING] + [("help", "1"), ("processor", "1")]  # the latter unbuffered

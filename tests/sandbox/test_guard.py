@@ -38,7 +38,7 @@ def state(pid: int) -> str:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended, whoever may still have to take notice of it."""
+    """Whether a process has ended, even if nobody has waited for it yet."""
     return state(pid) in {"", "X", "Z"}
 
 
