@@ -82,7 +82,7 @@ def test_a_member_that_is_to_end_when_caught_up_waits_for_what_another_member_ho
             wait_until(lambda: (idler.poll(0.1), idler.assignment())[1], LONG, "it holds all partitions")
             member = programs.start("processor", "--until-caught-up")
             everything = len(idler.assignment())
-            wait_until(lambda: (idler.poll(0.1), len(idler.assignment()) < everything)[1], LONG, "it holds some")
+            wait_until(lambda: (idler.poll(0.1), 0 < len(idler.assignment()) < everything)[1], LONG, "it holds some")
             held = {one.partition for one in idler.assignment()}
             assert any(entries[number] for number in held)
 
