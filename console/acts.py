@@ -5,16 +5,20 @@ import logging
 from console.visit import Visit
 from runtime.logging import get_logger
 
-ACTS = frozenset({
-    "/failed/retry", "/failed/drop", "/again/replay", "/again/replay/stop", "/again/orders", "/again/backfill",
-    "/settings", "/settings/credentials/save", "/pause",
+AT_ONCE = frozenset({  # those that take longer are logged by `Works`, at their start and at their end
+    "/failed/retry", "/failed/drop", "/again/replay", "/again/replay/stop", "/settings", "/pause",
 })  # fmt: skip
 
 
+def act(visit: Visit) -> dict[str, str]:
+    """Return what is logged of an action: what, and by whom."""
+    return {"what": visit.path.strip("/"), "by": visit.signed}
+
+
 def tell(visit: Visit, status: int) -> None:
-    """Note an action that was begun or done; `status` = the answer's."""
-    if visit.path in ACTS and status < 400:
-        get_logger(__name__).info("done from the console", what=visit.path.strip("/"), by=visit.signed)
+    """Log an action that is done with the answer; `status` = the answer's."""
+    if visit.path in AT_ONCE and status < 400:
+        get_logger(__name__).info("done from the console", **act(visit))
 
 
 def tell_revealed(visit: Visit, order_id: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from clients import Order
+from console.acts import act
 from console.ids import read_ids
 from console.mistakes import Mistake
 from console.moments import moment
@@ -155,7 +156,8 @@ def replay_orders(visit: Visit) -> Response:
                 publish_orders(reads, plan, work.step, work.breathe, work.wait)
             return len(plan)
 
-        return follow(visit, visit.program.works.start("replay_orders", visit.session.id, None, job, alone=True))
+        work = visit.program.works.start("replay_orders", visit.session.id, None, job, alone=True, act=act(visit))
+        return follow(visit, work)
 
 
 @_corrected
@@ -190,7 +192,8 @@ def backfill(visit: Visit) -> Response:
                 return execute_backfill(reads, base, plan.since, plan.until, leave, tell, work.wait).published
 
         span = Span(plan.since, plan.until)
-        return follow(visit, visit.program.works.start("backfill", visit.session.id, span, job, alone=True))
+        work = visit.program.works.start("backfill", visit.session.id, span, job, alone=True, act=act(visit))
+        return follow(visit, work)
 
 
 def _page(visit: Visit, status: int = 200, mistake: Mistake | None = None) -> Response:

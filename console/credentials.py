@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.responses import Response
 
 import operations.credentials
+from console.acts import act
 from console.said import Known
 from console.visit import Visit
 from console.words import Words
@@ -65,7 +66,8 @@ def save(visit: Visit) -> Response:
             visit.program.renew()
         return changed
 
-    work = visit.program.works.start("credentials", visit.session.id, visit.program.env_file.name, job, alone=True)
+    file = visit.program.env_file.name
+    work = visit.program.works.start("credentials", visit.session.id, file, job, alone=True, act=act(visit))
     return follow(visit, work)
 
 

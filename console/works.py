@@ -3,12 +3,13 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from console.said import Known
+from operations.output import json_ready
 from runtime.logging import get_logger
 
 KEPT = 50
@@ -24,6 +25,7 @@ class Work:
 
     `waiting` = entries before which it may not go on, `idle` = and no processor runs; 0 = it is not waiting.
     `used_at` = when what it showed was begun (unix seconds): a preview is begun once.
+    `act` = what is logged of it, and by whom; empty = it changes nothing, as a preview does.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Work:
     used_at: float | None = None
     waiting: int = 0
     idle: bool = False
+    act: Mapping[str, str] = field(default_factory=dict)
 
     def step(self, done: int) -> None:
         """Say how far it is; Stopped where it shall end."""
@@ -62,9 +65,20 @@ class Works:
         self._known: dict[str, Work] = {}
         self._lock = threading.Lock()
 
-    def start(self, kind: str, session: str, given: Any, job: Callable[[Work], Any], alone: bool = False) -> Work:
-        """Begin; `alone` = refused while one of this kind is running, else those of the same session are stopped."""
-        work = Work(kind, session, given)
+    def start(
+        self,
+        kind: str,
+        session: str,
+        given: Any,
+        job: Callable[[Work], Any],
+        alone: bool = False,
+        act: Mapping[str, str] | None = None,
+    ) -> Work:
+        """Begin; `alone` = refused while one of this kind is running, else those of the same session are stopped.
+
+        `act` as `Work` has it: its start and its end are logged.
+        """
+        work = Work(kind, session, given, act=act or {})
         with self._lock:
             running = [one for one in self._known.values() if one.kind == kind and one.state == "running"]
             if running and alone:
@@ -74,6 +88,8 @@ class Works:
             for old in [one for one in self._known.values() if one.state != "running"][:-KEPT]:
                 del self._known[old.id]
             self._known[work.id] = work
+        if work.act:
+            get_logger(__name__).info("started from the console", **work.act)
         threading.Thread(target=self._run, args=(work, job), name=f"work-{kind}", daemon=True).start()
         return work
 
@@ -113,11 +129,19 @@ class Works:
             time.sleep(0.05)
 
     def _run(self, work: Work, job: Callable[[Work], Any]) -> None:
+        log, act = get_logger(__name__), work.act
         try:
             work.result = job(work)
+            if act:
+                log.info("done from the console", **act, result=json_ready(work.result))
             work.state = "done"
         except Stopped:
+            if act:
+                log.info("stopped from the console", **act, done=work.done)
             work.state = "stopped"
         except Exception as error:
+            if act:
+                log.error("failed from the console", **act, done=work.done, error=type(error).__name__)
+            else:
+                log.error("work failed", kind=work.kind, error=type(error).__name__)
             work.error, work.state = error, "failed"
-            get_logger(__name__).error("work failed", kind=work.kind, error=type(error).__name__)

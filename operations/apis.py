@@ -53,16 +53,23 @@ class _Dated(Http):
 class ToolsPacer(Pacer):
     """Waits blocks out by itself, and for its turn among all tools."""
 
-    def __init__(self, per_minute: float, turn: Turn) -> None:
-        super().__init__(per_minute)
+    def __init__(
+        self,
+        per_minute: float,
+        turn: Turn,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        super().__init__(per_minute, clock, now, sleep)
         self._turn, self._ask_at = turn, 0.0
         self._next = self._clock()  # the turn keeps the distance
 
     def take(self) -> None:
         """Wait for the next place; PacerClosed when the program ends meanwhile."""
         super().take()
-        if time.monotonic() >= self._ask_at and not self._turn.take(self._gap()):
-            first, self._ask_at = not self._ask_at, time.monotonic() + ALONE_SECONDS
+        if self._clock() >= self._ask_at and not self._turn.take(self._gap()):
+            first, self._ask_at = not self._ask_at, self._clock() + ALONE_SECONDS
             if first:
                 if (gap := self._gap()) > TOLD_SECONDS:
                     note(f"Kafka can't tell whether other tools ask BaseLinker: the first answer takes {gap:.0f} s")

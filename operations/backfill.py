@@ -31,7 +31,7 @@ class BackfillPlan:
     """What a backfill would do. `complete` = the orders were counted, else the counts are of those seen so far.
 
     `to_do` are not delivered yet; which of them are sent is for the rules to say. `retracted` of these had their
-    purchase taken back, and would get it again. For the whole time:
+    purchase taken back, and would get it again. For the whole time (none seen: nothing is known of it):
     `estimated_orders`, `requests` (listing them, then the processors' reading), `seconds` to list them,
     `processing_seconds` at the processors' budget.
     """
@@ -106,7 +106,7 @@ def plan_backfill(reads: KafkaReads, base: Lists, since: datetime, until: dateti
     )
     estimated = len(found)
     if not complete:
-        covered = max(((order.date_confirmed or since) - since).total_seconds() for order in found)
+        covered = max((((order.date_confirmed or since) - since).total_seconds() for order in found), default=0.0)
         estimated = math.ceil(len(found) * (until - since).total_seconds() / max(1.0, covered))
     listing = max(asked, math.ceil((estimated + 1) / 100))
     share = (len(found) - delivered) / max(1, len(found))
@@ -202,6 +202,8 @@ def backfill(
         print_json(plan)
         return
     more = "" if plan.complete else f" (the first ones; about {plan.estimated_orders} in all)"
+    if not plan.complete and not plan.orders:
+        more = " (on the first pages; how many in all is not known)"
     line(f"orders confirmed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC: {plan.orders}{more}")
     line(f"delivered already, nothing happens: {plan.delivered}")
     left = plan.retracted if leave_retracted else 0

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.output import DEBUG
+from operations.output import DEBUG, debugging
+from runtime.standard_streams import run
 
 COMMANDS = {
     "init": "init:init",
@@ -71,7 +72,7 @@ def main(interrupt: Any = None) -> None:
     command = build(asked)
     if interrupt is not None:
         signal.signal(signal.SIGINT, interrupt)
-    command(args=arguments, prog_name="bl2sm")
+    sys.exit(run(lambda: command(args=arguments, prog_name="bl2sm"), debugging()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The keys: where each comes from, and new ones tried before they are written into `.env`. They go nowhere else."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -50,8 +50,9 @@ class Changed:
 def keys(file: Path) -> list[Key]:
     """Return where each comes from."""
     values = read_variables(os.environ, file, lambda name: name in SECRETS).values
+    from_files = env_file.from_files(file)
     return [
-        Key(name, _origin(name, values), name in SECRETS, "" if name in SECRETS else values.get(name, ""))
+        Key(name, _origin(name, values, from_files), name in SECRETS, "" if name in SECRETS else values.get(name, ""))
         for name in KEYS
     ]
 
@@ -96,7 +97,8 @@ def attempt(file: Path, new: Mapping[str, str]) -> Accepted:
 def write(file: Path, new: Mapping[str, str]) -> Changed:
     """Write values that were tried into the file, but for those that are set elsewhere."""
     read = read_variables(os.environ, file, lambda name: name in SECRETS)
-    held = tuple(name for name in new if _origin(name, read.values) in {"environment", "file"})
+    from_files = env_file.from_files(file)
+    held = tuple(name for name in new if _origin(name, read.values, from_files) in {"environment", "file"})
     values = {name: value for name, value in new.items() if name not in held}
     if not values:
         return Changed((), (), held)
@@ -109,10 +111,10 @@ def write(file: Path, new: Mapping[str, str]) -> Changed:
     return Changed(tuple(values), (), held)
 
 
-def _origin(name: str, values: Mapping[str, str]) -> Origin:
+def _origin(name: str, values: Mapping[str, str], from_files: Set[str]) -> Origin:
     process = {key.upper() for key, value in os.environ.items() if value.strip()}
     if name in process:
         return "environment"
-    if f"{name}_FILE" in process:
+    if name in from_files:
         return "file"
     return "env_file" if name in values else "missing"

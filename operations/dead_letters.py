@@ -14,7 +14,7 @@ import typer
 
 from operations.cost import AUTOMATIONS, Cost, cost_of_single
 from operations.kafka_reads import KafkaReads
-from operations.letter_reads import Letter
+from operations.letter_reads import Letter, StillThere
 from operations.options import AsJson, Execute
 from operations.output import Refused, command, line, note, print_json, progress, table, unfinished
 from operations.publish import PAGE, Message, Publisher, wait_for_room
@@ -70,7 +70,8 @@ def choose(
         known = {letter.key for letter in letters}
         if missing := [key for key in keys if key not in known]:
             raise Refused(f"there is no dead letter {missing[0]}: `bl2sm dead-letters list` shows those there are")
-        letters = [letter for letter in letters if letter.key in keys]
+        wanted = frozenset(keys)
+        letters = [letter for letter in letters if letter.key in wanted]
     letters = [one for one in letters if reason is None or one.why.reason == reason]
     letters = [one for one in letters if since is None or one.why.time >= since]
     return letters[:limit] if limit is not None else letters
@@ -109,21 +110,20 @@ def retry_letters(
     breathe: Callable[[], None] = lambda: None,
     told: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Publish them again, page by page, and remove each in the same transaction; return how many.
+    """Publish them again, page by page, and remove each in the same transaction; return how many were still there.
 
     `breathe` may raise while it waits for the processors: that ends it between two pages. `told` hears how many are
     done.
     """
-    publisher = Publisher(reads)
+    publisher, still_there = Publisher(reads), StillThere(reads)
     known = reads.partitions(reads.topics.journal)
     done = 0
     for start in range(0, len(letters), PAGE):
-        page = [one for one in letters[start : start + PAGE] if retryable(one) and one.why.partition in known]
         wait_for_room(reads, breathe)
-        # only what is still there: somebody else may have done it meanwhile
-        there = {letter.key for letter in reads.letters()}
+        there = still_there.look()  # somebody else may have done some meanwhile
+        page = [one for one in letters[start : start + PAGE] if one.key in there]
         messages = []
-        for letter in (one for one in page if one.key in there):
+        for letter in (one for one in page if retryable(one) and one.why.partition in known):
             kept = tuple((name, value) for name, value in letter.headers if not name.startswith("error."))
             counted = tuple(header for header in kept if header[0] != COUNTER)
             headers = (*counted, (COUNTER, str(retries(letter) + 1).encode()))
@@ -132,18 +132,21 @@ def retry_letters(
             messages.append(_tombstone(reads, letter))
             done += 1
         publisher.messages(messages)
-        told(start + len(page))
+        told(done)
     return done
 
 
 def drop_letters(reads: KafkaReads, letters: list[Letter], told: Callable[[int], None] = lambda done: None) -> int:
-    """Write their tombstones; return how many. The orders stay as the ledger has them. `told` as above."""
-    publisher = Publisher(reads)
+    """Write their tombstones; return how many were still there. The ledger is not touched. `told` as above."""
+    publisher, still_there = Publisher(reads), StillThere(reads)
+    done = 0
     for start in range(0, len(letters), PAGE):
-        page = letters[start : start + PAGE]
+        there = still_there.look()
+        page = [one for one in letters[start : start + PAGE] if one.key in there]
         publisher.messages([_tombstone(reads, letter) for letter in page])
-        told(start + len(page))
-    return len(letters)
+        done += len(page)
+        told(done)
+    return done
 
 
 @app.command("list")
@@ -208,7 +211,7 @@ def retry(
         cut = [letter for letter in found if not retryable(letter)]
         nowhere = [letter for letter in found if retryable(letter) and letter.why.partition not in known]
         left_out = [text for text in (_not_whole(cut), _nowhere(nowhere)) if text]
-        whole = [letter for letter in found if letter not in cut and letter not in nowhere]
+        whole = [letter for letter in found if retryable(letter) and letter.why.partition in known]
         if execute and found and not whole:
             raise Refused("; ".join(left_out))
         done = 0
@@ -218,8 +221,8 @@ def retry(
         orders = {letter.order_id for letter in whole if letter.order_id is not None}
         cost = cost_of_single(reads.settings, orders) if whole else None
         others = "" if found else _reasons(reads)
-    _tell("published again", "publish again", whole, done, execute, as_json, cost)
-    for text in [*left_out, *([f"none of these; there are: {others}"] if others else [])]:
+    _tell("published again", "publish again", whole, done, execute, as_json, others, cost)
+    for text in left_out:
         note(text)
 
 
@@ -241,9 +244,7 @@ def drop(
             with unfinished(lambda: AGAIN), progress("dropped", len(found)) as told:
                 done = drop_letters(reads, found, told)
         others = "" if found else _reasons(reads)
-    _tell("dropped", "drop", found, done, execute, as_json)
-    if others:
-        note(f"none of these; there are: {others}")
+    _tell("dropped", "drop", found, done, execute, as_json, others)
 
 
 def _reasons(reads: KafkaReads) -> str:
@@ -277,16 +278,32 @@ def _left_out(letters: list[Letter], why: str) -> str:
 
 
 def _tell(
-    did: str, would: str, letters: list[Letter], done: int, execute: bool, as_json: bool, cost: Cost | None = None
+    did: str,
+    would: str,
+    letters: list[Letter],
+    done: int,
+    execute: bool,
+    as_json: bool,
+    others: str,
+    cost: Cost | None = None,
 ) -> None:
-    """Tell what was done or would be; `cost` None = it costs nothing and sends nothing."""
-    shown = tuple(map(view, letters))
+    """Report what was done or would be; `others` = which letters there are where none was chosen.
+
+    `cost` None = it costs nothing and sends nothing.
+    """
+    shown, gone = tuple(map(view, letters)), len(letters) - done
+    if others:
+        note(f"none of these; there are: {others}")
     if as_json:
         costs = {"requests": cost.requests, "seconds": cost.seconds} if cost is not None else {}
-        print_json({"executed": execute, "count": done if execute else len(letters), **costs, "letters": shown})
+        counts = {"count": done, "gone": gone} if execute else {"count": len(letters)}
+        print_json({"executed": execute, **counts, **costs, "letters": shown})
         return
     _table(shown)
-    line(f"{did}: {done}" if execute else f"would {would}: {len(letters)}")
+    if not execute:
+        line(f"would {would}: {len(letters)}")
+    else:
+        line(f"{did}: {done}" + (f", were gone already: {gone}" if gone else ""))
     if cost is not None:
         line(str(cost))
     if not execute and letters:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from operations.extra import require_sandbox
 from operations.output import command
-from sandbox.demo import run_demo
 
 
 @command
@@ -17,4 +17,7 @@ def demo(
     console: Annotated[bool, typer.Option("--console", help="Leave the console open until Ctrl-C.")] = False,
 ) -> None:
     """Run everything here against stand-in APIs and check what arrived. Example: bl2sm demo --kill."""
+    require_sandbox()
+    from sandbox.demo import run_demo  # noqa: PLC0415 - its packages are an extra
+
     raise typer.Exit(run_demo(orders, seed, kill, as_json, console))

@@ -1,32 +1,48 @@
-"""`.env`, changed line by line: what stands there stays, comments too; readable by its owner alone (0600)."""
+"""`.env`, changed value by value: what else stands there stays, comments too; readable by its owner alone (0600)."""
 
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
-from operations.output import Refused
+from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
+from operations.output import Refused
+from runtime.environment import read_variables
+from runtime.settings import SECRETS
+
+_BROKEN = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")  # a line that can't be read has its name, too
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+,%-]*")
 
 
 def merged(text: str, values: Mapping[str, str]) -> str:
-    """Return the text with these values set: lines of theirs replaced, new ones appended, all others as they were."""
+    """Return the text with these values set: theirs replaced where they stand, new ones appended, the rest as it was.
+
+    A value may have several lines. Of a name that is set twice, one is left.
+    """
     left = dict(values)
-    lines = []
-    for old in text.splitlines():
-        match = _LINE.match(old)
-        name = match[1].upper() if match else ""
-        if name in values:
-            if name in left:
-                lines.append(f"{name}={quoted(left.pop(name))}")
+    new = ""
+    for binding in parse_stream(StringIO(text)):
+        name = _name(binding)
+        if name not in values:
+            new += binding.original.string
             continue
-        lines.append(old)
-    lines += [f"{name}={quoted(value)}" for name, value in left.items()]
-    return "\n".join(lines) + "\n"
+        new += _blank_lines(binding)
+        if name in left:
+            new += f"{name}={quoted(left.pop(name))}\n"
+    if new and not new.endswith("\n"):
+        new += "\n"
+    return new + "".join(f"{name}={quoted(value)}\n" for name, value in left.items())
+
+
+def from_files(path: Path) -> frozenset[str]:
+    """Return the secrets that come from files of their own: `<NAME>_FILE` is set, in the process or in `.env`."""
+    named = read_variables(os.environ, path, lambda name: False).values
+    return frozenset(name for name in SECRETS if f"{name}_FILE" in named)
 
 
 def quoted(value: str) -> str:
@@ -49,16 +65,42 @@ def write(path: Path, values: Mapping[str, str]) -> None:
     """Merge into the file at once: a crash leaves the old one whole. Refused where it can't be written."""
     with _telling(path):
         old = _read(path)
+        new = merged(old, values)
+        if values.items() - dotenv_values(stream=StringIO(new), interpolate=False).items():
+            raise Refused(f"{path} has a quote that is not closed{_unreadable(old)}: nothing was changed; close it")
         handle, name = _beside(path)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(merged(old, values))
+                file.write(new)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(path.resolve())
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _name(binding: Binding) -> str:
+    if binding.error:
+        match = _BROKEN.match(binding.original.string)
+        return match[1].upper() if match else ""
+    return (binding.key or "").upper()
+
+
+def _blank_lines(binding: Binding) -> str:
+    """Return the empty lines above: the parser counts them as its own."""
+    text = binding.original.string
+    blank = text[: len(text) - len(text.lstrip())]
+    return blank[: blank.rfind("\n") + 1]
+
+
+def _unreadable(text: str) -> str:
+    """Return where the first line that can't be read stands."""
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            line = binding.original.line + _blank_lines(binding).count("\n")
+            return f" in line {line}"
+    return ""
 
 
 def _read(path: Path) -> str:

@@ -75,8 +75,7 @@ def init(
     if read.errors:
         raise SettingsError("\n".join(read.errors))
     given = dict(read.values)
-    named = read_variables(os.environ, file, lambda name: False).values
-    held = frozenset(name for name in SECRETS if f"{name}_FILE" in named)
+    held = env_file.from_files(file)
     values = _given(given) if non_interactive else _ask(given, held)
     if not any(map(_answers, values["KAFKA_BOOTSTRAP_SERVERS"].split(","))):
         note(f"nothing answers at {values['KAFKA_BOOTSTRAP_SERVERS']} yet: start Kafka before the programs")

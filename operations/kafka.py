@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from operations.extra import require_sandbox
 from operations.output import Refused, command, line, note, print_json
 from sandbox.kafka import NoKafka, start_kafka
 from sandbox.kafka.start import GIVEN
@@ -23,7 +24,8 @@ def kafka(
     folder: Annotated[Path, typer.Option(help="Where its data stay; a container's are gone with it.")] = Path(".kafka"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
-    """Run a local Kafka: by a container engine, or by Java and Maven. Example: bl2sm kafka --port 9092."""
+    """Run a local Kafka: by a container engine, or by Java. Example: bl2sm kafka --port 9092."""
+    require_sandbox()
     if os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "").strip():
         note("KAFKA_BOOTSTRAP_SERVERS is set: nothing is started, this is the broker that is used")
     elif _taken(port):

@@ -22,11 +22,12 @@ from rich.table import Table
 from clients import ApiError, BackpressureError
 from runtime.complaints import told_by
 from runtime.settings import SettingsError
+from runtime.standard_streams import OutputLost, refused_by_system
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.topics import TopicProblem
 
 F = TypeVar("F", bound=Callable[..., Any])
-INTERRUPTED, BROKEN_PIPE = 130, 141
+INTERRUPTED = 130
 DEBUG = "BL2SM_DEBUG"  # set by `--debug`, wherever it stands
 
 
@@ -48,16 +49,11 @@ def command(function: F) -> F:
     def run(*arguments: Any, **named: Any) -> Any:
         warnings.showwarning = lambda message, *_, **__: note(str(message))
         try:
-            try:
-                return function(*arguments, **named)
-            finally:
-                sys.stdout.flush()  # here, where a reader that has gone is known; not at the interpreter's end
-        except BrokenPipeError:
-            _leave_quietly()
-        except (typer.Exit, typer.Abort, typer.BadParameter):
+            return function(*arguments, **named)
+        except (typer.Exit, typer.Abort, typer.BadParameter, OutputLost):
             raise
         except KeyboardInterrupt:
-            _say("stopped")
+            note("stopped")
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             _fail(error, *sentence(error))
@@ -80,11 +76,7 @@ def sentence(error: Exception) -> tuple[str, int]:
     if isinstance(error, ApiError):
         return f"{error.api}: {error}{waits(error)}", 1
     if isinstance(error, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename else ""
-        return (
-            f"the system refuses: {error.strerror}{where}; check the disk, permissions and what the output goes to",
-            1,
-        )
+        return refused_by_system(error), 1
     return f"this is a fault of the program ({type(error).__name__}); --debug shows where", 1
 
 
@@ -101,7 +93,7 @@ def debugging() -> bool:
 
 def note(text: str) -> None:
     """Say something that is no data."""
-    _say(text)
+    print(text, file=sys.stderr, flush=True)
 
 
 def json_ready(value: Any) -> Any:
@@ -188,21 +180,8 @@ def age(seconds: float | None) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} d"
 
 
-def _say(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        return
-
-
 def _fail(error: Exception, text: str, code: int) -> None:
     if debugging():
         raise error
-    _say(text)
+    note(text)
     raise typer.Exit(code) from None
-
-
-def _leave_quietly() -> None:
-    """Whoever read our output has gone (`| head`): nothing more to say, also not at the interpreter's end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise typer.Exit(BROKEN_PIPE) from None

@@ -9,17 +9,16 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Producer
 
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, note
-from runtime.complaints import told_by
+from operations.transaction import TRANSACTION_SECONDS, NotWritten, Unanswered, transaction
 from runtime.kafka import transactional_producer_config
 from schemas.partitioner import partition_of
 from schemas.records import ASKED_FOR, JournalEntry
 from schemas.topics import order_key
 
-TRANSACTION_SECONDS = 20.0
 PAGE, SMALL_LAG = 100, 200
 AGAIN_SECONDS = 1.0
 
@@ -59,29 +58,15 @@ class Publisher:
     def messages(self, messages: Iterable[Message]) -> None:
         """Write all or none; Refused says whether it is known that none is there."""
         try:
-            self._producer.begin_transaction()
-            for one in messages:
-                self._producer.produce(
-                    one.topic, partition=one.partition, key=one.key, value=one.value, headers=list(one.headers)
-                )
-        except (KafkaException, BufferError) as error:
-            self._abort()
-            raise Refused(f"Kafka did not take it, nothing was written: {told_by(error)}") from None
-        try:
-            self._producer.commit_transaction(TRANSACTION_SECONDS)
-        except KafkaException as error:
-            if error.args[0].txn_requires_abort():
-                self._abort()
-                raise Refused(f"Kafka did not take it, nothing was written: {told_by(error)}") from None
-            raise Refused(
-                f"Kafka did not say whether it took it ({told_by(error)}); doing it again does no harm"
-            ) from None
-
-    def _abort(self) -> None:
-        try:
-            self._producer.abort_transaction(TRANSACTION_SECONDS)
-        except KafkaException:
-            return
+            with transaction(self._producer):
+                for one in messages:
+                    self._producer.produce(
+                        one.topic, partition=one.partition, key=one.key, value=one.value, headers=list(one.headers)
+                    )
+        except NotWritten as error:
+            raise Refused(f"Kafka rejected it, nothing was written: {error}") from None
+        except Unanswered as error:
+            raise Refused(f"Kafka did not say whether it took it ({error}); doing it again does no harm") from None
 
 
 def drip(

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from clients import BackpressureError, RetriableError, SalesManago
 from operations.apis import open_apis
@@ -37,7 +37,7 @@ from operations.output import (
 )
 from operations.times import read_span
 from operations.topic_reads import SECONDS
-from runtime.complaints import told_by
+from operations.transaction import NotWritten, Unanswered, transaction
 from runtime.kafka import consumer_config, cooperative, take_paused, transactional_producer_config
 from runtime.settings import Settings, load_settings
 from schemas.codec import DecodeError
@@ -76,9 +76,10 @@ def plan_retract(
 ) -> list[Retraction]:
     """Return the orders whose rows name an event, by id or by when their row was written; pure."""
     found = []
+    wanted = frozenset(order_ids) if order_ids is not None else None
     for order_id, one in sorted(rows.items()):
         row = one.row
-        if order_ids is not None and order_id not in order_ids:
+        if wanted is not None and order_id not in wanted:
             continue
         if since is not None and until is not None and not since <= row.delivered_at <= until:
             continue
@@ -220,20 +221,19 @@ class _OnlyMember:
             told = position.progress.encode() if position.progress is not None else ""
             offsets.append(TopicPartition(self._reads.topics.journal, number, position.committed, told))
         try:
-            self._producer.begin_transaction()
-            for one, row in rows:
-                self._producer.produce(
-                    self._reads.topics.deliveries,
-                    partition=one.partition,
-                    key=order_key(one.order_id),
-                    value=self._reads.codec.encode(row),
-                )
-            metadata = self._consumer.consumer_group_metadata()
-            self._producer.send_offsets_to_transaction(offsets, metadata, SECONDS)
-            self._producer.commit_transaction(SECONDS)
-        except KafkaException as error:
+            with transaction(self._producer):
+                for one, row in rows:
+                    self._producer.produce(
+                        self._reads.topics.deliveries,
+                        partition=one.partition,
+                        key=order_key(one.order_id),
+                        value=self._reads.codec.encode(row),
+                    )
+                metadata = self._consumer.consumer_group_metadata()
+                self._producer.send_offsets_to_transaction(offsets, metadata, SECONDS)
+        except (NotWritten, Unanswered) as error:
             raise Refused(
-                f"Kafka did not take the rows ({told_by(error)}): stop all processors and run this again; the events"
+                f"Kafka did not take the rows ({error}): stop all processors and run this again; the events"
                 " are deleted, the ledger does not know it yet"
             ) from None
 

@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from sandbox.server import main
+from operations.extra import require_sandbox
+from operations.output import command
 
 
+@command
 def sandbox(
     orders: Annotated[int, typer.Option(min=0, help="How many orders the shop has.")] = 300,
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
@@ -16,6 +18,9 @@ def sandbox(
     as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON, not as lines of .env.")] = False,
 ) -> None:
     """Serve stand-ins of both APIs; prints the settings that point at them. Example: bl2sm sandbox --orders 50."""
+    require_sandbox()
+    from sandbox.server import main  # noqa: PLC0415 - its packages are an extra
+
     given = {
         "--orders": orders,
         "--seed": seed,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from operations.kafka_reads import KafkaReads
-from runtime.log_ends import find_ends
+from runtime.log_ends import NO_LEADER, find_ends
 from runtime.settings import SettingsError
 from runtime.shop_choice import FIELDS, validated
 from schemas.codec import DecodeError
@@ -17,9 +17,7 @@ from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 
 SECONDS = 10.0
 NEW_TOPIC_SECONDS = 15.0  # until a topic that was just made has a leader that knows it
-NO_LEADER_YET = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
-)
+NO_LEADER_YET = NO_LEADER | {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART}
 SWITCH_FIELDS = {"paused": "paused", "reason": "reason"}
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from operations.output import Refused
 from runtime.complaints import told_by
 from runtime.kafka import admin_config, consumer_config
-from runtime.log_ends import find_ends
+from runtime.log_ends import find_ends, offsets_from, watermarks
 from runtime.logging import configure_logging
 from runtime.settings import Settings
 from schemas.codec import Codec, make_codec
@@ -75,10 +75,7 @@ class TopicReads:
 
     def log_ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return each partition's first offset and its end (the last stable one)."""
-        return {
-            number: self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)
-            for number in self.partitions(topic)
-        }
+        return {number: watermarks(self._consumer, topic, number, SECONDS) for number in self.partitions(topic)}
 
     def wait_for_hidden(self, topic: str, seconds: float = 40.0) -> None:
         """Wait until no open transaction hides messages; Refused where one stays (a killed member's ends in 20 s)."""
@@ -94,9 +91,9 @@ class TopicReads:
     def offsets_at(self, topic: str, at: datetime) -> dict[int, int]:
         """Return each partition's first offset written at or after a time, its end where there is none."""
         ends = self.log_ends(topic)
-        asked = [TopicPartition(topic, number, round(at.timestamp() * 1000)) for number in ends]
-        found = self._consumer.offsets_for_times(asked, timeout=SECONDS)
-        return {part.partition: part.offset if part.offset >= 0 else ends[part.partition][1] for part in found}
+        times = dict.fromkeys(ends, round(at.timestamp() * 1000))
+        found = offsets_from(self._consumer, topic, times, SECONDS)
+        return {number: offset if offset is not None else ends[number][1] for number, offset in found.items()}
 
     def messages(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[Message]:
         """Yield the committed messages from the starts up to (not including) the ends, as they come."""

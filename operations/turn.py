@@ -209,9 +209,9 @@ class _Member:
             return False
         try:
             if self._next is None:
-                asked_at = _asked_at(self._consumer.committed([self._place], timeout=ANSWER_SECONDS)[0].metadata)
-                # the clock of another host may be ahead: a whole gap is enough in any case
-                self._next = time.monotonic() + min(gap, asked_at + gap - time.time())
+                known = self._consumer.committed([self._place], timeout=ANSWER_SECONDS)[0].metadata
+                left = seconds_left(known, gap, time.time())
+                self._next = time.monotonic() + left  # read after the wall clock: rather too late than too early
             if time.monotonic() < self._next:
                 return False
             noted = TopicPartition(self._place.topic, 0, 0, f"asked={time.time():.3f}")
@@ -251,6 +251,14 @@ class _Member:
 def _patience(settings: Settings) -> float:
     """Return how long a group's silence is borne: a killed tool's session may have to end before it says anything."""
     return settings.session_timeout_ms / 1000 + THERE_SECONDS
+
+
+def seconds_left(metadata: str | None, gap: float, now: float) -> float:
+    """Return how long after `now` (seconds since 1970) the next request may be made: `gap` after the group's last one.
+
+    The clock of the host that made it may be ahead: a whole gap is enough in any case. <= 0 = at once.
+    """
+    return min(gap, _asked_at(metadata) + gap - now)
 
 
 def _asked_at(metadata: str | None) -> float:

@@ -3,6 +3,7 @@
 import sys
 
 from processor.main import main
+from runtime.standard_streams import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from processor.ledger import Ledger
 from processor.tracker import OffsetTracker
 from runtime.complaints import told_by
-from runtime.log_ends import ask_ends, end_told
+from runtime.log_ends import ask_ends, end_told, watermarks
 from runtime.logging import get_logger
 from schemas.progress import Gap, Progress, read_progress
 from schemas.topics import Topics, parse_order_key, topic_id
@@ -169,7 +169,7 @@ class Assignment:
             for loading, found in zip(reached, committed, strict=True):
                 if not loading.reached:
                     continue
-                low, high = self._consumer.get_watermark_offsets(found, timeout=ASK_SECONDS)
+                low, high = watermarks(self._consumer, self._topics.journal, loading.number, ASK_SECONDS)
                 ours = read_progress(found.metadata) if found.offset >= 0 else None
                 progress, position = self._judge(loading.number, found.offset, ours, identity, low, high)
                 ready.append(

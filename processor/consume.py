@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from processor.decode import Undecodable, decode
 from processor.jobs import Entry, Raw
+from runtime.log_ends import fetched_end, watermarks
 from runtime.logging import get_logger
 from schemas.codec import Codec, RegistryUnavailable
 from schemas.records import Origin
@@ -82,8 +83,8 @@ class Intake:
         queued = len(queue.raw) + len(queue.heads)
         if queue.at_end:
             return queued
-        _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
-        return queued + max(0, high - queue.next)
+        end = fetched_end(self._consumer, self._topic, partition)
+        return queued + (max(0, end - queue.next) if end is not None else 0)
 
     def at_end(self) -> bool:
         """Whether every open partition was read to its end and nothing waits."""
@@ -161,8 +162,7 @@ class Intake:
 
     def _check_low_mark(self, partition: int, queue: _Queue) -> None:
         """Offsets that are left out are markers, aborted transactions, or entries that are gone; Overtaken if gone."""
-        here = TopicPartition(self._topic, partition)
-        low, _ = self._consumer.get_watermark_offsets(here, timeout=LOW_MARK_TIMEOUT_SECONDS)
+        low, _ = watermarks(self._consumer, self._topic, partition, LOW_MARK_TIMEOUT_SECONDS)
         if low > queue.next:
             raise Overtaken(f"partition {partition} begins at {low} now; it was read up to {queue.next}")
 

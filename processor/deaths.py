@@ -1,20 +1,26 @@
 """Dead letters in a row: one bad message goes, a storm of them stops the program before it drains the topic.
 
-A dead letter is held for a few seconds. A delivery meanwhile proves that the way is open: the held ones go. When the
-row reaches the limit, counted across restarts (the count travels in the committed offset's metadata), nothing is
-dead-lettered any more: the held ones wait, and one of them is tried again each minute.
+A dead letter is held for a few seconds. If SALESmanago answers the write that was refused for another order meanwhile,
+the fault lies with the order: its dead letter is recorded, and the count of this kind starts again. When the count over
+all kinds reaches the limit, across restarts (it travels in the committed offset's metadata), nothing is dead-lettered
+any more: the held ones wait, and one of them is tried again each minute.
 """
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from processor.jobs import Job, Raw
+from processor.jobs import Job, Raw, Step
 
 HOLD_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Death:
-    """One thing that can't succeed: a job (with all its entries) or a single message."""
+    """One thing that can't succeed: a job (with all its entries) or a single message.
+
+    `write` = the write that it did not get through: UPSERT (also where it did not come that far), UPDATE or CREATE.
+    """
 
     raws: tuple[Raw, ...]
     job: Job | None
@@ -22,6 +28,7 @@ class Death:
     error: Exception | None
     attempts: int
     at: float
+    write: Step = Step.UPSERT
 
     @property
     def partition(self) -> int:
@@ -31,25 +38,47 @@ class Death:
 
 @dataclass(slots=True)
 class Deaths:
-    """`streak` = dead letters recorded since the last delivery."""
+    """`recorded` = dead letters by the write that they were refused, since such a write was last answered.
+
+    Each write vouches for its own kind alone: contacts are answered all the time while every purchase is refused.
+    """
 
     limit: int
-    streak: int = 0
+    recorded: Counter[Step] = field(default_factory=Counter)
     held: list[Death] = field(default_factory=list)
     storm: bool = False  # the limit was reached: pause, also while one of the held is tried again
+
+    @property
+    def streak(self) -> int:
+        """How many dead letters were recorded in a row."""
+        return self.recorded.total()
+
+    def restore(self, streak: int) -> None:
+        """Take over a count from before; of which kinds is not known, so only a create resets it."""
+        self.recorded[Step.CREATE] += max(0, streak - self.streak)
 
     def add(self, death: Death) -> None:
         """Hold one."""
         self.held.append(death)
         self.storm = self.storm or self.streak + len(self.held) >= self.limit
 
-    def delivered(self) -> list[Death]:
-        """Something went through: return the held ones to be recorded, unless they were a storm."""
-        gone = [] if self.storm else self.held
-        if gone:
-            self.held = []
-        self.streak = 0
+    def answered(self, writes: Collection[Step]) -> list[Death]:
+        """These writes of one order were answered: return the held ones to record, or to try again if a storm ends."""
+        recorded = Counter({write: count for write, count in self.recorded.items() if write not in writes})
+        unproven = [death for death in self.held if death.write not in writes]
+        left = recorded.total() + len(unproven)
+        if left == self.streak + len(self.held):  # nothing of these kinds
+            return []
+        self.recorded = recorded
+        if self.storm and left >= self.limit:
+            return []
+        gone = self.held if self.storm else [death for death in self.held if death.write in writes]
+        self.held, self.storm = [] if self.storm else unproven, False
         return gone
+
+    def tried(self) -> None:
+        """One that was held has ended without proving anything; with none left to try, the pause is over."""
+        self.storm = self.storm and bool(self.held)
 
     def due(self, now: float, at_once: bool) -> list[Death]:
         """Return those held long enough."""
@@ -57,7 +86,7 @@ class Deaths:
             return []
         gone = [death for death in self.held if at_once or now - death.at >= HOLD_SECONDS]
         self.held = [death for death in self.held if death not in gone]
-        self.streak += len(gone)
+        self.recorded.update(death.write for death in gone)
         return gone
 
     def drop(self, partitions: set[int]) -> None:
@@ -65,7 +94,9 @@ class Deaths:
         self.held = [death for death in self.held if death.partition not in partitions]
         self.storm = self.storm and bool(self.held)
 
-    def pop_all(self) -> list[Death]:
-        """Return all held ones, to be tried again now that the way is open."""
-        gone, self.held, self.streak, self.storm = self.held, [], 0, False
-        return gone
+
+def refused_write(step: Step) -> Step:
+    """The write that an order was on its way to when it failed at a step."""
+    if step is Step.UPDATE:
+        return Step.UPDATE
+    return Step.CREATE if step in {Step.INTEND, Step.LOOK, Step.CREATE} else Step.UPSERT

@@ -73,6 +73,7 @@ class Job:
     `attempts` are the failures that speak against this order, `failures` all of them (they set the back-off).
     `intended_at`: when the transaction that holds its intent was begun. `settle_until`: no look before. `slow_look`:
     the last look took too long for an intent before it; `absent_on`: the contact on which it showed no purchase.
+    `answered`: the writes that SALESmanago has answered since the job got its lane.
     """
 
     order_id: int
@@ -102,6 +103,7 @@ class Job:
     known_event: str | None = None
     not_shown_since: float | None = None
     refused_keys: int = 0
+    answered: set[Step] = field(default_factory=set)
 
     @property
     def purchase(self) -> bool:

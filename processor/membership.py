@@ -180,7 +180,7 @@ class Membership:
             self._parts.metrics.gaps.inc()
         # one short of the limit: the next dead letter is held, so a restart loop drains nothing, and a delivery goes on
         before = min(partition.progress.dead_streak, self._parts.dead_letter_limit - 1)
-        deaths.streak = max(deaths.streak, before)
+        deaths.restore(before)
         self._intake.open(number, partition.progress.replay_until, here.offset)
         self._parts.consumer.resume([here])
         log.info("partition ready", partition=number, offset=here.offset, ledger_rows=self._assignment.rows(number))

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 from clients import FatalError
-from processor.deaths import Death
+from processor.deaths import Death, refused_write
 from processor.decode import Undecodable
 from processor.deliver import Deliver
 from processor.gate import Gate
 from processor.holdings import Holdings
-from processor.jobs import Entry, Job, Raw
+from processor.jobs import Entry, Job, Raw, Step
 from processor.lag import Lag
 from processor.outcomes import Outcomes
 from processor.parts import Parts, WrongKey
@@ -56,15 +56,19 @@ class Stops:
         self._next_alarm = 0.0
 
     def ended(self, job: Job, ending: Ending) -> None:
-        """A job has an outcome: a death is held for a while, anything else may show that the way is open."""
+        """A job has an outcome: a death is held for a while, an answered write shows that others of its kind are."""
         if ending.outcome is Outcome.DEAD:
             raws = tuple(entry.raw for entry in job.entries)
-            self._holdings.deaths.add(Death(raws, job, ending.reason, ending.error, job.attempts, self._parts.clock()))
+            died_at, write = self._parts.clock(), refused_write(job.step)
+            self._holdings.deaths.add(Death(raws, job, ending.reason, ending.error, job.attempts, died_at, write))
             if self._probe_job is job:
                 self._probe_job = self._deliver.only = None
             return
-        if ending.outcome is Outcome.DELIVERED or self._probe_job is job:
-            self._way_is_open()
+        if ending.outcome is Outcome.DELIVERED:
+            self._answered(job.answered)
+        if self._probe_job is job:
+            self._probe_job = self._deliver.only = None
+            self._holdings.deaths.tried()
         self._outcomes.conclude(job, ending)
 
     def dropped(self) -> None:
@@ -121,8 +125,7 @@ class Stops:
             held=len(deaths.held),
             reasons=sorted({death.reason for death in deaths.held}),
         )
-        if any(death.job is None and self._readable(death) for death in deaths.held[:3]):
-            self._way_is_open()
+        if self._take_in_readable():
             return
         death = next((held for held in deaths.held if held.job is not None), None)
         if death is not None and death.job is not None:
@@ -132,16 +135,18 @@ class Stops:
             death.job.attempts = death.job.failures = 0
             self._again(death.job)
 
-    def _way_is_open(self) -> None:
+    def _answered(self, writes: set[Step]) -> None:
+        """Let go what these writes vouch for: an order that needed none (unchanged, adopted) proves nothing."""
         deaths = self._holdings.deaths
-        if deaths.storm:
-            log.info("the way is open again: what was held is tried anew", held=len(deaths.held))
-            for death in deaths.pop_all():
+        storm, gone = deaths.storm, deaths.answered(writes)
+        if storm and not deaths.storm:
+            log.info("SALESmanago accepts these writes again: trying the held orders again", held=len(gone))
+            self._probe_job = self._deliver.only = None
+        for death in gone:
+            if storm:
                 self._retry(death)
-        else:
-            for death in deaths.delivered():
+            else:
                 self._outcomes.bury(death)
-        self._probe_job = self._deliver.only = None
 
     def _retry(self, death: Death) -> None:
         if death.job is not None:
@@ -154,8 +159,18 @@ class Stops:
         else:
             self._outcomes.bury(death)
 
-    def _readable(self, death: Death) -> bool:
-        return isinstance(self._read_again(death), Entry)
+    def _take_in_readable(self) -> bool:
+        """Take in the held messages that can be read by now; that says nothing about refused orders."""
+        deaths = self._holdings.deaths
+        unread = [death for death in deaths.held if death.job is None]
+        if not any(isinstance(self._read_again(death), Entry) for death in unread[:3]):
+            return False
+        for death in unread:
+            if isinstance(found := self._read_again(death), Entry):
+                deaths.held.remove(death)
+                self._admit(found)
+        deaths.tried()
+        return True
 
     def _read_again(self, death: Death) -> Entry | Undecodable | None:
         try:

@@ -76,7 +76,7 @@ class Limits:
 
 def begin(job: Job) -> Next | Ending:
     """The job holds its contact's lane."""
-    job.absent_on, job.keep_fields = None, False
+    job.absent_on, job.keep_fields, job.answered = None, False, set()
     if job.late:
         return Next(Step.PRELOOK)
     if job.row is not None and _contact_known(job):
@@ -138,6 +138,7 @@ def after_reply(job: Job, step: Step, value: str | bool | None) -> Next | Ending
     if step is Step.PRELOOK:
         job.keep_fields = bool(value)
         return Next(Step.UPSERT)
+    job.answered.add(step)
     if step is Step.UPSERT:
         job.contact_id = str(value)
         return after_contact(job)

@@ -15,17 +15,21 @@ LOOK_SECONDS = 10.0
 
 
 class Watchdog:
-    """Looks until closed. Only time in which it could look counts: a process that was asleep is not stuck."""
+    """Looks until closed. Only time in which it could look counts: a process that was asleep is not stuck.
+
+    `wait` waits so many seconds before each look, and returns whether it was closed meanwhile.
+    """
 
     def __init__(
         self,
         health: Health,
         end: Callable[[int], object] = os._exit,
-        look: float = LOOK_SECONDS,
-        patience: float = STUCK_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], bool] | None = None,
     ) -> None:
-        self._health, self._end, self._look, self._patience = health, end, look, patience
+        self._health, self._end, self._clock = health, end, clock
         self._closed = threading.Event()
+        self._wait = wait or self._closed.wait
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def close(self) -> None:
@@ -33,12 +37,12 @@ class Watchdog:
         self._closed.set()
 
     def _run(self) -> None:
-        stuck, looked_at = 0.0, time.monotonic()
-        while not self._closed.wait(self._look):
-            now = time.monotonic()
-            stuck = 0.0 if self._health.live else stuck + min(now - looked_at, 2 * self._look)
+        stuck, looked_at = 0.0, self._clock()
+        while not self._wait(LOOK_SECONDS):
+            now = self._clock()
+            stuck = 0.0 if self._health.live else stuck + min(now - looked_at, 2 * LOOK_SECONDS)
             looked_at = now
-            if stuck >= self._patience:
+            if stuck >= STUCK_SECONDS:
                 get_logger(__name__).error("the program's loop stands still: ending, to be started anew")
                 self._end(1)
                 return

@@ -61,10 +61,11 @@ class BaseLinkerApi:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
         method = str(form.get("method", ""))
-        if (played := await self.faults.play(request, method, after=False)) is not None:
+        parameters = str(form.get("parameters", "") or "{}")
+        if (played := await self.faults.play(request, method, after=False, about=[parameters])) is not None:
             return played
-        body = self._answer(request, method, str(form.get("parameters", "") or "{}"))
-        if (played := await self.faults.play(request, method, after=True)) is not None:
+        body = self._answer(request, method, parameters)
+        if (played := await self.faults.play(request, method, after=True, about=[parameters])) is not None:
             return played
         return web.Response(text=json.dumps(body), content_type=self.switches.content_type)
 

@@ -1,10 +1,15 @@
-"""Faults that a stand-in plays on request: how, when (before or after the effect), where and how often."""
+"""Faults that a stand-in plays on request: how, when (before or after the effect), where and how often.
+
+Whether a request meets a fault depends on the seed, on what is asked about whom, and on how often that was asked
+before, not on what else is asked meanwhile: the same order meets the same faults in every run with the same seed.
+"""
 
 import asyncio
+import hashlib
 import math
-import random
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -62,10 +67,14 @@ REMEMBERED = 50_000
 
 @dataclass(slots=True)
 class Fault:
-    """`where` = part of path or method; `after` = once the effect took place; `count` 0 = no end."""
+    """`where` = part of path or method; `after` = once the effect took place; `count` 0 = no end.
+
+    `of` = only requests about this: an order id or an e-mail in lower case.
+    """
 
     kind: str
     where: str = ""
+    of: str = ""
     after: bool = False
     rate: float = 1.0
     count: int = 0
@@ -87,18 +96,25 @@ class Faults:
     """The faults in force, drawn with a seed; `played` counts them, `asked` tells when what was asked."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)
+        self._seed = seed
+        self._asked: Counter[tuple[str, str, bool]] = Counter()
         self.active: list[Fault] = []
         self.played: Counter[str] = Counter()
         self.asked: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def play(self, request: web.Request, where: str, after: bool) -> web.StreamResponse | None:
-        """Play the first fault that fits; None = go on."""
+    async def play(
+        self, request: web.Request, where: str, after: bool, about: Sequence[str] = ()
+    ) -> web.StreamResponse | None:
+        """Play the first fault that fits, None if there is none; `about` = the order ids and e-mails in the request."""
         if not after:
             self.asked.append({"at": time.time(), "what": where, "played": ""})
+        asked = where, " ".join(about), after
+        self._asked[asked] += 1
         for fault in list(self.active):
-            if fault.after is not after or fault.where not in where or self._chance.random() >= fault.rate:
+            if fault.after is not after or fault.where not in where or (fault.of and fault.of not in about):
+                continue
+            if self._drawn(fault, *asked) >= fault.rate:
                 continue
             if fault.count:
                 fault.count -= 1
@@ -113,6 +129,12 @@ class Faults:
     async def tell(self, _: web.Request) -> web.Response:
         """Answer with every request so far: `{at, what, played}`; `played` = what was played before its effect."""
         return web.json_response(list(self.asked))
+
+    def _drawn(self, fault: Fault, where: str, about: str, after: bool) -> float:
+        """A number from 0 to 1: the same for the same request, whatever else was asked."""
+        times = self._asked[where, about, after]
+        named = f"{self._seed} {fault.kind} {fault.where} {fault.of} {where} {about} {after} {times}"
+        return int.from_bytes(hashlib.blake2b(named.encode(), digest_size=8).digest()) / 2**64
 
     async def _one(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
         if (answer := _whole_answer(fault)) is not None:

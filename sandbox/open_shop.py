@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from sandbox.children import Child, end, start
-from sandbox.kafka.maven import free_port
+from sandbox.kafka.broker import free_port
 from sandbox.remote import edit_order, fetch_state
 
 SECONDS = 8.0

@@ -32,6 +32,7 @@ class Switches:
     reject_email: str = ""
     reject_emails: list[str] = field(default_factory=list)
     refuse_contacts: bool = False
+    refuse_purchases: bool = False  # new ones, as with an e-shop that does not exist
 
 
 class SalesManagoApi:
@@ -76,15 +77,26 @@ class SalesManagoApi:
         self.requests[path] += 1
         if self.switches.latency:
             await asyncio.sleep(self.switches.latency)
-        if (played := await self.faults.play(request, path, after=False)) is not None:
+        about = self._about(given)
+        if (played := await self.faults.play(request, path, after=False, about=about)) is not None:
             return played
         answer = self._answer(path, given)
         if self.switches.heavy_list_seconds and "list" in path:
             heavy = sum(card["contactId"] in self.foreign for card in answer.get("contacts", ()))
             await asyncio.sleep(heavy * self.switches.heavy_list_seconds)
-        if (played := await self.faults.play(request, path, after=True)) is not None:
+        if (played := await self.faults.play(request, path, after=True, about=about)) is not None:
             return played
         return web.json_response(answer)
+
+    def _about(self, given: Mapping[str, Any]) -> list[str]:
+        """The order of the event in a request, or the e-mails of the contacts: what is the same in every run."""
+        event, contact = given.get("contactEvent") or {}, given.get("contact") or {}
+        if event.get("externalId"):
+            return [str(event["externalId"])]
+        asked, ids = given.get("email") or contact.get("email") or [], given.get("contactId") or []
+        emails = [asked] if isinstance(asked, str) else asked
+        known = [self.contacts.get(one, {}).get("email", "") for one in ([ids] if isinstance(ids, str) else ids)]
+        return sorted(str(email).strip().lower() for email in [*emails, *known])
 
     def _answer(self, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
         text = f"{given.get('apiKey', '')}{self._client_id}{self._secret}"
@@ -139,6 +151,8 @@ class SalesManagoApi:
         event = dict(given.get("contactEvent") or {})
         if contact_id not in self.contacts:
             return {"success": True, "message": [], "eventId": str(uuid.uuid4())}  # parked, then dropped silently
+        if self.switches.refuse_purchases:
+            return _no("Location not found")
         if (wrong := self._too_long(event)) is not None:
             return wrong
         event_id = str(uuid.uuid4())

@@ -13,12 +13,12 @@ def lacks() -> str | None:
         import docker  # noqa: PLC0415 - optional
         from testcontainers.core.container import DockerContainer  # noqa: F401, PLC0415 - optional
     except ImportError:
-        return "testcontainers is not installed"
+        return "testcontainers is not installed: pip install 'baselinker-salesmanago[sandbox]'"
     try:
         client = docker.from_env(timeout=5)
         client.ping()
     except Exception as error:
-        return f"no container engine answers ({type(error).__name__})"
+        return f"no container engine answers ({type(error).__name__}): start one"
     try:
         client.images.get(IMAGE)
     except Exception:

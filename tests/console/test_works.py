@@ -1,11 +1,14 @@
 """Work that takes longer than a page: one of a session's kind, refused beside one that runs alone, begun once."""
 
+import threading
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from console.said import Known
 from console.works import Work, Works
+from operations.topic_reads import KafkaAway
 from tests.harness.waiting import wait_until
 
 
@@ -49,3 +52,36 @@ def test_a_preview_that_is_not_complete_is_not_begun() -> None:
     with pytest.raises(Known, match="not_done"), works.using(work):
         pass
     assert work.used_at is None
+
+
+def test_an_action_that_takes_long_is_logged_at_its_start_and_at_its_end_with_what_came_of_it() -> None:
+    works, go_on = Works(), threading.Event()
+    act = {"what": "again/orders", "by": "AK"}
+
+    def publish(work: Work) -> int:
+        assert go_on.wait(30)
+        work.done = 2
+        return 3
+
+    def fail(work: Work) -> None:
+        publish(work)
+        raise KafkaAway("no broker")
+
+    def stop(work: Work) -> None:
+        publish(work)
+        work.breathe()
+
+    with capture_logs() as log:
+        begun = [works.start(job.__name__, "session", None, job, act=act) for job in (publish, fail, stop)]
+        preview = works.start("preview", "session", None, publish)
+        assert [line.pop("event") for line in log] == ["started from the console"] * 3
+        assert log == [{"log_level": "info", **act}] * 3
+        begun[2].stopping = True
+        go_on.set()
+        wait_until(lambda: all(work.state != "running" for work in [*begun, preview]), 30, "all have ended")
+    ended = sorted(log[3:], key=lambda line: str(line["event"]))
+    assert ended == [
+        {"log_level": "info", "event": "done from the console", **act, "result": 3},
+        {"log_level": "error", "event": "failed from the console", **act, "done": 2, "error": "KafkaAway"},
+        {"log_level": "info", "event": "stopped from the console", **act, "done": 2},
+    ]

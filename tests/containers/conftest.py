@@ -28,7 +28,12 @@ def _engine() -> None:
 def builds(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[str | None]]]:
     """What the tests asked for need, built two at a time while others run already; by fixture, why it can't be."""
     needed = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
-    jobs = {"image": engine.build_this, "registry_image": engine.ensure_registry, "old_image": engine.build_old}
+    jobs = {
+        "image": engine.build_this,
+        "sandbox_image": engine.build_sandbox,
+        "registry_image": engine.ensure_registry,
+        "old_image": engine.build_old,
+    }
     with ThreadPoolExecutor(2) as pool:
         yield {name: pool.submit(job) for name, job in jobs.items() if name in needed}
 
@@ -38,6 +43,13 @@ def image(builds: dict[str, Future[str | None]]) -> str:
     """The image, built from this tree."""
     _must(builds["image"].result())
     return engine.IMAGE
+
+
+@pytest.fixture(scope="session")
+def sandbox_image(builds: dict[str, Future[str | None]]) -> str:
+    """The sandbox's image, built from this tree."""
+    _must(builds["sandbox_image"].result())
+    return engine.SANDBOX_IMAGE
 
 
 @pytest.fixture(scope="session")

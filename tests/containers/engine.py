@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 IMAGE, OLD_IMAGE, NEXT_IMAGE = (f"baselinker-salesmanago:{tag}" for tag in ("test", "test-old", "test-next"))
+SANDBOX_IMAGE = f"{IMAGE}-sandbox"  # as the compose file names it
 REGISTRY = "apicurio/apicurio-registry:3.3.3"
 OLD_COMMIT = "33b5fff"  # the first day: the first schema of the cursor, another group protocol, other dependencies
 
@@ -48,6 +49,11 @@ def build(context: Path, tag: str, *options: str) -> None:
 def build_this() -> None:
     """Build the image from this tree."""
     build(ROOT, IMAGE, "--build-arg", "REVISION=0123456")
+
+
+def build_sandbox() -> None:
+    """Build the sandbox's image from this tree, under the name that the compose file gives it."""
+    build(ROOT, SANDBOX_IMAGE, "--build-arg", "REVISION=0123456", "--target", "sandbox")
 
 
 def build_old() -> str | None:

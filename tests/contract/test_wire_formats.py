@@ -141,7 +141,7 @@ def test_an_unknown_schema_id_is_an_error_and_a_registry_away_is_another(registr
 
 
 @given(letter=st.builds(DeadLetter, texts, texts, texts, texts, ints, longs, st.none() | st.binary(), ints, times))
-def test_a_dead_letters_headers_tell_all_of_it(letter: DeadLetter) -> None:
+def test_a_dead_letters_headers_hold_all_of_it(letter: DeadLetter) -> None:
     assert dead_letter_from_headers(letter.to_headers()) == letter
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from confluent_kafka.admin import AdminClient
 
 from sandbox.remote import fetch_state
@@ -97,6 +98,7 @@ def test_a_local_kafka_prints_its_address_and_ends_with_a_signal(tmp_path: Path,
         assert free.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.slow
 def test_a_local_kafka_whose_broker_dies_ends_and_says_so(tmp_path: Path, kafka: str) -> None:
     with local_kafka(tmp_path / "kafka", quiet_port(), DOCKER_HOST="unix:///nonexistent") as (running, address):
         (guard,) = children(running.pid)

@@ -1,6 +1,7 @@
-"""When a program that was told to end when caught up may end: not before the whole group has nothing left."""
+"""When a program that is to end when caught up may end: not before the whole group has nothing left."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor.group_end import GroupEnd
+from processor.group_end import AGAIN_SECONDS, ASK_SECONDS, GroupEnd
 from schemas.topics import Topics, ensure_topics
 from tests.harness.judge import wrong
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import QUICK, Programs, settings
 from tests.harness.stand_ins import sandbox
-from tests.harness.waiting import wait_until
+from tests.harness.topics import committed_offsets, publish_shop, read_whole
+from tests.harness.waiting import LONG, wait_until
 
 
 @contextmanager
@@ -71,20 +73,29 @@ def test_an_entry_that_nobody_has_committed_keeps_the_group_from_its_end(kafka: 
 def test_a_member_that_is_to_end_when_caught_up_waits_for_what_another_member_holds(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    with sandbox("--orders", "60") as apis:
-        environment = settings(apis, kafka, prefix) | {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"}
+    with sandbox("--orders", "40") as apis:
+        environment = settings(apis, kafka, prefix) | QUICK | {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"}
         with Programs(environment, tmp_path) as programs, reading(kafka, f"{prefix}-processor") as idler:
-            assert programs.start("producer", "--until-caught-up").wait(100) == 0
+            publish_shop(kafka, prefix, apis["BASELINKER_API_URL"])
+            entries = Counter(message.partition() or 0 for message in read_whole(kafka, Topics(prefix).journal))
             idler.subscribe([Topics(prefix).journal])
-            wait_until(lambda: (idler.poll(0.1), idler.assignment())[1], 60, "it holds all partitions")
+            wait_until(lambda: (idler.poll(0.1), idler.assignment())[1], LONG, "it holds all partitions")
             member = programs.start("processor", "--until-caught-up")
             everything = len(idler.assignment())
-            wait_until(lambda: (idler.poll(0.1), len(idler.assignment()) < everything)[1], 60, "it holds some of them")
-            wait_until(lambda: (idler.poll(0.1), programs.logged("partition ready"))[1], 60, "the member works")
-            until = time.monotonic() + 5
+            wait_until(lambda: (idler.poll(0.1), len(idler.assignment()) < everything)[1], LONG, "it holds some")
+            held = {one.partition for one in idler.assignment()}
+            assert any(entries[number] for number in held)
+
+            def rest_is_done() -> bool:
+                idler.poll(0.1)
+                done = committed_offsets(kafka, prefix)
+                return all(done.get(number, 0) == count for number, count in entries.items() if number not in held)
+
+            wait_until(rest_is_done, LONG, "the member has nothing left of its own", member)
+            until = time.monotonic() + 2 * (ASK_SECONDS + AGAIN_SECONDS)  # it asks whether the group has something left
             while time.monotonic() < until:
                 idler.poll(0.1)
             assert member.poll() is None
             idler.close()
-            assert member.wait(100) == 0
+            assert member.wait(LONG) == 0
             assert wrong(apis) == []

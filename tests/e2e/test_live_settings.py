@@ -1,13 +1,11 @@
 """Saved settings and the switch, with processors that run: judged by what arrives, and by what does not."""
 
 import json
-import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from confluent_kafka import Producer
 
 from operations.kafka_reads import KafkaReads
@@ -15,77 +13,26 @@ from operations.live_settings import read, save_rules, save_switch, with_value
 from operations.status_read import read_status
 from runtime.settings import Settings, load_settings
 from sandbox.remote import fetch_state
-from schemas.codec import make_codec
-from schemas.records import Delivery, Outcome, Switch
+from schemas.records import Outcome, Switch
 from schemas.topics import Topics
-from tests.harness.commands import bl2sm
-from tests.harness.ports import quiet_port
+from tests.harness.commands import bl2sm, catch_up
 from tests.harness.programs import Programs, settings
-from tests.harness.stand_ins import ask_sandbox, sandbox
-from tests.harness.topics import read_whole
+from tests.harness.stand_ins import purchases, sandbox, switch, writes
+from tests.harness.topics import ledger_rows, read_whole
 from tests.harness.waiting import wait_until
-from tests.operations.test_mending import purchases
-
-
-class Shop:
-    """Adds orders to the stand-in, like one that it has."""
-
-    def __init__(self, apis: dict[str, str]) -> None:
-        self._url = apis["BASELINKER_API_URL"]
-        orders = fetch_state(self._url)["orders"]
-        self._like = next(one for one in orders if one["order_source"] == "shop" and one["confirmed"] and one["email"])
-        self._next = max(one["order_id"] for one in orders) + 1000
-
-    def sell(self, count: int) -> list[int]:
-        """Add confirmed orders of the own shop, a buyer each; return their ids."""
-        ids = list(range(self._next, self._next + count))
-        self._next += count
-        edits = []
-        for number in ids:
-            more = {"order_id": number, "email": f"buyer{number}@example.com", "date_confirmed": int(time.time())}
-            edits.append({"order": {**self._like, **more}, "log_types": [2]})
-        ask_sandbox(self._url, "orders", edits)
-        return ids
-
-
-def readiness(port: int) -> dict[str, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return dict(json.loads(answer.read())["checks"])
-    except urllib.error.HTTPError as error:
-        return dict(json.loads(error.read())["checks"])
-    except OSError:
-        return {}
-
-
-def rows(kafka: str, prefix: str) -> dict[int, Delivery]:
-    codec = make_codec(Topics(prefix), None)
-    found: dict[int, Delivery] = {}
-    for message in read_whole(kafka, Topics(prefix).deliveries):
-        key, value = message.key(), message.value()
-        assert isinstance(key, bytes)
-        found.pop(int(key), None)
-        if isinstance(value, bytes):
-            found[int(key)] = codec.decode(value, Delivery)
-    return found
+from tests.operations.shop import buyer, sell
 
 
 def deployment(kafka: str, prefix: str) -> Settings:
     return load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}, None, "kafka")
 
 
-def written(apis: dict[str, str]) -> list[Any]:
-    return list(fetch_state(apis["SALESMANAGO_API_URL"])["writes"])
-
-
 def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: str, prefix: str, tmp_path: Path) -> None:
     quick = {"SESSION_TIMEOUT_MS": "7000", "CREATE_TIMEOUT_SECONDS": "2", "SETTLE_SECONDS": "1"}
     with sandbox("--orders", "6") as apis, Programs(settings(apis, kafka, prefix) | quick, tmp_path) as programs:
-        shop, ports = Shop(apis), [quiet_port(), quiet_port(), quiet_port()]
         programs.start("producer")
-        first = programs.start("processor", HTTP_PORT=str(ports[0]))
-        programs.start("processor", HTTP_PORT=str(ports[1]))
-        wait_until(lambda: all(readiness(port).get("saved settings") == "ok" for port in ports[:2]), 60, "both run")
+        first, second = both = [programs.serve("processor") for _ in range(2)]
+        wait_until(lambda: all(programs.checks(one).get("saved settings") == "ok" for one in both), 60, "both run")
         wait_until(lambda: len(purchases(apis)) > 0, 60, "the first orders arrive")
 
         def run(*arguments: str) -> Any:
@@ -97,9 +44,9 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         assert (preview["executed"], len(preview["differences"])) == (False, 1)
         assert run("settings", "set", "SKIP_SHOP_ORDERS", "true", "--execute")["executed"]
         wait_until(lambda: programs.logged("the shop's settings changed") == 2, 30, "both took it over")
-        skipped = shop.sell(8)
-        wait_until(lambda: set(skipped) <= set(rows(kafka, prefix)), 60, "the new ones are judged")
-        assert {rows(kafka, prefix)[number].reason for number in skipped} == {"shop_order"}
+        skipped = sell(apis, 8)
+        wait_until(lambda: set(skipped) <= set(ledger_rows(kafka, prefix)), 60, "the new ones are judged")
+        assert {ledger_rows(kafka, prefix)[number].reason for number in skipped} == {"shop_order"}
         told = bl2sm(programs.environment, "explain", str(skipped[0]), "--json").data
         assert told["now"]["decision"] == "skip: shop_order"
         assert {one["name"]: one["source"] for one in told["settings"]} == {
@@ -117,13 +64,13 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
 
         assert run("pause", "--reason", "a look at the tags")["changed"]
         says = "paused by ala since"
-        wait_until(lambda: all(says in readiness(port).get("switch", "") for port in ports[:2]), 30, "both pause")
-        before, entries = written(apis), len(read_whole(kafka, Topics(prefix).journal))
-        waiting = shop.sell(8)
+        wait_until(lambda: all(says in programs.checks(one).get("switch", "") for one in both), 30, "both pause")
+        before, entries = writes(apis), len(read_whole(kafka, Topics(prefix).journal))
+        waiting = sell(apis, 8)
         first.kill()
-        heir = programs.start("processor", HTTP_PORT=str(ports[2]))
+        heir = programs.serve("processor")
         wait_until(lambda: len(read_whole(kafka, Topics(prefix).journal)) == entries + 8, 30, "the producer goes on")
-        wait_until(lambda: says in readiness(ports[2]).get("switch", ""), 60, "an heir comes up paused")
+        wait_until(lambda: says in programs.checks(heir).get("switch", ""), 60, "an heir comes up paused")
         broken = Producer({"bootstrap.servers": kafka})
         for key in (b"switch", b"rules"):
             broken.produce(Topics(prefix).settings, key=key, value=b"no record")
@@ -132,8 +79,8 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         once = programs.start("processor", "--until-caught-up")
         assert once.wait(60) == 1
         assert "bl2sm resume" in programs.log(once)
-        wait_until(lambda: readiness(ports[2]).get("assignment") == "ok", 60, "the killed one's partitions are taken")
-        assert written(apis) == before
+        wait_until(lambda: programs.checks(heir).get("assignment") == "ok", 60, "the killed one's partitions are taken")
+        assert writes(apis) == before
         assert programs.log(heir).count('"paused"') == 1
         with KafkaReads(here) as reads:
             assert any(says in problem for problem in read_status(reads).problems)
@@ -145,29 +92,34 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         wait_until(lambda: set(map(str, waiting)) <= set(purchases(apis)), 60, "what waited arrives")
         assert {purchases(apis)[str(number)] for number in waiting} == {1}
         assert not set(map(str, skipped)) & set(purchases(apis))
-        assert [readiness(port)["switch"] for port in ports[1:]] == ["ok", "ok"]
+        assert [programs.checks(one)["switch"] for one in (second, heir)] == ["ok", "ok"]
 
 
-def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
+@pytest.mark.slow
+def test_a_pause_during_work_finishes_what_was_begun_and_the_rest_is_decided_again(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    with sandbox("--orders", "4", "--latency", "0.2") as apis:
+    with sandbox("--orders", "4") as apis:
         environment = settings(apis, kafka, prefix) | {"DELIVERY_THREADS": "3", "TAG_ORDER_SOURCE": "none"}
-        shop, port = Shop(apis), quiet_port()
-        ids = shop.sell(40)
+        first = sell(apis, 5)
+        catch_up(environment)
+        arrived = len(purchases(apis))
+        switch(apis["SALESMANAGO_API_URL"], latency=1.0)  # 40 orders take 40 s: the pause comes in the middle
+        ids = first + sell(apis, 40)
+        catch_up(environment, "producer")
         with Programs(environment, tmp_path) as programs:
-            assert programs.start("producer", "--until-caught-up").wait(60) == 0
-            processor = programs.start("processor", HTTP_PORT=str(port))
-            wait_until(lambda: len(purchases(apis)) >= 5, 60, "some arrived")
+            processor = programs.serve("processor")
+            wait_until(lambda: len(purchases(apis)) > arrived, 60, "some arrive")
             here, now = deployment(kafka, prefix), datetime.now(UTC)
             save_switch(here, Switch(True, "", "ala", now))
-            wait_until(lambda: "paused by ala" in readiness(port).get("switch", ""), 30, "it pauses")
-            before = written(apis)
+            wait_until(lambda: "paused by ala" in programs.checks(processor).get("switch", ""), 30, "it pauses")
+            before = writes(apis)
             sent = set(purchases(apis))
-            assert 5 <= len(sent) < len(ids)
-            assert all(row.outcome is not Outcome.SENDING for row in rows(kafka, prefix).values())
+            assert len(first) < len(sent & set(map(str, ids))) < len(ids)
+            assert all(row.outcome is not Outcome.SENDING for row in ledger_rows(kafka, prefix).values())
             save_rules(here, with_value(read(here), "CONTACT_TAG", "Nowy", "ala", now))
-            assert written(apis) == before
+            assert writes(apis) == before
+            switch(apis["SALESMANAGO_API_URL"], latency=0.0)
             save_switch(here, Switch(False, "", "ala", now))
             wait_until(lambda: set(map(str, ids)) <= set(purchases(apis)), 60, "the rest arrives")
             processor.terminate()
@@ -176,4 +128,4 @@ def test_a_pause_in_mid_work_ends_what_was_begun_and_the_rest_is_decided_anew(
             contacts = fetch_state(apis["SALESMANAGO_API_URL"])["contacts"]
             tags = {one["email"]: set(one["tags"]) for one in contacts}
             for number in ids:
-                assert ("NOWY" in tags[f"buyer{number}@example.com"]) == (str(number) not in sent)
+                assert ("NOWY" in tags[buyer(number)]) == (str(number) not in sent)

@@ -1,29 +1,21 @@
 """A shop, both stand-ins and the programs in their own topics: what a test of troubled APIs does with them."""
 
 import json
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka.admin import AdminClient
-
 from sandbox.remote import fetch_state
-from sandbox.shop import make_shop
 from schemas.topics import Topics
 from tests.harness.judge import left_undone, wrong
-from tests.harness.ports import quiet_port
 from tests.harness.programs import Programs, settings
-from tests.harness.stand_ins import ask_sandbox, sandbox, switch
-from tests.harness.topics import dead_letters
-from tests.harness.waiting import wait_until, wait_until_none
+from tests.harness.stand_ins import an_order, ask_sandbox, sandbox, switch
+from tests.harness.topics import dead_letters, group_members
+from tests.harness.waiting import LONG, wait_until, wait_until_none
 
-LONG = 180.0  # an upper bound for any waiting, on a busy machine
 QUICK = {"SETTLE_SECONDS": "1", "CREATE_TIMEOUT_SECONDS": "1", "DELIVERY_THREADS": "4"}
 
 
@@ -36,7 +28,6 @@ class Trouble:
     prefix: str
     programs: Programs
     _placed: list[int] = field(default_factory=list)
-    _ports: dict[int, int] = field(default_factory=dict)
 
     @property
     def base(self) -> str:
@@ -50,28 +41,9 @@ class Trouble:
 
     # ---- programs
 
-    def start(self, module: str, *options: str, **more: str) -> subprocess.Popen[bytes]:
-        """Start one that can be asked how it is."""
-        port = quiet_port()
-        process = self.programs.start(module, *options, HTTP_PORT=str(port), **more)
-        self._ports[process.pid] = port
-        return process
-
-    def ready(self, process: subprocess.Popen[bytes]) -> tuple[int, str]:
-        """Status and text of /readyz; 0 while it can't be asked."""
-        assert process.poll() is None, self.programs.log(process)[-3000:]
-        return _get(f"http://127.0.0.1:{self._ports[process.pid]}/readyz")
-
-    def alive(self, process: subprocess.Popen[bytes]) -> bool:
-        """/livez."""
-        return _get(f"http://127.0.0.1:{self._ports[process.pid]}/livez")[0] == 200
-
     def members(self) -> frozenset[str]:
         """The processors' members as the broker names them: a new name for each joining."""
-        admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 3})
-        group = f"{self.prefix}-processor"
-        found = admin.describe_consumer_groups([group])[group].result(30)
-        return frozenset(member.member_id for member in found.members)
+        return frozenset(member.member_id for member in group_members(self.kafka, f"{self.prefix}-processor"))
 
     def attempts(self) -> list[int]:
         """The failures counted against each order that is done."""
@@ -84,10 +56,6 @@ class Trouble:
     def play(self, url: str, *faults: Mapping[str, Any]) -> None:
         """Set the faults of one API; none = all is well again."""
         switch(url, faults=list(faults))
-
-    def switch(self, url: str, **switches: Any) -> None:
-        """Set switches of one API."""
-        switch(url, **switches)
 
     def edit(self, order_id: int, log_type: int, **fields: Any) -> None:
         """Change an order, with a journal entry."""
@@ -110,8 +78,8 @@ class Trouble:
         """New orders of new buyers, with their journal entries; their ids."""
         ids = [900_000_000 + len(self._placed) + number for number in range(count)]
         self._placed += ids
-        edits = [{"order": _an_order(order_id), "log_types": [1]} for order_id in ids]
-        ask_sandbox(self.base, "orders", edits)
+        orders = [an_order(number, email=email_of(number), phone=f"+48 5{number % 100_000_000:08d}") for number in ids]
+        ask_sandbox(self.base, "orders", [{"order": order, "log_types": [1]} for order in orders])
         return ids
 
     def place_unread(self, count: int) -> None:
@@ -154,19 +122,6 @@ def trouble(kafka: str, prefix: str, folder: Path, *options: str, **more: str) -
             yield Trouble(apis, kafka, prefix, programs)
 
 
-def _an_order(order_id: int) -> dict[str, Any]:
-    now = int(time.time())
-    order: dict[str, Any] = dict(next(iter(make_shop(1, 1, now).orders.values())))
-    order |= {"order_id": order_id, "order_source": "personal", "order_source_id": 0, "confirmed": True}
-    order |= {"date_add": now, "date_confirmed": now, "email": f"new{order_id}@example.com"}
-    return order | {"phone": f"+48 5{order_id % 100_000_000:08d}"}
-
-
-def _get(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
+def email_of(order_id: int) -> str:
+    """The address of the buyer of an order that was placed."""
+    return f"new{order_id}@example.com"

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-CRASH = "tests/faults/test_crash_points.py"
-PRODUCER = "tests/faults/test_crash_points_producer.py"
-STOP = "tests/faults/test_stop_points.py"
-EXACT = "tests/faults/test_late_and_hidden.py"
+FAULTS = "tests/faults"
+CRASH = f"{FAULTS}/test_crash_points.py::test_a_processor_killed_at_any_step_loses_and_doubles_nothing[usual]"
+PRODUCER = (
+    f"{FAULTS}/test_crash_points_producer.py::test_a_producer_killed_at_any_step_skips_and_doubles_nothing[usual]"
+)
+STOP = f"{FAULTS}/test_stop_points.py::test_a_processor_stopped_at_any_step_changes_nothing_once_it_was_replaced[usual]"
+EXACT = f"{FAULTS}/test_late_and_hidden.py"
 PURCHASE = {"CRASH_WAY": "a purchase"}
 
 

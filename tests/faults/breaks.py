@@ -44,10 +44,10 @@ def copy_of_head(folder: Path) -> None:
     packed = subprocess.run(["git", "archive", "HEAD"], capture_output=True, check=True)
     subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
     asked = "import importlib, sys; print(*(importlib.import_module(name).__path__[0] for name in sys.argv[1:]))"
-    told = subprocess.run(
+    found = subprocess.run(
         [sys.executable, "-c", asked, *ROOMS], cwd=folder, capture_output=True, text=True, check=True
     ).stdout.split()
-    outside = [path for path in told if not Path(path).resolve().is_relative_to(folder.resolve())]
+    outside = [path for path in found if not Path(path).resolve().is_relative_to(folder.resolve())]
     if outside:
         raise RuntimeError(f"the copy's tests would run the code of {outside}")
 

@@ -10,10 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from sandbox.kafka import maven
+from sandbox.kafka import broker as processes
+from sandbox.kafka.errors import Unavailable
+from sandbox.kafka.software import find_software
 from sandbox.kafka.start import say
 from tests.harness.ports import quiet_port
 
@@ -24,7 +27,7 @@ GROUPS_PARTITIONS = 5  # of __consumer_offsets
 class Broker:
     """One broker's life over all its restarts: folder and ports stay the same. `place` says where it is."""
 
-    def __init__(self, place: maven.Place) -> None:
+    def __init__(self, place: processes.Place) -> None:
         self.place = place
         self._process: subprocess.Popen[bytes] | None = None
         self._said_before = 0
@@ -43,8 +46,8 @@ class Broker:
         """Start it, and wait until it listens."""
         assert not self.runs
         self._said_before = len(self.said()) if self.place.output.exists() else 0
-        self._process = maven.spawn(self.place)
-        maven.wait_up(self._process, self.place)
+        self._process = processes.spawn(self.place)
+        processes.wait_up(self._process, self.place)
 
     def terminate(self) -> None:
         """Stop it in order."""
@@ -61,7 +64,7 @@ class Broker:
         self._signal(signal.SIGSTOP)
 
     def wake(self) -> None:
-        """Let it go on."""
+        """Let it run again."""
         self._signal(signal.SIGCONT)
 
     def wait(self, seconds: float = END_SECONDS) -> None:
@@ -97,7 +100,15 @@ class Broker:
     def run_tool(self, name: str, *options: str) -> None:
         """Run one of Kafka's own tools against it."""
         command = self.place.java(name, "--bootstrap-server", self.bootstrap, *options)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(
+            command,
+            cwd=self.place.home,
+            env=processes.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == 0, (done.stdout + done.stderr)[-800:]
 
     def end(self) -> None:
@@ -129,15 +140,14 @@ def own_broker(disk: str | None = None, properties: str = "") -> Iterator[Broker
 
     Skips with the reason where it can't be had; in CI it fails instead.
     """
-    if why := maven.lacks():
-        _impossible(f"a broker of its own {why}")
+    try:
+        software = find_software(say)
+    except Unavailable as error:
+        _impossible(f"a broker of its own needs one of these\n{error}")
     home = Path(tempfile.mkdtemp(prefix="bl2sm-broker-"))
     try:
         with _mounted(home / "data", disk) if disk is not None else contextlib.nullcontext():
-            try:
-                place = maven.prepare(home, quiet_port(), quiet_port(), say)
-            except RuntimeError as error:
-                _impossible(str(error))
+            place = processes.prepare(software, home, quiet_port(), quiet_port())
             with (home / "server.properties").open("a") as file:
                 file.write(properties)
             broker = Broker(place)
@@ -166,7 +176,7 @@ def _mounted(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
-def _impossible(why: str) -> None:
+def _impossible(why: str) -> NoReturn:
     if os.environ.get("CI") or os.environ.get("REQUIRE_KAFKA"):
         pytest.fail(why)
     pytest.skip(why)

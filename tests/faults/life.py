@@ -1,4 +1,4 @@
-"""A shop that goes on living while the programs are hurt: new orders, edits, entries that show up late."""
+"""A shop that keeps selling while the programs are hurt: new orders, edits, entries that show up late."""
 
 import random
 import threading
@@ -14,7 +14,7 @@ MOST_CLONES = 3  # of the Allegro orders under one phone
 
 
 class Life(threading.Thread):
-    """Edits and adds orders of a `--versions` shop until told to end; every edit counts the buyer's name up."""
+    """Edits and adds orders of a `--versions` shop until `end`; every edit counts the buyer's name up."""
 
     def __init__(self, url: str, chance: random.Random, orders_a_second: float, edits_a_second: float) -> None:
         super().__init__(daemon=True)

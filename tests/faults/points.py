@@ -6,6 +6,8 @@ With CRASH_SECONDS no new point is begun so many seconds after the start: as man
 import math
 import os
 import random
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -13,12 +15,14 @@ from dataclasses import dataclass
 
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
+from tests.harness.waiting import LONG, wait_until
 
 AT_ONCE = int(os.environ.get("CRASH_AT_ONCE") or 12)
 ALL = os.environ.get("CRASH_POINTS") == "all"
 SECONDS = float(os.environ.get("CRASH_SECONDS") or math.inf)
 STARTED = time.monotonic()
 REJOINED = "subscribe before#2"
+LAUNCHER = "tests.faults.crashing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,44 @@ class Verdict:
     logs: str
 
 
+def attempt(call: Callable[[], object]) -> list[str]:
+    """Call; return what went wrong in words, for the verdict."""
+    try:
+        call()
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        return [str(error)]
+    return []
+
+
+def killed(process: "subprocess.Popen[bytes]", problems: list[str]) -> bool:
+    """Wait for the end of a program that is killed at a point; False when it ended without having passed it."""
+    code = process.wait(LONG)
+    if code not in {0, -signal.SIGKILL}:
+        problems.append(f"the victim came neither to its point nor to its end: {code}")
+    return code == -signal.SIGKILL
+
+
+def stopped(process: "subprocess.Popen[bytes]") -> bool:
+    """Wait until a process stops itself; False when it ends instead."""
+    states: list[int] = []
+
+    def changed() -> bool:
+        found = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is not None:
+            states.append(found.si_code)
+        return found is not None
+
+    wait_until(changed, LONG, "it comes to its point, or to its end")
+    return states == [os.CLD_STOPPED]
+
+
 def chosen(way: str) -> bool:
     """Whether a way is to be tried: all are, unless CRASH_WAY names one."""
     return os.environ.get("CRASH_WAY", way) == way
 
 
 def record(go: Callable[[], list[str]]) -> list[str]:
-    """Return the points of a run; on a machine so busy that the group was joined anew, of another run."""
+    """Return the points of a run; on a machine so busy that the program rejoined the group, of another run."""
     for _ in range(4):
         points = go()
         if REJOINED not in points:
@@ -103,6 +138,6 @@ def judge(what: str, verdicts: Sequence[Verdict], known: int) -> None:
         doubled=sum(": has " in line and ": has 0 " not in line for line in lines),
         verdict="passed" if not wrong and enough else "failed",
     )
-    told = [f"{one.way}, at {one.point}:\n  " + "\n  ".join(one.problems) + f"\n{one.logs}" for one in wrong]
-    assert not wrong, f"{len(wrong)} of {len(verdicts)} did harm\n" + "\n\n".join(told)
+    report = [f"{one.way}, at {one.point}:\n  " + "\n  ".join(one.problems) + f"\n{one.logs}" for one in wrong]
+    assert not wrong, f"{len(wrong)} of {len(verdicts)} did harm\n" + "\n\n".join(report)
     assert enough, f"these points were not reached: {missed}"

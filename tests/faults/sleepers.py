@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+
+from tests.harness.topics import group_members
+from tests.harness.waiting import wait_until
 
 SPREAD_SECONDS = 2.0  # within which the members of one wave are stopped, and later woken up
 RUSH_SECONDS = 1.0  # until the first order of a rush has come through the journal
-WHOLE = 0.8  # of the waves come when the group is at rest, the others at any time
+WHOLE = 0.8  # of the waves come when the group is at rest, the first among them; the others at any time
 WHOLE_UP_TO_SECONDS = 30.0
 UP_TO_SECONDS = 120.0  # an upper bound for a take-over: session time-out and rebalance, on a busy machine
 
@@ -53,6 +55,11 @@ class Sleepers:
                     return
                 most = len(self.members) - 1
                 count = min(self.chance.choice([most, most, max(1, most - 1)]), stops - self.stops)
+                drawn = self.chance.random() < WHOLE
+                if wave == 0:  # so that owners of partitions are stopped, and replaced, at least once
+                    wait_until(self._whole, UP_TO_SECONDS, f"{self.group} is whole")
+                elif drawn:
+                    self._wait_until_whole()
                 self._wave(self.chance.sample(sorted(self.members), count), 0 if wave % 2 else self.long_seconds)
                 time.sleep(self.chance.uniform(0, 2.0))
         finally:
@@ -65,20 +72,16 @@ class Sleepers:
 
     def owned(self) -> dict[str, set[tuple[str, int]]]:
         """What each member owns, as the broker knows it; members that it does not know are left out."""
-        admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 3})
-        found = admin.describe_consumer_groups([self.group])[self.group].result(30)
         return {
             member.client_id: {(part.topic, part.partition) for part in member.assignment.topic_partitions}
-            for member in found.members
+            for member in group_members(self.kafka, self.group)
             if member.assignment is not None
         }
 
     def _wave(self, names: list[str], sleep_on: float) -> None:
-        if self.chance.random() < WHOLE:
-            self._wait_until_whole()
         self.rush()
         time.sleep(RUSH_SECONDS)
-        before = self._told()
+        before = self._known()
         for seconds, name in self._instants(names):
             time.sleep(seconds)
             self.members[name].send_signal(signal.SIGSTOP)
@@ -96,27 +99,28 @@ class Sleepers:
         at = sorted(self.chance.uniform(0, SPREAD_SECONDS) for _ in names)
         return [(here - before, name) for before, here, name in zip([0.0, *at], at, names, strict=False)]
 
-    def _told(self) -> dict[str, set[tuple[str, int]]]:
+    def _known(self) -> dict[str, set[tuple[str, int]]]:
         try:
             return self.owned()
         except (KafkaException, TimeoutError):
             return {}
 
     def _wait_until_whole(self) -> None:
-        """Let all be members, and every partition be given out."""
         until = time.monotonic() + WHOLE_UP_TO_SECONDS
-        while time.monotonic() < until:
-            owned = self._told()
-            owners = sum(bool(parts) for parts in owned.values())
-            given = sum(len(parts) for parts in owned.values())
-            if given == self.partitions and owners == min(given, len(self.members)):
-                return
+        while time.monotonic() < until and not self._whole():
             time.sleep(0.3)
+
+    def _whole(self) -> bool:
+        """Whether all are members, and every partition is given out."""
+        owned = self._known()
+        owners = sum(bool(parts) for parts in owned.values())
+        given = sum(len(parts) for parts in owned.values())
+        return given == self.partitions and owners == min(given, len(self.members))
 
     def _wait_until_replaced(self) -> None:
         until = time.monotonic() + UP_TO_SECONDS
         while time.monotonic() < until:
-            owned = self._told()
+            owned = self._known()
             others = {part for name, parts in owned.items() if name not in self._asleep for part in parts}
             gone = [name for name, parts in self._asleep.items() if parts <= others and not owned.get(name)]
             if len(gone) == len(self._asleep) and others:

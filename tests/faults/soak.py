@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.kafka import NoKafka, start_kafka
+from tests.faults.breakage import CRASH, FAULTS, PRODUCER, STOP
 
-FAULTS = "tests/faults"
 PYTEST = ("-o", "addopts=--import-mode=importlib", "-q", "-ra", "--no-header")
 USUAL_MINUTES = 30.0
 GRACE_SECONDS = 20.0
@@ -46,8 +46,8 @@ class Part:
     workers: int = 0
 
 
-def _points(kind: str, seconds: float, file: str) -> Part:
-    return Part(kind, seconds, (f"{FAULTS}/{file}",), {"CRASH_POINTS": "all", "CRASH_SECONDS": "{begin}"})
+def _points(kind: str, seconds: float, test: str) -> Part:
+    return Part(kind, seconds, (test,), {"CRASH_POINTS": "all", "CRASH_SECONDS": "{begin}"})
 
 
 def _kills(protocol: str, seconds: float, storm: str) -> Part:
@@ -57,10 +57,10 @@ def _kills(protocol: str, seconds: float, storm: str) -> Part:
 
 LANES = (
     (
-        _points("kill -9, processor", 320, "test_crash_points.py"),
-        _points("kill -9, producer", 130, "test_crash_points_producer.py"),
-        _points("SIGSTOP, processor", 180, "test_stop_points.py"),
-        _points("SIGSTOP, producer", 110, "test_stop_points_producer.py"),
+        _points("kill -9, processor", 320, CRASH),
+        _points("kill -9, producer", 130, PRODUCER),
+        _points("SIGSTOP, processor", 180, STOP),
+        _points("SIGSTOP, producer", 110, f"{FAULTS}/test_stop_points_producer.py"),
         Part(
             "stops",
             560,
@@ -118,7 +118,7 @@ class Soak:
 
     def run(self, part: Part, until: float) -> Done:
         """Run one part, at most until then: what those before it left over is its own."""
-        missing = [path for path in part.tests if not Path(path).exists()]
+        missing = [path for path in part.tests if not Path(path.partition("::")[0]).exists()]
         if missing:
             return _one_row(part, "missing", self._seed, size=f"no {', '.join(missing)}")
         slice_ = part.seconds * self._scale

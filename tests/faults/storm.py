@@ -10,11 +10,6 @@ from typing import Any
 
 from tests.harness.programs import Programs
 
-PROTOCOLS = {
-    "cooperative": {},
-    "range": {"KAFKA_PARTITION_ASSIGNMENT_STRATEGY": "range"},
-    "consumer": {"KAFKA_GROUP_PROTOCOL": "consumer"},
-}
 SALES_FAULTS = [
     {"kind": "hang", "where": "addContactExtEvent", "rate": 0.05, "seconds": 3.5},  # past the time-out, then it works
     {"kind": "reset", "where": "addContactExtEvent", "rate": 0.03, "after": True},
@@ -60,13 +55,13 @@ class Storm:
             self._asleep.remove((at, process))
 
     def dismiss(self, module: str) -> None:
-        """All of these must leave by themselves, those told earlier too."""
+        """All of these must leave by themselves, and those that were asked to earlier."""
         gone = [process for name, process in self.members if name == module]
         for process in gone:
             process.terminate()
         ended = [process.wait(60) for process in (*self.leaving, *gone)]
         self.members = [member for member in self.members if member[0] != module]
-        assert set(ended) <= {0, -signal.SIGTERM}, ended  # told to stop before it had learned to listen
+        assert set(ended) <= {0, -signal.SIGTERM}, ended  # asked to stop before it could listen
 
     def _one(self) -> None:
         asleep = [process for _, process in self._asleep]

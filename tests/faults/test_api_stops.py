@@ -1,4 +1,4 @@
-"""What makes the programs wait or stop, and what lets them go on: they keep their membership and count no attempt.
+"""What makes the programs wait or stop, and what lets them continue: they keep their membership and count no attempt.
 
 By default a program that probes every 3 s (hurried.py) stands for one that probes once a minute; with
 `API_FAULTS=all` the wrong keys are played to the real one too.
@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from sandbox.remote import fetch_state
-from tests.faults.api_trouble import LONG, Trouble, trouble
+from tests.faults.api_trouble import Trouble, trouble
 from tests.faults.hurried import PROBE_SECONDS
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import ask_sandbox
-from tests.harness.waiting import wait_until
+from tests.harness.stand_ins import ask_sandbox, switch
+from tests.harness.waiting import LONG, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ALL = os.environ.get("API_FAULTS") == "all"
 HURRIED = "tests.faults.hurried"
-THREADS = 4  # of delivery: so many requests may be under way when the first is told to wait
-BLOCKED_SECONDS = 12
+THREADS = 4  # of delivery: so many requests may be under way when the first is asked to wait
+BLOCKED_SECONDS = 20  # the producer asks every second
 WAIT_SECONDS = 3
 WAITS = [("429", False), ("503wait", True), *([("429", True), ("503wait", False)] if ALL else [])]
 
@@ -41,15 +41,15 @@ def greetings(world: Trouble) -> int:
     return sum(one["what"] == "getOrderSources" for one in world.asked(world.base))
 
 
-def test_a_token_blocked_in_mid_run_is_not_used_before_its_end_and_all_go_on_by_themselves(
+def test_a_token_blocked_in_mid_run_is_not_used_before_its_end_and_all_continue_by_themselves(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "15") as world:
-        programs = [world.start(module) for module in ("producer", "processor", "processor")]
+        programs = [world.programs.serve(module) for module in ("producer", "processor", "processor")]
         members = settled(world, *programs[1:])
         world.place_unread(10)
         end = int(time.time()) + BLOCKED_SECONDS
-        world.switch(world.base, blocked_until=float(end), faults=[])
+        switch(world.base, blocked_until=float(end), faults=[])
         began = time.time()
         world.arrived()
         assert 0 < fetch_state(world.base)["asked_while_blocked"] <= len(programs)  # each may find it out, once
@@ -64,17 +64,17 @@ def test_salesmanago_is_asked_nothing_before_the_time_it_names_in_seconds_or_as_
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "10", DELIVERY_THREADS=str(THREADS)) as world:
-        world.start("producer")
-        members = settled(world, world.start("processor"))
+        world.programs.serve("producer")
+        members = settled(world, world.programs.serve("processor"))
         for kind, date in WAITS:
             fault = {"kind": kind, "where": "upsert", "date": date, "retry_after": WAIT_SECONDS, "count": 1}
             world.play(world.sales, fault)
             world.place(20)
             world.arrived()
-            told = [one["at"] for one in world.asked(world.sales) if one["played"] == kind][-1]
-            early = world.asked(world.sales, told, told + WAIT_SECONDS - 0.5)
+            refused_at = [one["at"] for one in world.asked(world.sales) if one["played"] == kind][-1]
+            early = world.asked(world.sales, refused_at, refused_at + WAIT_SECONDS - 0.5)
             assert len(early) < 2 * THREADS, (kind, date, early)
-            assert world.asked(world.sales, told + WAIT_SECONDS), (kind, date)
+            assert world.asked(world.sales, refused_at + WAIT_SECONDS), (kind, date)
         world.play(world.sales, {"kind": "429plain", "rate": 0.3, "count": 10})
         world.place(20)
         world.arrived()
@@ -85,7 +85,7 @@ def test_salesmanago_is_asked_nothing_before_the_time_it_names_in_seconds_or_as_
 
 @pytest.mark.parametrize("module", [HURRIED, "program"] if ALL else [HURRIED])
 @pytest.mark.parametrize("api", ["BaseLinker", "SALESmanago"])
-def test_a_key_refused_in_mid_run_pauses_all_who_meet_it_until_a_probe_finds_it_mended(
+def test_a_key_refused_in_mid_run_pauses_all_who_meet_it_until_a_probe_finds_it_accepted_again(
     kafka: str, prefix: str, tmp_path: Path, api: str, module: str
 ) -> None:
     own, setting, wrong_key, right_key = {
@@ -96,15 +96,15 @@ def test_a_key_refused_in_mid_run_pauses_all_who_meet_it_until_a_probe_finds_it_
         url, probe = world.apis[own], PROBE_SECONDS if module == HURRIED else 60.0
 
         def start(program: str) -> subprocess.Popen[bytes]:
-            return world.start(HURRIED, program) if module == HURRIED else world.start(program)
+            return world.programs.serve(HURRIED, program) if module == HURRIED else world.programs.serve(program)
 
         producer, *processors = (start(program) for program in ("producer", "processor", "processor"))
         members = settled(world, *processors)
         if api == "BaseLinker":
             world.place_unread(20)
-            world.switch(url, **wrong_key, faults=[])
+            switch(url, **wrong_key, faults=[])
         else:
-            world.switch(url, **wrong_key)
+            switch(url, **wrong_key)
             world.place(20)
         pausing = [producer, *processors] if api == "BaseLinker" else processors
         wait_until(lambda: all(setting in refused(world, one) for one in pausing), LONG, "/readyz says what is wrong")
@@ -112,19 +112,19 @@ def test_a_key_refused_in_mid_run_pauses_all_who_meet_it_until_a_probe_finds_it_
         wait_until(lambda: len(world.asked(url, began)) >= 2 * len(pausing), LONG, "everybody has probed twice")
         at = [one["at"] for one in world.asked(url, began)]
         assert len(at) <= len(pausing) * ((at[-1] - began) / probe + 2), at
-        assert all(world.alive(one) for one in (producer, *processors))
+        assert all(world.programs.page(one, "/livez")[0] == 200 for one in (producer, *processors))
         assert world.members() == members
         assert world.letters() == []
-        world.switch(url, **right_key)
+        switch(url, **right_key)
         world.arrived()
-        wait_until(lambda: all(world.ready(one)[0] == 200 for one in pausing), LONG, "all are ready again")
+        wait_until(lambda: all(world.programs.ready(one) for one in pausing), LONG, "all are ready again")
         assert world.members() == members
         assert world.undone() == []
 
 
 def refused(world: Trouble, process: subprocess.Popen[bytes]) -> str:
     """What /readyz says while it is 503."""
-    status, text = world.ready(process)
+    status, text = world.programs.page(process)
     return text if status == 503 else ""
 
 
@@ -132,16 +132,16 @@ def test_a_start_with_a_key_that_is_refused_ends_with_1_and_names_the_setting(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "10") as world:
-        programs = [world.start("producer"), world.start("processor")]
+        programs = [world.programs.serve("producer"), world.programs.serve("processor")]
         settled(world, programs[1])
         for process in programs:
             process.terminate()
             assert process.wait(60) == 0
-        world.switch(world.sales, auth_ok=False)
-        ends_with_1(world, world.start("processor"), "SALESMANAGO_API_SECRET")
-        world.switch(world.sales, auth_ok=True)
-        world.switch(world.base, token_ok=False)
-        for process in [world.start("processor"), world.start("producer")]:
+        switch(world.sales, auth_ok=False)
+        ends_with_1(world, world.programs.serve("processor"), "SALESMANAGO_API_SECRET")
+        switch(world.sales, auth_ok=True)
+        switch(world.base, token_ok=False)
+        for process in [world.programs.serve("processor"), world.programs.serve("producer")]:
             ends_with_1(world, process, "BASELINKER_TOKEN")
         assert world.undone() == []
 
@@ -152,15 +152,15 @@ def ends_with_1(world: Trouble, process: subprocess.Popen[bytes], setting: str) 
     assert setting in world.programs.log(process)
 
 
-def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_api_gets_the_rest(
+def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_an_api_that_recovered_gets_the_rest(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     quick = {"MAX_CONSECUTIVE_DEAD_LETTERS": "5", "SESSION_TIMEOUT_MS": "6000"}
     with trouble(kafka, prefix, tmp_path, "--orders", "8", **quick) as world:
-        world.start("producer")
-        processor = world.start(HURRIED, "processor")
+        world.programs.serve("producer")
+        processor = world.programs.serve(HURRIED, "processor")
         settled(world, processor)
-        world.switch(world.sales, refuse_contacts=True)
+        switch(world.sales, refuse_contacts=True)
         buried = world.place(3)
         wait_until(lambda: len(world.letters()) == 3, LONG, "three dead letters")
         world.place(30)
@@ -168,25 +168,85 @@ def test_a_restart_loop_in_a_storm_of_refusals_drains_nothing_more_and_a_mended_
         for _ in range(2):
             processor.kill()
             processor.wait(30)
-            processor = world.start(HURRIED, "processor")
+            processor = world.programs.serve(HURRIED, "processor")
             pauses(world, processor)
         assert len(world.letters()) == 3
-        world.switch(world.sales, refuse_contacts=False)
+        switch(world.sales, refuse_contacts=False)
         for order_id in buried:
             world.edit(order_id, 16)
         world.arrived()
-        wait_until(lambda: world.ready(processor)[0] == 200, LONG, "ready again")
+        wait_until(lambda: world.programs.ready(processor), LONG, "ready again")
         assert [line.split(":")[:2] for line in world.undone()] == [["dead letter", " rejected"]] * 3
 
 
+def test_refused_purchases_pause_it_although_a_known_contact_is_edited_now_and_then(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    limit = 5
+    with trouble(kafka, prefix, tmp_path, "--orders", "8", MAX_CONSECUTIVE_DEAD_LETTERS=str(limit)) as world:
+        world.programs.serve("producer")
+        processor = world.programs.serve(HURRIED, "processor")
+        known = world.place(1)[0]
+        settled(world, processor)
+        switch(world.sales, refuse_purchases=True)
+        placed: list[int] = []
+        for number in range(12):
+            placed += world.place(2)
+            refused_or_paused(world, processor, len(placed))
+            if not paused(world, processor):
+                edit_and_wait(world, processor, known, number)
+        wait_until(lambda: paused(world, processor) or len(world.letters()) >= limit, LONG, "the pause")
+        assert len(world.letters()) < limit
+        switch(world.sales, refuse_purchases=False)
+        wait_until(lambda: world.programs.ready(processor), LONG, "ready again")
+        for order_id in placed:
+            world.edit(order_id, 16)
+        world.arrived()
+        assert len(world.letters()) < limit
+        assert all(line.startswith("dead letter: rejected") for line in world.undone())
+
+
+def refused_or_paused(world: Trouble, processor: subprocess.Popen[bytes], count: int) -> None:
+    """Wait until SALESmanago was asked for so many new purchases in all, or the processor pauses."""
+
+    def enough() -> bool:
+        asked = sum(one["what"] == "contact/addContactExtEvent" for one in world.asked(world.sales))
+        return asked > count or paused(world, processor)
+
+    wait_until(enough, LONG, "the purchases are refused")
+
+
+def edit_and_wait(world: Trouble, processor: subprocess.Popen[bytes], order_id: int, number: int) -> None:
+    """Edit a delivered order, each time in another way, and wait until that is done, or the processor pauses."""
+    done = times_done(world, order_id)
+    if number % 3 == 0:
+        world.edit(order_id, 16, delivery_fullname=f"Jan Nowak {number}")  # an answered contact
+    elif number % 3 == 1:
+        world.edit(order_id, 16)  # nothing to write
+    else:
+        world.edit(order_id, 1)  # an unchanged purchase
+    wait_until(lambda: times_done(world, order_id) > done or paused(world, processor), LONG, "the edit is done")
+
+
+def times_done(world: Trouble, order_id: int) -> int:
+    """How often an order had its outcome."""
+    lines = [line for path in world.programs.folder.glob("*.log") for line in path.read_text().splitlines()]
+    return sum(f'"order_id": {order_id},' in line for line in lines if '"order done"' in line)
+
+
+def paused(world: Trouble, processor: subprocess.Popen[bytes]) -> bool:
+    """Whether it says that it pauses for a storm of dead letters."""
+    return "dead letters in a row" in refused(world, processor)
+
+
 def pauses(world: Trouble, processor: subprocess.Popen[bytes]) -> None:
-    """It says that it pauses for a storm of dead letters."""
-    wait_until(lambda: "dead letters in a row" in refused(world, processor), LONG, "the pause")
+    """It pauses for a storm of dead letters."""
+    wait_until(lambda: paused(world, processor), LONG, "the pause")
 
 
-def test_apis_that_nobody_reaches_for_a_while_cost_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
+def test_apis_that_are_unreachable_for_a_while_cost_no_order(kafka: str, prefix: str, tmp_path: Path) -> None:
     with trouble(kafka, prefix, tmp_path, "--orders", "10", "--latency", "0.05") as world:
-        programs = [world.start(module) for module in ("producer", "processor", "processor")]
+        programs = [world.programs.serve(module) for module in ("producer", "processor", "processor")]
         members = settled(world, *programs[1:])
         world.place(40)
         wait_until(lambda: len(fetch_state(world.sales)["events"]) >= 10, LONG, "half-way")
@@ -197,7 +257,7 @@ def test_apis_that_nobody_reaches_for_a_while_cost_nothing(kafka: str, prefix: s
         assert world.members() == members
         world.place(5)
         world.arrived()
-        assert all(world.ready(process)[0] == 200 for process in programs)
+        assert all(world.programs.ready(process) for process in programs)
         assert world.undone() == []
 
 

@@ -13,4 +13,5 @@ def test_a_deliberate_break_fits_the_code(one: Break) -> None:
         assert Path(path).read_text().count(old) == 1, f"{path}: renew this break\n{old}"
         assert new != old
     for test in one.caught_by:
-        assert Path(test.partition("::")[0]).exists()
+        file, _, name = test.partition("[")[0].partition("::")
+        assert f"def {name}(" in Path(file).read_text()

@@ -1,7 +1,7 @@
-"""The broker is stopped, killed, put to sleep, throttled, its disk fills up: the programs go on by themselves.
+"""The broker is stopped, killed, put to sleep, throttled, its disk fills up: the programs recover by themselves.
 
-Nothing is lost, doubled or out of order, and nothing Kafka has acknowledged goes back. No program is started anew.
-`BROKER_ROUNDS=10 SEED=7 PROTOCOL=cooperative make test ARGS=tests/faults/test_broker_faults.py` makes more of it.
+Nothing is lost, doubled or out of order, and nothing Kafka has acknowledged goes back. No program is restarted.
+`BROKER_ROUNDS=10 SEED=7 PROTOCOL=range make test-faults ARGS=tests/faults/test_broker_faults.py` makes more of it.
 """
 
 import contextlib
@@ -10,8 +10,6 @@ import os
 import random
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,20 +20,15 @@ import pytest
 
 from sandbox.remote import fetch_state
 from sandbox.verify import tally
-from schemas.codec import make_codec
-from schemas.records import JournalEntry, Origin
-from schemas.topics import Topics
 from tests.faults.broker import Broker, own_broker
 from tests.faults.life import Life
-from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
 from tests.harness.judge import CHOICE, left_undone, wrong
-from tests.harness.ports import quiet_port
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import PROTOCOLS, Programs, settings
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
-from tests.harness.stand_ins import sandbox
-from tests.harness.topics import read_whole
+from tests.harness.stand_ins import purchases, sandbox
+from tests.harness.topics import published
 from tests.harness.waiting import wait_until, wait_until_none
 
 SESSION_SECONDS = 10.0
@@ -60,22 +53,19 @@ class Load:
         self.watch = OffsetsWatch(broker.bootstrap, programs.environment["TOPIC_PREFIX"])
         self.faults: Counter[str] = Counter()
         self.began = time.monotonic()
-        self._members: list[tuple[str, subprocess.Popen[bytes], int]] = []
+        self._members: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def begin(self) -> None:
         """Start everything, and wait for the first purchase."""
         for module in ["producer"] * 2 + ["processor"] * 2:
             self.start(module)
         self.watch.start()
-        wait_until(
-            lambda: fetch_state(self.apis["SALESMANAGO_API_URL"])["events"], GOES_ON_WITHIN, "the first purchase"
-        )
+        wait_until(lambda: purchases(self.apis), GOES_ON_WITHIN, "the first purchase")
         self.life.start()
 
     def start(self, module: str) -> None:
         """Start a program, with a port to ask whether it is ready."""
-        port = quiet_port()
-        self._members.append((module, self.programs.start(module, HTTP_PORT=str(port)), port))
+        self._members.append((module, self.programs.serve(module)))
 
     def rebalance(self) -> None:
         """Let a processor join or, when there are many, one leave; return when partitions change hands."""
@@ -90,8 +80,8 @@ class Load:
 
     def tell(self, broker_away: bool) -> bool:
         """Whether /readyz of every program says that the broker is away, or that it is there."""
-        told = [readiness(port).get("broker", "") for *_, port in self._members]
-        return all(state not in {"", "ok"} if broker_away else state == "ok" for state in told)
+        states = [self.programs.checks(process).get("broker", "") for _, process in self._members]
+        return all(state not in {"", "ok"} if broker_away else state == "ok" for state in states)
 
     def hurt(self, harm: "Harm") -> None:
         """Do harm; then orders made after it must arrive."""
@@ -111,7 +101,7 @@ class Load:
 
     def still_run(self) -> None:
         """No program has ended."""
-        for module, process, _ in self._members:
+        for module, process in self._members:
             assert process.poll() is None, f"a {module} ended: {self.programs.log(process)[-3000:]}"
 
     def judge(self) -> None:
@@ -125,7 +115,7 @@ class Load:
         self.still_run()
         assert self.watch.is_alive() and self.watch.looks
         self.watch.end()
-        for _, process, _ in self._members:
+        for _, process in self._members:
             process.terminate()
         assert [process.wait(60) for _, process in self.programs.started] == [0] * len(self.programs.started)
         assert wrong(self.apis) == []
@@ -136,8 +126,8 @@ class Load:
 
     def tell_all(self) -> None:
         """Print what a failure is understood by: what each program says of itself, and the broker's last words."""
-        for module, process, port in self._members:
-            print(module, process.poll(), readiness(port))
+        for module, process in self._members:
+            print(module, process.poll(), self.programs.checks(process))
         lines = [line[:300] for line in self.broker.said().splitlines() if line[:2] == "20"]  # without stack traces
         print("\n".join(lines[-20:]))
 
@@ -153,16 +143,15 @@ class Load:
         base, sales = fetch_state(self.apis["BASELINKER_API_URL"]), fetch_state(self.apis["SALESMANAGO_API_URL"])
         joined = self.programs.logged("giving up all partitions and joining anew")
         joined += self.programs.logged("Kafka can't go on; joining anew")
-        told = {"joined_anew": joined, "complaints": sum(self.complaints().values())}
-        return {**tally(base, sales, CHOICE), "edits": self.life.edited, **self.faults, **told}
+        logged = {"joined_anew": joined, "complaints": sum(self.complaints().values())}
+        return {**tally(base, sales, CHOICE), "edits": self.life.edited, **self.faults, **logged}
 
     def _left(self) -> list[str]:
         sales = fetch_state(self.apis["SALESMANAGO_API_URL"])
         return left_undone(self.broker.bootstrap, self.programs.environment["TOPIC_PREFIX"], sales)
 
     def _purchases_after(self, order_id: int) -> int:
-        events = fetch_state(self.apis["SALESMANAGO_API_URL"])["events"]
-        return sum(int(event["externalId"]) > order_id for event in events)
+        return sum(count for number, count in purchases(self.apis).items() if int(number) > order_id)
 
 
 Harm = Callable[[Load], None]
@@ -194,27 +183,7 @@ def loaded(broker: Broker, prefix: str, folder: Path, seed: int) -> Iterator[Loa
 
 def doubled_entries(kafka: str, prefix: str) -> list[int]:
     """Log ids that lie more than once in the journal topic."""
-    codec = make_codec(Topics(prefix), None)
-    found: Counter[int] = Counter()
-    for message in read_whole(kafka, Topics(prefix).journal):
-        value = message.value()
-        entry = codec.decode(value if isinstance(value, bytes) else b"", JournalEntry)
-        if entry.origin is Origin.JOURNAL:
-            found[entry.log_id] += 1
-    return [log_id for log_id, count in found.items() if count > 1]
-
-
-def readiness(port: int) -> dict[str, str]:
-    """What /readyz says."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
-            content = answer.read()
-    except urllib.error.HTTPError as error:
-        content = error.read()
-    except OSError:
-        return {}
-    found: dict[str, str] = json.loads(content)["checks"]
-    return found
+    return [log_id for log_id, count in published(kafka, prefix).items() if count > 1]
 
 
 def stopped(load: Load) -> None:
@@ -269,7 +238,7 @@ def throttled(load: Load) -> None:
 def full(load: Load) -> None:
     """Its disk is full: it halts, and comes back when there is room.
 
-    Kafka 4.1.1 sometimes writes a batch of the groups' topic twice then, and can't load it: it is mended as
+    Kafka 4.1.1 sometimes writes a batch of the groups' topic twice then, and can't load it: it is repaired as
     docs/operations.md says (tests/faults/test_group_not_loaded.py).
     """
     ballast = load.broker.data / "ballast"
@@ -284,7 +253,7 @@ def full(load: Load) -> None:
     wait_until(lambda: load.broker.unloaded() or goes_on(), GOES_ON_WITHIN, "going on, or a group that is not loaded")
     if damaged := load.broker.unloaded():
         print(f"the broker could not load partitions {damaged} of its groups: starting it without them")
-        load.watch.begin_anew()
+        load.watch.forget()
         load.broker.start_without(damaged)
 
 
@@ -295,11 +264,13 @@ def go_through(load: Load, short: list[Harm], more: list[Harm]) -> None:
             load.hurt(harm)
 
 
-def test_a_broker_that_is_stopped_killed_or_slow_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+def test_a_broker_that_is_stopped_killed_or_slow_under_load_loses_and_doubles_nothing(
+    prefix: str, tmp_path: Path
+) -> None:
     with own_broker() as broker, loaded(broker, prefix, tmp_path, SEED) as load:
         go_through(load, [stopped, killed_in_a_rebalance, asleep], [killed, slow, throttled])
 
 
-def test_a_broker_whose_disk_is_full_under_load_costs_nothing(prefix: str, tmp_path: Path) -> None:
+def test_a_broker_whose_disk_is_full_under_load_loses_and_doubles_nothing(prefix: str, tmp_path: Path) -> None:
     with own_broker(disk="64m") as broker, loaded(broker, prefix, tmp_path, SEED) as load:
         go_through(load, [full], [])

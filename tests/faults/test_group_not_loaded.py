@@ -1,17 +1,17 @@
 """A broker that can't load a group, for a batch of the groups' topic lies on its disk twice.
 
-Kafka 4.1.1 was seen to write it so on a full disk. No restart mends it: the programs wait and say so; what
-docs/operations.md tells mends it: another GROUP_ID goes on, and so does everything once that partition is removed.
+Kafka 4.1.1 was seen to write it so on a full disk. No restart repairs it: the programs wait and say so. As
+docs/operations.md says, another GROUP_ID continues, and so does everything once that partition is removed.
 """
 
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.producing import end, page, purchases, wait_until
 from tests.faults.broker import Broker, groups_partition, own_broker
-from tests.faults.scenario import Scenario, stand_ins
-from tests.harness.ports import quiet_port
+from tests.faults.scenario import Scenario
+from tests.harness.stand_ins import purchases, sandbox
+from tests.harness.waiting import LONG, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -30,40 +30,41 @@ def write_last_batch_twice(broker: Broker, number: int) -> None:
         file.write(batch)
 
 
-def test_a_group_that_cannot_be_loaded_is_told_and_both_ways_out_lose_and_double_nothing(tmp_path: Path) -> None:
-    with own_broker() as broker, stand_ins() as apis:
-        scenario = Scenario(apis, broker.bootstrap, tmp_path)
+def test_a_group_that_cannot_be_loaded_is_reported_and_both_ways_out_lose_and_double_nothing(tmp_path: Path) -> None:
+    with (
+        own_broker() as broker,
+        sandbox("--orders", "0") as apis,
+        Scenario(apis, broker.bootstrap, tmp_path) as scenario,
+    ):
+        programs = scenario.programs
         scenario.publish(scenario.place(0))
-        assert scenario.finish("before") == []
+        programs.catch_up("processor")
         group = f"{scenario.prefix}-processor"
         damaged = groups_partition(group)
         broker.terminate()
         write_last_batch_twice(broker, damaged)
         broker.start()
 
-        port = quiet_port()
-        waits = scenario.start("waits", "processor", HTTP_PORT=str(port))
-        try:
-            wait_until(lambda: broker.unloaded() == {damaged}, "the broker says what it can't load", waits)
-            text = "waiting for the group to hand out partitions"
-            wait_until(lambda: text in page(port, "/readyz")[1], text, waits)
-            broker.terminate()
-            broker.start()
-            wait_until(lambda: broker.unloaded() == {damaged}, "a restart does not mend it", waits)
+        waits = programs.serve("processor")
+        wait_until(lambda: broker.unloaded() == {damaged}, LONG, "the broker says what it can't load", waits)
+        text = "waiting for the group to hand out partitions"
+        wait_until(lambda: text in programs.page(waits)[1], LONG, text, waits)
+        broker.terminate()
+        broker.start()
+        wait_until(lambda: broker.unloaded() == {damaged}, LONG, "a restart does not repair it", waits)
 
-            scenario.publish(scenario.place(1))
-            names = (f"{group}-{number}" for number in range(2, 100))
-            other = next(name for name in names if groups_partition(name) != damaged)
-            assert scenario.ended(scenario.start("other", "processor", "--until-caught-up", GROUP_ID=other)) == 0
-            assert set(purchases(scenario).values()) == {1}
-            assert purchases(scenario).total() == 2
+        scenario.publish(scenario.place(1))
+        names = (f"{group}-{number}" for number in range(2, 100))
+        other = next(name for name in names if groups_partition(name) != damaged)
+        programs.catch_up("processor", GROUP_ID=other)
+        assert set(purchases(apis).values()) == {1}
+        assert purchases(apis).total() == 2
 
-            scenario.publish(scenario.place(2))
-            broker.start_without({damaged})
-            wait_until(lambda: purchases(scenario).total() == 3, "the group that waited goes on", waits)
-            wait_until(lambda: not scenario.problems(), "everything is recorded", waits)
-        finally:
-            end(waits)
-        assert scenario.finish("after") == []
+        scenario.publish(scenario.place(2))
+        broker.start_without({damaged})
+        wait_until(lambda: purchases(apis).total() == 3, LONG, "the group that waited continues", waits)
+        wait_until(lambda: not scenario.problems(), LONG, "everything is recorded", waits)
+        waits.kill()
+        programs.catch_up("processor")
         assert scenario.problems() == []
         assert broker.unloaded() == set()

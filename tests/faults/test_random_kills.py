@@ -1,6 +1,6 @@
 """Processors and producers are killed, stopped, put to sleep; they join and leave: 0 lost, 0 doubled, order kept.
 
-`SEED=7 SECONDS=240 ENTRIES=5000 PROTOCOL=range make test ARGS=tests/faults/test_random_kills.py` repeats a run
+`SEED=7 SECONDS=240 ENTRIES=5000 PROTOCOL=range make test-faults ARGS=tests/faults/test_random_kills.py` repeats a run
 (the same events at the same distances; what they hit differs), or makes a longer one.
 """
 
@@ -16,14 +16,14 @@ import pytest
 from sandbox.remote import fetch_state
 from sandbox.verify import tally
 from tests.faults.life import Life
-from tests.faults.storm import BASE_FAULTS, PROTOCOLS, SALES_FAULTS, Storm, measures
+from tests.faults.storm import BASE_FAULTS, SALES_FAULTS, Storm, measures
 from tests.faults.watch import OffsetsWatch
 from tests.harness.judge import CHOICE, left_undone, wrong
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import PROTOCOLS, Programs, settings
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
-from tests.harness.stand_ins import sandbox, switch
-from tests.harness.waiting import wait_until, wait_until_none
+from tests.harness.stand_ins import purchases, sandbox, switch
+from tests.harness.waiting import LONG, wait_until, wait_until_none
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def test_whatever_is_killed_or_put_to_sleep_nothing_is_lost_doubled_or_out_of_or
             for module in ["producer"] * 2 + ["processor"] * 3:
                 storm.join(module)
             watch.start()
-            wait_until(lambda: fetch_state(apis["SALESMANAGO_API_URL"])["events"], 60, "the first purchase")
+            wait_until(lambda: purchases(apis), LONG, "the first purchase")
             life.start()
             chaos_at = time.time()
             storm.go_on(seconds)
@@ -62,8 +62,8 @@ def test_whatever_is_killed_or_put_to_sleep_nothing_is_lost_doubled_or_out_of_or
             numbers: dict[str, Any] = {"verdict": "failed", **storm.events}
             try:
                 storm.dismiss("producer")
-                assert programs.start("producer", "--until-caught-up").wait(120) == 0  # late entries, at once
-                wait_until_none(lambda: wrong(apis), 120, "all that is due has arrived")
+                programs.catch_up("producer")  # late entries, at once
+                wait_until_none(lambda: wrong(apis), LONG, "all that is due has arrived")
                 numbers["drain"] = round(time.time() - chaos_end)
                 storm.dismiss("processor")
                 programs.finish()

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.points import ALL, AT_ONCE, Verdict, judge, spread, try_all, worth_a_stop
-from tests.faults.scenario import LAUNCHER, Scenario, read, stand_ins
-from tests.faults.test_crash_points_producer import WAYS, Way, points_of, to_the_end, wrong
-from tests.faults.test_stop_points import stopped
+from tests.faults.points import ALL, AT_ONCE, Verdict, attempt, judge, spread, stopped, try_all, worth_a_stop
+from tests.faults.producer_ways import WAYS, Way, points_of, shop, to_the_end, wrong
+from tests.harness.topics import read_whole
+from tests.harness.waiting import LONG
 
 pytestmark = pytest.mark.slow
-
-
 IMPORTANT = ("produce cursor before", "commit_transaction before")
 SAMPLE = 2  # further points of each way
 
@@ -23,28 +21,26 @@ def stopped_at(way: Way, point: str, kafka: str, folder: Path) -> Verdict:
     """Stop at one point, let another lead and finish, wake the first up, judge."""
     problems: list[str] = []
     reached = False
-    with stand_ins("--orders", "3", "--seed", "5") as apis:
-        scenario = Scenario(apis, kafka, folder, with_topics=False)
+    with shop(kafka, folder) as scenario:
         try:
             way.before(scenario)
-            sleeper = scenario.start("victim", LAUNCHER, "producer", "--until-caught-up", STOP_AT=point)
+            sleeper = way.go(scenario, {"STOP_AT": point})
             try:
-                reached = stopped(sleeper.pid)
-                problems += scenario.finish(module="producer")
-                kept = len(read(kafka, scenario.topics.journal))
+                reached = stopped(sleeper)
+                problems += attempt(lambda: scenario.programs.catch_up("producer"))
+                kept = len(read_whole(kafka, scenario.topics.journal))
             finally:
                 sleeper.send_signal(signal.SIGCONT)
-                code = scenario.ended(sleeper)
+            code = sleeper.wait(LONG)
             if code != 0:
                 problems.append(f"the one that slept ended with {code}")
             problems += wrong(scenario, way.sweeps)
-            found = len(read(kafka, scenario.topics.journal))
+            found = len(read_whole(kafka, scenario.topics.journal))
             if not way.sweeps and found != kept:
                 problems.append(f"woken up, it published {found - kept} entries")
         except Exception as error:
             problems.append(f"{type(error).__name__}: {error}")
-    logs = f"--- slept\n{scenario.tail('victim')}\n--- heir\n{scenario.tail('heir')}" if problems else ""
-    return Verdict(way.name, point, reached, tuple(problems), logs)
+        return Verdict(way.name, point, reached, tuple(problems), scenario.programs.tails() if problems else "")
 
 
 @pytest.mark.timeout(1500)

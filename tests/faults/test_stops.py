@@ -1,6 +1,6 @@
-"""Members are stopped (SIGSTOP) at random instants until others have their place, then go on: they change nothing.
+"""Members are stopped (SIGSTOP) at random instants until others have taken their place, then wake up: no change.
 
-`STOPS=200 SEED=7 STOPS_AT_ONCE=6 PROTOCOL=range make test ARGS=tests/faults/test_stops.py` is a longer run, in
+`STOPS=200 SEED=7 STOPS_AT_ONCE=6 PROTOCOL=range make test-faults ARGS=tests/faults/test_stops.py` is a longer run, in
 six shops side by side. The short one stops 6 members in two shops: processors and producers, as many as all but
 one of a group at once.
 """
@@ -21,13 +21,12 @@ from sandbox.remote import fetch_state
 from sandbox.verify import tally
 from tests.faults.life import Life
 from tests.faults.sleepers import Sleepers
-from tests.faults.storm import PROTOCOLS
 from tests.faults.watch import OffsetsWatch
 from tests.harness.judge import CHOICE, left_undone, wrong
-from tests.harness.programs import Programs, settings
+from tests.harness.programs import PROTOCOLS, Programs, settings
 from tests.harness.seed import SEED
 from tests.harness.soak_results import hand_over
-from tests.harness.stand_ins import sandbox, switch
+from tests.harness.stand_ins import purchases, sandbox, switch
 from tests.harness.waiting import wait_until, wait_until_none
 
 pytestmark = pytest.mark.slow
@@ -96,7 +95,7 @@ def one_shop(kafka: str, prefix: str, folder: Path, seed: int, stops: int, proto
                     Sleepers(kafka, f"{prefix}-{module}", members, random.Random(chance.random()), parts, on, rush)
                 )
             watch.start()
-            wait_until(lambda: fetch_state(apis["SALESMANAGO_API_URL"])["events"], 200, "the first purchase")
+            wait_until(lambda: purchases(apis), 200, "the first purchase")
             life.start()
             of_processors = round(stops * OF_PROCESSORS)
             for going in [
@@ -139,14 +138,14 @@ def _doubles(sales: dict[str, Any]) -> list[str]:
 
 
 def _ended(apis: dict[str, str], programs: Programs, groups: list[Sleepers]) -> list[str]:
-    """Let everyone end; whoever slept must have gone on as a member."""
+    """Let everyone end; those who slept must have become members again."""
     members = {name: process for group in groups for name, process in group.members.items()}
     problems = [f"{name} is not there any more: {code}" for name, one in members.items() if (code := one.poll())]
     for name, process in members.items():
         if name.startswith("producer"):
             process.terminate()
             problems += [f"{name} ended with {code}"] if (code := process.wait(60)) else []
-    assert programs.start("producer", "--until-caught-up").wait(300) == 0  # late entries, at once
+    programs.catch_up("producer", 300)  # late entries, at once
     wait_until_none(lambda: wrong(apis), 300, "all that is due has arrived")
     for name, process in members.items():
         if name.startswith("processor"):

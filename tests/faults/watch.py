@@ -1,4 +1,4 @@
-"""The group's offsets, looked at while everything goes on: they never go back."""
+"""The group's offsets, looked at while everything runs: they never go back."""
 
 import threading
 
@@ -31,7 +31,7 @@ class OffsetsWatch(threading.Thread):
                     self.went_back.append(f"partition {partition}: from {self._seen[partition]} to {offset}")
                 self._seen[partition] = offset
 
-    def begin_anew(self) -> None:
+    def forget(self) -> None:
         """Forget what was seen: the group's offsets were removed at the broker."""
         self._seen = {}
 

@@ -12,7 +12,9 @@ from typing import Any
 from clients import Contact, Http, PurchaseEvent, SalesManago
 from sandbox.server import CLIENT_ID, LOCATION, OWNER, SECRET
 from schemas.records import Origin, Outcome
+from tests.faults.points import LAUNCHER, record
 from tests.faults.scenario import REJECTED, Scenario
+from tests.harness.waiting import LONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def allegro(scenario: Scenario) -> None:
 def update(scenario: Scenario) -> None:
     """A purchase that exists; the order was changed since, and says so by type 2."""
     scenario.publish(scenario.place())
-    assert scenario.finish("before") == []
+    scenario.programs.catch_up("processor")
     scenario.updates = True
     scenario.publish(scenario.place(log_types=[2], delivery_price=77.5))
 
@@ -90,3 +92,18 @@ WAYS = (
     Way("several orders", several, steady=False),
     Way("every create's reply is lost", purchase, {"faults": LOST}, steady=False),
 )
+
+
+def points_of(way: Way, make: Callable[[], Scenario]) -> list[str]:
+    """Let the processor go the way to its end; return the points it passed, in order."""
+
+    def go() -> list[str]:
+        with make() as scenario:
+            way.prepare(scenario)
+            path = scenario.programs.folder / "points"
+            process = scenario.programs.start(LAUNCHER, "processor", "--until-caught-up", CRASH_RECORD=str(path))
+            assert process.wait(LONG) == 0, scenario.programs.tails()
+            assert scenario.problems() == [], f"{way.name} goes wrong without any fault"
+            return path.read_text().split("\n")[:-1]
+
+    return record(go)

@@ -3,12 +3,14 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
@@ -42,6 +44,22 @@ def bl2sm(environment: Mapping[str, str], *arguments: str, **more: str) -> Ran:
     if ran.exception is not None and not isinstance(ran.exception, SystemExit | click.exceptions.Exit):
         raise ran.exception
     return Ran(ran.exit_code, ran.stdout, ran.stderr)
+
+
+def catch_up(environment: Mapping[str, str], *programs: str, **more: str) -> None:
+    """Let a producer, then a processor (or only these `programs`) catch up in this process. Not for use in threads.
+
+    Takes a tenth of the CPU of two processes.
+    """
+    for name in programs or ("producer", "processor"):
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            with _as_a_process({**environment, **more}):
+                code = import_module(f"{name}.main").main(["--until-caught-up"])
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        assert code == 0, f"the {name} ended with {code}"
 
 
 def bl2sm_process(environment: Mapping[str, str], *arguments: str, **more: str) -> Ran:

@@ -1,6 +1,14 @@
-"""Answers with every documented field, as the two references show them (api/*.md)."""
+"""What is sent and what is answered, with every field that the APIs' references name."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+
+from clients import PurchaseEvent
+from schemas.records import JournalEntry, Origin
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+EVENT = PurchaseEvent("747473295", NOW, "shop", Decimal("9.99"))
 
 LINE: dict[str, Any] = {
     "storage": "db", "storage_id": 1, "order_product_id": 59157160, "product_id": "5434", "variant_id": "52124",
@@ -79,3 +87,9 @@ CATALOGS = {
 }  # fmt: skip
 FAILED = {"success": False, "message": ["No email specified"], "values": {"a": "b"}}
 PROBLEMS = {"problems": [{"reasonCode": 13, "message": "missing"}], "reasonCode": 10, "messages": ["auth"]}
+
+
+def entry(order_id: int = 7, **fields: Any) -> JournalEntry:
+    """An entry of the journal topic."""
+    return JournalEntry(**{"log_id": 5, "log_type": 1, "order_id": order_id, "object_id": None, "logged_at": NOW,
+                           "origin": Origin.JOURNAL, **fields})  # fmt: skip

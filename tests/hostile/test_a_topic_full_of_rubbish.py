@@ -1,14 +1,12 @@
-"""Hundreds of hostile messages between a shop's entries, on a real Kafka: orders arrive, each of the rest is told."""
+"""Hundreds of hostile messages between a shop's entries, on a real Kafka: orders arrive, the rest are dead letters."""
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from schemas.codec import make_codec
@@ -16,10 +14,11 @@ from schemas.records import DeadLetter, dead_letter_from_headers
 from schemas.topics import Topics, ensure_topics
 from tests.harness.cases import cases
 from tests.harness.judge import wrong
-from tests.harness.programs import run, settings
+from tests.harness.programs import Programs, settings
 from tests.harness.seed import SEED
 from tests.harness.stand_ins import sandbox
-from tests.hostile.test_messages_of_any_kind import entry
+from tests.harness.topics import headers_of, publish_shop, read_whole
+from tests.hostile.references import entry
 
 Headers = list[tuple[str, str | bytes | None]]
 Message = tuple[int, bytes | None, bytes | None, Headers]
@@ -45,47 +44,17 @@ def rubbish(chance: random.Random, count: int, good: bytes) -> list[Message]:
     return [(chance.randrange(6), *kinds[number % len(kinds)]()) for number in range(count)]
 
 
-def all_of(kafka: str, topic: str) -> list[tuple[int, int, Any, Any, Headers]]:
-    """Every committed message of a topic with six partitions: partition, offset, key, value, headers."""
-    config = {
-        "bootstrap.servers": kafka,
-        "group.id": "t",
-        "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
-    }
-    reader = Consumer({**config, "isolation.level": "read_committed"})
-    reader.subscribe([topic])
-    found: list[tuple[int, int, Any, Any, Headers]] = []
-    ended: set[int] = set()
-    until = time.monotonic() + 60
-    while len(ended) < 6 and time.monotonic() < until:
-        message = reader.poll(1)
-        if message is None:
-            continue
-        partition, offset = message.partition(), message.offset()
-        assert partition is not None
-        assert offset is not None
-        if message.error():
-            ended.add(partition)
-            continue
-        headers: Headers = list(message.headers() or [])  # type: ignore[arg-type]
-        found.append((partition, offset, message.key(), message.value(), headers))
-    reader.close()
-    assert len(ended) == 6
-    return found
-
-
 def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    seed = SEED
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = random.Random(SEED)
     topics = Topics(prefix)
     ensure_topics(AdminClient({"bootstrap.servers": kafka}), topics)
     messages = rubbish(chance, 300, make_codec(topics, None).encode(entry(7)))
-    with sandbox("--orders", "30", "--seed", str(seed)) as apis:
-        environment = settings(apis, kafka, prefix) | {"MAX_CONSECUTIVE_DEAD_LETTERS": "100000"}
+    with (
+        sandbox("--orders", "30", "--seed", str(SEED)) as apis,
+        Programs(settings(apis, kafka, prefix) | {"MAX_CONSECUTIVE_DEAD_LETTERS": "100000"}, tmp_path) as programs,
+    ):
         hostile = Producer({"bootstrap.servers": kafka})
 
         def publish(some: list[Message]) -> None:
@@ -94,34 +63,32 @@ def test_every_hostile_message_is_one_dead_letter_and_every_order_arrives(
             assert hostile.flush(30) == 0
 
         publish(messages[:150])
-        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(90) == 0
+        publish_shop(kafka, prefix, apis["BASELINKER_API_URL"])
         publish(messages[150:])
-        log = tmp_path / "processor.log"
-        assert run("processor", environment, log, "--until-caught-up").wait(120) == 0, log.read_text()[-3000:]
+        logged = programs.log(programs.catch_up("processor"))
         assert wrong(apis) == []
-    letters = all_of(kafka, topics.dead_letters)
-    sent = {
-        (partition, offset): (key, value, headers)
-        for partition, offset, key, value, headers in all_of(kafka, topics.journal)
-    }
-    told: dict[tuple[int, int], DeadLetter] = {}
-    for _, _, key, value, headers in letters:
+    letters = read_whole(kafka, topics.dead_letters)
+    sent = {(message.partition(), message.offset()): message for message in read_whole(kafka, topics.journal)}
+    seen: dict[tuple[int, int], DeadLetter] = {}
+    for message in letters:
+        headers = headers_of(message)
         letter = dead_letter_from_headers(headers)
         place = letter.partition, letter.offset
-        assert place not in told, "one dead letter a message"
-        told[place] = letter
-        assert key == f"{letter.partition}/{letter.offset}".encode()
-        was_key, was_value, was_headers = sent[place]
-        assert (letter.original_key, value) == (was_key, was_value or b"")  # without a value it were a tombstone
+        assert place not in seen, "one dead letter per message"
+        seen[place] = letter
+        assert message.key() == f"{letter.partition}/{letter.offset}".encode()
+        was = sent[place]
+        assert letter.original_key == was.key()
+        assert message.value() == (was.value() or b"")  # without a value it would be a tombstone
         kept = [header for header in headers if not header[0].startswith("error.")]
-        assert kept == [header for header in was_headers if not header[0].startswith("error.")]
+        assert kept == [header for header in headers_of(was) if not header[0].startswith("error.")]
         assert letter.reason in {"empty_value", "undecodable", "bad_key", "key_mismatch"}
         assert letter.message
         assert "nick" not in letter.message
         assert letter.topic == topics.journal
-    rest = Counter((key, value) for place, (key, value, _) in sent.items() if place in told)
+    rest = Counter((was.key(), was.value()) for place, was in sent.items() if place in seen)
     assert rest == Counter((key, value) for _, key, value, _ in messages)
-    assert "nick@example.com" not in log.read_text()
+    assert "nick@example.com" not in logged
 
 
 @pytest.mark.skipif(cases(0, 1) == 0, reason="waits for a time-out: in the soak profile only")
@@ -135,12 +102,9 @@ def test_a_message_too_large_for_a_dead_letter_does_not_stop_the_others(
     hostile = Producer({"bootstrap.servers": kafka, **packed})
     hostile.produce(topics.journal, key=b"1", value=b"x" * (5_000_000 if packed else 999_700), partition=0)
     assert hostile.flush(30) == 0
-    with sandbox("--orders", "10") as apis:
-        environment = settings(apis, kafka, prefix)
-        assert run("producer", environment, tmp_path / "producer.log", "--until-caught-up").wait(60) == 0
-        processor = run("processor", environment, tmp_path / "processor.log", "--until-caught-up")
-        try:
-            assert processor.wait(60) == 0
-        finally:
-            processor.kill()
+    with (
+        sandbox("--orders", "10") as apis,
+        Programs(settings(apis, kafka, prefix), tmp_path) as programs,
+    ):
+        programs.finish()
         assert wrong(apis) == []

@@ -4,8 +4,6 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import httpx2 as httpx
@@ -24,7 +22,6 @@ from clients import (
     Order,
     OrderSummary,
     Pacer,
-    PurchaseEvent,
     RetriableError,
     SalesManago,
 )
@@ -35,7 +32,7 @@ from tests.harness.cases import cases
 from tests.hostile import references as ref
 from tests.hostile.odd import HEADERS, STATUSES, VALUES, bodies, mutated, places, replaced
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOW = ref.NOW
 TOKEN, SECRET, KEY, CLIENT, V3_KEY = (
     "1-23-VERYSECRETTOKEN",
     "very-secret",
@@ -43,7 +40,6 @@ TOKEN, SECRET, KEY, CLIENT, V3_KEY = (
     "client-id-1",
     "v3-very-secret",
 )
-EVENT = PurchaseEvent("747473295", NOW, "shop", Decimal("9.99"))
 CONTACT = Contact("nick@example.com", "John")
 CODEC = make_codec(Topics("t"), None)
 Api = tuple[BaseLinker, SalesManago]
@@ -83,9 +79,9 @@ CALLS: dict[str, tuple[Callable[[BaseLinker, SalesManago], Any], Any]] = {
     "order_sources": (lambda base, _: base.order_sources(), ref.SOURCES),
     "refused": (lambda base, _: base.orders(), ref.REFUSED),
     "upsert_contact": (lambda _, sales: sales.upsert_contact(CONTACT), ref.UPSERTED),
-    "add_event": (lambda _, sales: sales.add_event("c1", EVENT), ref.CREATED),
-    "update_event": (lambda _, sales: sales.update_event("c1", "e1", EVENT), ref.CREATED),
-    "failed": (lambda _, sales: sales.update_event("c1", "e1", EVENT), ref.FAILED),
+    "add_event": (lambda _, sales: sales.add_event("c1", ref.EVENT), ref.CREATED),
+    "update_event": (lambda _, sales: sales.update_event("c1", "e1", ref.EVENT), ref.CREATED),
+    "failed": (lambda _, sales: sales.update_event("c1", "e1", ref.EVENT), ref.FAILED),
     "delete_event": (lambda _, sales: sales.delete_event("e1"), ref.DELETED),
     "contacts_by_email": (lambda _, sales: sales.contacts_by_email(["nick@example.com"]), ref.CARDS),
     "contacts_by_id": (lambda _, sales: sales.contacts_by_id(["c1"]), ref.CARDS),

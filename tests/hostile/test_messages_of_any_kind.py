@@ -5,7 +5,6 @@ import json
 import struct
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -20,8 +19,8 @@ from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, dea
 from schemas.registry import Registry, RegistryUnavailable
 from schemas.topics import Topics, order_key, parse_order_key
 from tests.harness.cases import cases
+from tests.hostile.references import NOW, entry
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 REASONS = {"empty_value", "undecodable", "bad_key", "key_mismatch"}
 JOURNAL = schema_text(JournalEntry)
 CHAIN = json.loads(JOURNAL)
@@ -123,11 +122,6 @@ message_words = (
     "not a readable JournalEntry record (EOFError) bytes follow the JournalEntry record neither Confluent's wire format"
     " nor an Avro single object"
 )
-
-
-def entry(order_id: int = 7, **fields: object) -> JournalEntry:
-    return JournalEntry(**{"log_id": 5, "log_type": 1, "order_id": order_id, "object_id": None, "logged_at": NOW,
-                           "origin": Origin.JOURNAL, **fields})  # type: ignore[arg-type]  # fmt: skip
 
 
 PLAIN = AvroCodec(Topics("t"), None)

@@ -16,7 +16,7 @@ from clients.http import Answer
 from processor.fingerprint import fingerprint
 from processor.lookups import matchable
 from processor.mapping import lane_key
-from processor.phones import has_country_code, is_filler, normal, spellings
+from processor.phones import LONGEST_TYPED, has_country_code, is_filler, normal, spellings
 from processor.rules import Enriched, RuleSettings, Send, Skip, decide, needs_buyer, verdicts
 from processor.tags import clean_tag
 from tests.harness.cases import cases
@@ -242,10 +242,15 @@ def test_a_phone_is_a_number_or_none_whatever_was_typed(phone: str, first: str, 
     matchable(Order(1, phone=phone, delivery_country_code=first, invoice_country_code=second))
 
 
-def test_a_field_of_a_million_numbers_is_not_read_for_minutes() -> None:
+def test_a_phone_field_of_a_hundred_thousand_numbers_is_read_only_up_to_its_bound() -> None:
     typed = ",".join(str(number) for number in range(100_000))
-    order = Order(1, phone=typed, delivery_country_code="PL", invoice_country_code="DE")
-    matchable(order)  # bounded by the field's own length, not by what was typed
+
+    def read(phone: str) -> object:
+        return matchable(Order(1, phone=phone, delivery_country_code="PL", invoice_country_code="DE"))
+
+    assert read(typed) == read(typed[:LONGEST_TYPED])
+    assert read("," * LONGEST_TYPED + "601234567") == read("")
+    assert read("," * (LONGEST_TYPED - 9) + "601234567") == read("601234567") != read("")
 
 
 @settings(max_examples=cases(300))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clients import ApiError, BackpressureError, FatalError, Http, RetriableError, SalesManago
 from tests.harness.cases import cases
 from tests.hostile.odd import HEADERS, nested
-from tests.hostile.test_answers_of_any_kind import EVENT
+from tests.hostile.references import EVENT
 
 
 class Raw:

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from clients import ApiError, BaseLinker, JournalLog
+from clients import BaseLinker, JournalLog
 from operations.apis import Apis, open_apis
 from operations.late_ids import MOST_JUMPS, watch_end
 from operations.probe import LOG_TYPES, probe_baselinker
@@ -26,8 +26,9 @@ def shop() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def apis(shop: dict[str, str]) -> Iterator[Apis]:
+def apis(shop: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Apis]:
     """Its APIs."""
+    monkeypatch.setattr("operations.turn.ANSWER_SECONDS", 0.1)  # no Kafka answers
     with pytest.warns(UserWarning, match="above the API's 100"):
         given = load_settings(shop, None, need="processor")
     with open_apis(given) as opened:
@@ -98,14 +99,3 @@ def test_a_log_id_that_turns_up_below_a_higher_one_is_seen_and_no_other_is_taken
     assert read(None).startswith("not seen: no new entry")
     assert read({"hidden_log_ids": [hidden]}).startswith("no: 0 of 1")
     assert read({"hidden_log_ids": []}).startswith("yes: 1 of 2")
-
-
-def test_a_tool_makes_no_more_requests_than_it_may(shop: dict[str, str]) -> None:
-    before = sum(fetch_state(shop["BASELINKER_API_URL"])["requests"].values())
-    with pytest.warns(UserWarning), open_apis(load_settings(shop, None, need="processor"), most=2) as apis:
-        for _ in range(2):
-            apis.base.journal(0, LOG_TYPES)
-        with pytest.raises(ApiError, match="the 2 requests"):
-            apis.base.journal(0, LOG_TYPES)
-        assert apis.requests() == 2
-    assert sum(fetch_state(shop["BASELINKER_API_URL"])["requests"].values()) - before == 2

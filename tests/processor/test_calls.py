@@ -15,7 +15,7 @@ from processor.jobs import Job, Step
 from processor.lease import Lease
 from processor.rules import Send
 from processor.way import Limits, TooOld
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 EVENT = PurchaseEvent("7", datetime.now(UTC), "shop", Decimal(1))
 CONTACT = Contact("a@example.com", name="Anna", tags=("T",))

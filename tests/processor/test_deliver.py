@@ -16,7 +16,7 @@ from processor.jobs import Job
 from processor.lease import Lease
 from processor.rules import Send
 from processor.way import Ending, Limits
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 
 class Place:

@@ -6,7 +6,7 @@ import pytest
 from processor.ledger import Ledger, Torn
 from schemas.codec import make_codec
 from schemas.topics import Topics
-from tests.processor.test_jobs import row
+from tests.processor.entries import row
 
 CODEC = make_codec(Topics("t"), None)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException
 
 from processor.live import REGISTRY_PAUSE_SECONDS, Live
 from processor.rules import RuleSettings
@@ -39,7 +39,7 @@ class Place:
         self.away = self.registry_away = False
         self.offset = 0
         consumer: Any = SimpleNamespace(assign=lambda parts: None, consume=self.consume)
-        admin: Any = SimpleNamespace(list_offsets=self.list_offsets)
+        admin: Any = SimpleNamespace(list_offsets=self.list_offsets, list_topics=lambda *_, **__: None)
         codec: Any = SimpleNamespace(decode=self.decode)
         self.live = Live(consumer, admin, Topics("t"), codec, rules_of, lambda: self.now)
 
@@ -96,6 +96,16 @@ def test_an_end_that_is_not_told_is_asked_for_again() -> None:
     place.eof()
     assert not place.turn().known
     place.away = False
+    assert place.turn().known
+
+
+def test_an_end_that_the_leader_did_not_report_is_asked_for_again() -> None:
+    place = Place(end=OFFSET_INVALID)
+    place.eof(1)  # an open transaction hides the rest
+    assert not place.turn().known
+    place.end = 3
+    assert not place.turn().known
+    place.eof(3)
     assert place.turn().known
 
 

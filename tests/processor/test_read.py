@@ -10,8 +10,8 @@ from processor.gate import Gate
 from processor.jobs import Job, Jobs
 from processor.read import Read
 from processor.rules import Enriched, RuleSettings
+from tests.processor.entries import entry
 from tests.processor.shop import Shop, an_order
-from tests.processor.test_jobs import entry
 
 
 class Odd(Shop):

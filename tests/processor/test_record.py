@@ -17,7 +17,7 @@ from schemas.codec import make_codec
 from schemas.progress import Progress
 from schemas.records import Outcome
 from schemas.topics import Topics
-from tests.processor.test_jobs import entry, row
+from tests.processor.entries import entry, row
 
 
 class Client:

@@ -13,7 +13,7 @@ from processor.deaths import HOLD_SECONDS, Death, Deaths
 from processor.decode import Undecodable
 from processor.gate import Gate
 from processor.holdings import Holdings
-from processor.jobs import Entry, Job, Raw
+from processor.jobs import Entry, Job, Raw, Step
 from processor.lag import Lag
 from processor.parts import WrongKey
 from processor.stops import PROBE_SECONDS, Stops
@@ -22,10 +22,9 @@ from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.records import Outcome
 from schemas.topics import Topics
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 REFUSED = Ending(Outcome.DEAD, "rejected", error=ValueError("no"))
-DELIVERED = Ending(Outcome.DELIVERED, "created", "e1", "c1")
 
 
 class Place:
@@ -71,11 +70,15 @@ class Place:
     def decode(self, raw: Raw) -> Entry | Undecodable:
         return entry(raw.offset) if self.readable else Undecodable(raw, "undecodable", ValueError())
 
-    def refuse(self, count: int) -> list[Job]:
-        jobs = [Job(number, 0, None, [entry(number)]) for number in range(count)]
+    def refuse(self, count: int, step: Step = Step.CREATE) -> list[Job]:
+        jobs = [Job(number, 0, None, [entry(number)], step=step) for number in range(count)]
         for job in jobs:
             self.stops.ended(job, REFUSED)
         return jobs
+
+    def deliver_one(self, job: Job) -> None:
+        job.answered = {Step.UPSERT, Step.CREATE}
+        self.stops.ended(job, Ending(Outcome.DELIVERED, "created", "e1", "c1"))
 
     def mind(self, seconds: float = 0.0) -> None:
         self.now += seconds
@@ -126,12 +129,63 @@ def test_the_first_delivery_after_the_storm_lets_all_held_orders_try_again() -> 
     place = Place()
     place.refuse(3)
     place.mind()
-    place.stops.ended(place.again.pop(), DELIVERED)
+    place.deliver_one(place.again.pop())
     place.mind(2.0)
     assert len(place.again) == 2
     assert place.buried == []
     assert not place.deliver.halted
     assert place.ready
+
+
+@pytest.mark.parametrize("answered", [set(), {Step.UPSERT}, {Step.UPDATE}])
+def test_a_known_contact_edited_now_and_then_lets_no_refused_purchase_go(answered: set[Step]) -> None:
+    place = Place(limit=20)
+    for _ in range(100):
+        place.refuse(1)
+        edited = Job(999, 0, None, [entry(999)], answered=set(answered))
+        place.stops.ended(edited, Ending(Outcome.DELIVERED, "contact", None, "c1"))
+        place.mind(HOLD_SECONDS / 4)
+    assert len(place.buried) <= 19
+    assert len(place.buried) + len(place.holdings.deaths.held) + len(place.again) == 100
+    assert place.deliver.halted
+    assert not place.ready
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        Ending(Outcome.DELIVERED, "unchanged", "e1", "c1"),
+        Ending(Outcome.DELIVERED, "adopted", "e1", "c1"),
+        Ending(Outcome.SKIPPED, "unknown"),
+    ],
+)
+def test_a_tried_order_that_needed_no_purchase_after_all_lets_no_other_go(ending: Ending) -> None:
+    place = Place()
+    place.refuse(3)
+    place.mind()
+    tried = place.again.pop()
+    tried.answered = {Step.UPSERT}
+    place.stops.ended(tried, ending)
+    place.mind(HOLD_SECONDS + 1.0)
+    assert place.concluded == [tried]
+    assert (place.again, place.buried) == ([], [])
+    assert place.deliver.halted
+    place.mind(PROBE_SECONDS)
+    assert len(place.again) == 1
+
+
+def test_a_pause_with_nothing_left_to_try_ends_and_the_next_death_begins_it_again() -> None:
+    place = Place(limit=3)
+    place.holdings.deaths.restore(2)
+    place.refuse(1)
+    place.mind()
+    place.stops.ended(place.again.pop(), Ending(Outcome.SKIPPED, "unknown"))
+    place.mind(1.0)
+    assert not place.deliver.halted
+    place.refuse(1)
+    place.mind(1.0)
+    assert place.deliver.halted
+    assert place.buried == []
 
 
 def test_messages_that_can_be_read_again_end_their_storm_by_themselves() -> None:
@@ -146,6 +200,20 @@ def test_messages_that_can_be_read_again_end_their_storm_by_themselves() -> None
     place.mind()
     assert not place.deliver.halted
     assert place.buried == []
+
+
+def test_messages_that_can_be_read_again_let_no_refused_order_go() -> None:
+    place = Place()
+    place.refuse(2)
+    place.holdings.deaths.add(Death((entry(7).raw,), None, "undecodable", ValueError(), 0, place.now))
+    place.readable = True
+    place.mind()
+    assert [found.raw.offset for found in place.admitted] == [7]
+    place.mind(HOLD_SECONDS)
+    assert place.deliver.halted
+    assert (place.again, place.buried) == ([], [])
+    place.mind(PROBE_SECONDS)
+    assert len(place.again) == 1
 
 
 def test_until_caught_up_a_storm_ends_the_program_with_a_sentence() -> None:

@@ -2,7 +2,7 @@
 
 from processor.jobs import Jobs
 from processor.unknown import AGAIN_SECONDS, UNKNOWN_SECONDS, Unknown
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 
 class Place:

@@ -13,7 +13,7 @@ from processor.record import final_row
 from processor.rules import Send
 from processor.way import Ending, Limits, after_failure
 from schemas.records import Delivery, Outcome
-from tests.processor.test_jobs import entry
+from tests.processor.entries import entry
 
 NOW = datetime.now(UTC)
 LIMITS = Limits(4, 20, 10, 20)

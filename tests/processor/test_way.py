@@ -24,7 +24,7 @@ from processor.way import (
     begin,
 )
 from schemas.records import Origin, Outcome
-from tests.processor.test_jobs import entry, row
+from tests.processor.entries import entry, row
 
 LIMITS = Limits(threads=4, attempts=3, create_timeout_seconds=10, settle_seconds=20, intent_seconds=10)
 PURCHASE = PurchaseEvent("7", datetime(2026, 11, 1, tzinfo=UTC), "shop", Decimal("1.00"))
@@ -51,6 +51,17 @@ def test_a_fresh_purchase_is_intended_looked_for_and_created() -> None:
     assert after_contact(job) == Next(Step.INTEND)
     job.intended_at, job.intended_contact = 100.0, "c2"
     assert after_look(job, ABSENT, 101.0, LIMITS) == Next(Step.CREATE)
+
+
+def test_an_order_vouches_for_the_writes_that_were_answered_on_its_last_way_alone() -> None:
+    job = a_job()
+    after_reply(job, Step.PRELOOK, False)
+    assert job.answered == set()
+    after_reply(job, Step.UPSERT, "c2")
+    after_reply(job, Step.CREATE, "e1")
+    assert job.answered == {Step.UPSERT, Step.CREATE}
+    begin(job)
+    assert job.answered == set()
 
 
 def test_an_intent_of_somebody_else_is_waited_for_and_looked_at_before_an_intent_of_our_own() -> None:

@@ -14,8 +14,8 @@ from producer.clock import Clock
 from producer.cursor import first_cursor
 from producer.due import due, swept
 from schemas.records import Origin
+from tests.harness.cases import cases
 from tests.producer.simulated import DAY, HOUR, MINUTE, NOW, World, plan
-from tests.producer.test_drain import EXAMPLES
 
 SILENT = range(1, 60)
 LATE = range(15, 600, 100)
@@ -46,7 +46,7 @@ def jumps(changes: dict[int, int], constant: int = 0) -> Callable[[datetime], ti
     return skew
 
 
-@settings(max_examples=max(10, EXAMPLES // 5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=cases(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     constant=st.integers(-24 * 60, 24 * 60),
     changes=st.dictionaries(st.integers(1, 600), st.integers(-24 * 60, 24 * 60), max_size=4),
@@ -61,7 +61,7 @@ def test_whatever_our_clock_says_nothing_is_lost(constant: int, changes: dict[in
     assert not lost(world)
 
 
-@settings(max_examples=max(10, EXAMPLES // 5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=cases(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(begin=st.integers(1, 600), length=st.integers(1, 120), ahead=st.integers(-24 * 60, 24 * 60))
 def test_a_jump_and_back_loses_nothing_where_baselinker_tells_no_time(begin: int, length: int, ahead: int) -> None:
     world = World(replace(plan(sweep=HOUR), poll=MINUTE), skew=jumps({begin: ahead, begin + length: 0}), header=False)

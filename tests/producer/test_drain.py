@@ -1,6 +1,5 @@
 """Every log id once, whatever the journal's pages look like and wherever the program dies."""
 
-import os
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -10,14 +9,12 @@ from clients import RetriableError
 from producer.drain import find_end
 from producer.publish import Fenced
 from schemas.records import Origin
+from tests.harness.cases import cases
+from tests.producer.fates import FATES
 from tests.producer.simulated import DAY, MINUTE, NOW, Killed, World, plan
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
-FATES = ["fine", "fine", "fine", "aborted", "killed before", "killed after", "unknown, committed",
-         "unknown, not committed"]  # fmt: skip
 
-
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=cases(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     logs=st.dictionaries(st.integers(1, 300), st.tuples(st.integers(-240, 5), st.integers(0, 4)), max_size=60),
     page=st.sampled_from([1, 2, 3, 100, 10**9]),

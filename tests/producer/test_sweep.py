@@ -13,8 +13,9 @@ from producer.publish import Fenced
 from producer.sweep import Paging
 from schemas.progress import Gap
 from schemas.records import Origin
+from tests.harness.cases import cases
+from tests.producer.fates import FATES
 from tests.producer.simulated import DAY, HOUR, MINUTE, NOW, Killed, Shop, World, plan
-from tests.producer.test_drain import EXAMPLES, FATES
 
 START = NOW - HOUR
 
@@ -29,7 +30,7 @@ def walk(shop: Shop, since: datetime = START) -> list[int]:
     raise AssertionError("it never ends")
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 @given(seconds=st.lists(st.integers(0, 12), max_size=450), seed=st.integers(0, 99), by_id=st.booleans())
 def test_every_order_is_found_once_however_many_share_a_second(seconds: list[int], seed: int, by_id: bool) -> None:
     shop = World(plan()).shop
@@ -125,7 +126,7 @@ def test_the_journal_is_polled_while_a_long_sweep_goes_on() -> None:
     assert len(world.kafka.ids(Origin.BACKFILL)) == 2999
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 @given(
     confirmed=st.lists(st.integers(1, 170), max_size=250),
     fates=st.lists(st.sampled_from(FATES), max_size=25),

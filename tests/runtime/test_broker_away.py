@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 from structlog.testing import capture_logs
 
 from runtime import broker_watch
@@ -37,6 +37,9 @@ class Admin:
         self.asked.append(Future())
         return dict.fromkeys(asked, self.asked[-1])
 
+    def list_topics(self, *_: Any, **__: Any) -> None:
+        """Nothing changes by it."""
+
 
 def test_readiness_follows_the_broker_and_the_log_has_one_line_for_going_and_one_for_coming() -> None:
     now, admin, health = [0.0], Admin(), Health()
@@ -57,6 +60,20 @@ def test_readiness_follows_the_broker_and_the_log_has_one_line_for_going_and_one
     assert told == ["ok", away, away, "ok", "ok"]
     assert len(admin.asked) == 5
     assert [line["event"] for line in lines] == ["Kafka does not answer; waiting for it", "Kafka answers again"]
+
+
+@pytest.mark.parametrize("answer", [OFFSET_INVALID, KafkaError._NOENT, KafkaError.LEADER_NOT_AVAILABLE])
+def test_an_answer_that_no_broker_may_have_given_is_no_sign_of_one(answer: int) -> None:
+    now, admin, health = [0.0], Admin(), Health()
+    watch = BrokerWatch(cast("Any", admin), "cursor", health, lambda: now[0])
+    now[0] += ASK_EVERY_SECONDS
+    watch.look()
+    if answer == OFFSET_INVALID:
+        admin.asked[-1].set_result(SimpleNamespace(offset=answer))
+    else:
+        admin.asked[-1].set_exception(KafkaException(KafkaError(answer)))
+    watch.look()
+    assert health.ready()["broker"] == "Kafka does not answer"
 
 
 def test_the_same_trouble_is_told_once_in_a_while_however_often_it_comes() -> None:

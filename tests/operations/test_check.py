@@ -1,0 +1,53 @@
+"""`check`: what is wrong is named together with its fix, in few requests."""
+
+import pytest
+
+from sandbox.remote import fetch_state
+from tests.harness.commands import bl2sm
+from tests.harness.stand_ins import switch
+
+
+def test_check_passes_with_right_settings_and_makes_few_requests(delivered: dict[str, str]) -> None:
+    before = fetch_state(delivered["BASELINKER_API_URL"])["requests"]
+    ran = bl2sm(delivered, "check", "--json")
+    assert ran.code == 0, ran.out
+    after = fetch_state(delivered["BASELINKER_API_URL"])["requests"]
+    assert sum(after.values()) - sum(before.values()) == ran.data["baselinker_requests"] <= 5
+    assert {finding["state"] for finding in ran.data["findings"]} <= {"ok", "note", "warning"}
+    assert next(one["text"] for one in ran.data["findings"] if one["name"] == "lag") == "0 entries wait"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"BASELINKER_TOKEN": "1-2-WRONG"}, "BaseLinker token"),
+        ({"SALESMANAGO_API_SECRET": "no-such-secret"}, "SALESmanago credentials"),
+        ({"SALESMANAGO_OWNER": "nobody@example.com"}, "SALESmanago owner"),
+        ({"SALESMANAGO_LOCATION": "other_shop"}, "e-shop"),
+        ({"TOPIC_PREFIX": "no-such-prefix"}, "topics"),
+        ({"SALESMANAGO_LOCATION": "", "BASELINKER_TOKEN": ""}, "setting BASELINKER_TOKEN"),
+    ],
+)
+def test_check_names_what_is_wrong_and_how_to_fix_it(
+    delivered: dict[str, str], wrong: dict[str, str], named: str
+) -> None:
+    ran = bl2sm(delivered, "check", "--json", **wrong)
+    assert ran.code == 1
+    failed = {one["name"]: one for one in ran.data["findings"] if one["state"] == "failed"}
+    assert named in failed, failed
+    assert failed[named]["mend"]
+    assert not any(
+        value and value in ran.out + ran.err
+        for name, value in wrong.items()
+        if name not in {"TOPIC_PREFIX", "SALESMANAGO_LOCATION"}
+    )
+
+
+def test_check_notices_a_journal_that_is_switched_off(delivered: dict[str, str]) -> None:
+    switch(delivered["BASELINKER_API_URL"], journal=False)
+    try:
+        ran = bl2sm(delivered, "check", "--json")
+    finally:
+        switch(delivered["BASELINKER_API_URL"], journal=True)
+    assert ran.code == 1
+    assert [one["name"] for one in ran.data["findings"] if one["state"] == "failed"] == ["BaseLinker journal"]

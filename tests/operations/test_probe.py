@@ -1,0 +1,58 @@
+"""`probe`: the references' open questions are answered with few requests, and what it writes it deletes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.remote import fetch_state
+from tests.harness.commands import bl2sm
+from tests.harness.stand_ins import switch
+from tests.operations.shop import deployment
+
+
+@pytest.fixture(scope="module")
+def shop(kafka: str) -> Iterator[dict[str, str]]:
+    """Settings of a shop without topics."""
+    with deployment(kafka, "--orders", "20") as environment:
+        yield environment
+
+
+@pytest.fixture(autouse=True)
+def _second_reading_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.probe.LATE_SECONDS", 0.0)
+
+
+def test_probe_answers_the_open_questions_with_few_requests_and_writes_nothing(shop: dict[str, str]) -> None:
+    before = fetch_state(shop["BASELINKER_API_URL"])["requests"]
+    written = fetch_state(shop["SALESMANAGO_API_URL"])["writes"]
+    facts = {}
+    for cursor, said in (("inclusive", "yes"), ("exclusive", "no")):
+        switch(shop["BASELINKER_API_URL"], cursor=cursor)
+        ran = bl2sm(shop, "probe", "--json")
+        assert ran.code == 0, ran.err
+        facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
+        assert facts["last_log_id itself comes back (inclusive)"] == said
+        assert ran.data["baselinker_requests"] <= 20
+    assert facts["a log id turns up late, below a higher one"].startswith("not seen: no new entry")
+    assert facts["purchases of the contact with the most that are shown"].startswith("not seen")
+    switch(shop["BASELINKER_API_URL"], cursor="inclusive", phone="exact")
+    ran = bl2sm(shop, "probe", "--json")
+    exact = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
+    switch(shop["BASELINKER_API_URL"], phone="last9")
+    question = "spellings of a phone that getOrdersByPhone finds"
+    assert len(exact[question]) < len(facts[question])
+    assert sum(fetch_state(shop["BASELINKER_API_URL"])["requests"].values()) - sum(before.values()) <= 60
+    assert fetch_state(shop["SALESMANAGO_API_URL"])["writes"] == written
+    for order in fetch_state(shop["BASELINKER_API_URL"])["orders"]:
+        assert not order["email"] or order["email"] not in ran.out
+        assert not order["phone"] or order["phone"] not in ran.out
+
+
+def test_probe_cleans_up_the_events_it_made(shop: dict[str, str]) -> None:
+    ran = bl2sm(shop, "probe", "--json", "--write-as", "proba@example.com")
+    assert ran.code == 0, ran.err
+    facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
+    assert facts["a description of 3,000 characters"].startswith("refused")
+    assert facts["of 12 events contact/listById shows"].startswith("12,")
+    assert facts["of 12 events contact/list shows, asked by e-mail"] == "12"
+    assert fetch_state(shop["SALESMANAGO_API_URL"])["events"] == []
