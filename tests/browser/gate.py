@@ -24,7 +24,7 @@ class Gate:
         self._server = self._open()
 
     def close(self) -> None:
-        """Refuse connections; whatever is held goes on."""
+        """Refuse connections; what is held passes."""
         self._passing.set()
         self._server.shutdown()
         self._server.server_close()

@@ -45,7 +45,8 @@ class Scene:
     known: Settings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.known = load_settings(self.environment, None, need="kafka")
+        given = {name: value for name, value in self.environment.items() if name != "BASELINKER_REQUESTS_PER_MINUTE"}
+        self.known = load_settings(given, None, need="kafka")  # without the warning that this is too many
 
     @property
     def base(self) -> str:

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from console import acts
 from console.program import Program
+from runtime.logging import configure_logging
 from runtime.settings import load_settings
 from sandbox.server import environment
 from tests.console.clients import PASSWORD
@@ -43,7 +44,10 @@ def without_apis(kafka: str) -> dict[str, str]:
 def online_console(given: Mapping[str, str], folder: Path, secrets: Iterable[str] = SECRETS) -> Iterator[Program]:
     """Its program, with exactly this environment and in this folder; its log may hold no secret and no traceback."""
     with patch.dict(os.environ, given, clear=True), chdir(folder), _logged() as lines:
-        program = Program(load_settings(need="kafka"))
+        loaded = load_settings(need="kafka")
+        configure_logging("WARNING", loaded.log_format, loaded.secrets)
+        acts.hear()
+        program = Program(loaded)
         try:
             yield program
         finally:
@@ -55,10 +59,9 @@ def online_console(given: Mapping[str, str], folder: Path, secrets: Iterable[str
 
 @contextmanager
 def _logged() -> Iterator[list[str]]:
-    """Log as the console's process does; give the test's own logging back afterwards."""
+    """Keep what is logged; give the test's own logging back afterwards."""
     root, lines = logging.getLogger(), Lines()
     handlers, level = list(root.handlers), root.level
-    acts.hear()
     for name in OURS:
         logging.getLogger(name).addHandler(lines)
     try:

@@ -19,6 +19,8 @@ from schemas.codec import RegistryUnavailable
 from tests.console.clients import token
 from tests.console.offline import GIVEN
 
+pytestmark = pytest.mark.filterwarnings("ignore:BASELINKER_REQUESTS_PER_MINUTE")
+
 
 def registry_away() -> Exception:
     """The refusal that reading the settings makes of a registry that does not answer."""
