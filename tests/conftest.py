@@ -15,7 +15,7 @@ from tests.harness.seed import SEED, SIZES
 register_profiles()
 
 OWNER = pytest.StashKey[SharedBroker]()
-MOST_WORKERS, WORKERS_PER_CORE = 6, 2  # most tests wait for most of their time
+MOST_WORKERS, WORKERS_PER_CORE = 6, 3  # most tests wait for most of their time
 
 
 @pytest.hookimpl(tryfirst=True)
