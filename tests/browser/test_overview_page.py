@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.browser.browsing import Tab, tab
 from tests.browser.scene import SECONDS, Scene
@@ -52,6 +53,21 @@ def test_another_language_keeps_a_preview_and_its_address_leads_to_its_page(seen
     seen.sees("Wstrzymać wysyłanie?")
     seen.page.goto(seen.page.url)
     seen.sees("Co stało się z zamówieniami")
+
+
+def test_a_reason_typed_before_the_first_news_stays(seen: Tab) -> None:
+    held = list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    seen.page.route("**/live", hold)
+    seen.go("/")
+    seen.wait_for(lambda: bool(held), "the page asks for news")
+    seen.page.get_by_label("Powód").fill("nowy cennik")
+    held[0].continue_()
+    seen.page.locator("html[data-pausing]").wait_for()
+    assert seen.page.get_by_label("Powód").input_value() == "nowy cennik"
 
 
 def test_a_hidden_tab_keeps_no_connection(seen: Tab, shop: Scene) -> None:
