@@ -17,6 +17,7 @@ SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", TEXT, fl
 PAGES = [
     "README.md",
     "README.pl.md",
+    "CONTRIBUTING.md",
     "deploy/README.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 ]
