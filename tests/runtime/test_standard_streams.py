@@ -1,12 +1,14 @@
 """Output that can't be written: exit code 1 and a sentence. A reader that has gone: 141. Buffered or not."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+PYTHON = shlex.quote(sys.executable)
 CLI = [sys.executable, "-m", "operations.cli"]
 PRINTING = {
     "help": [*CLI, "--help"],
@@ -15,7 +17,7 @@ PRINTING = {
     "help of an undecorated command": [*CLI, "produce", "--help"],
     "group without a command": [*CLI, "dead-letters"],
     "help of a group's command": [*CLI, "settings", "set", "--help"],
-    "completion": ["bash", "-c", f"{sys.executable} -m operations.cli --install-completion; exit $?"],
+    "completion": ["bash", "-c", f"{PYTHON} -m operations.cli --install-completion; exit $?"],
     "producer": [sys.executable, "-m", "producer", "--help"],
     "processor": [sys.executable, "-m", "processor", "--help"],
 }
@@ -95,6 +97,6 @@ def test_a_log_that_cannot_be_written_changes_neither_exit_code_nor_output(
 
 
 def test_closed_streams_crash_nothing(environment: dict[str, str]) -> None:
-    command = f"{sys.executable} -m operations.cli"
+    command = f"{PYTHON} -m operations.cli"
     assert ended(["bash", "-c", f"{command} --help >&- 2>&-"], environment).returncode == 0
     assert ended(["bash", "-c", f"{command} topics 2>&-"], environment).stdout == ""
