@@ -231,7 +231,12 @@ class _OnlyMember:
                     )
                 metadata = self._consumer.consumer_group_metadata()
                 self._producer.send_offsets_to_transaction(offsets, metadata, SECONDS)
-        except (NotWritten, Unanswered) as error:
+        except Unanswered as error:
+            raise Refused(
+                f"Kafka did not say whether it took the rows ({error}): run `bl2sm explain` for one of these orders; if"
+                " its row is not retracted, stop all processors and run this again"
+            ) from None
+        except NotWritten as error:
             raise Refused(
                 f"Kafka did not take the rows ({error}): stop all processors and run this again; the events"
                 " are deleted, the ledger does not know it yet"

@@ -1,4 +1,4 @@
-"""One Kafka transaction of a tool: all of it or nothing. It is never left open: that would hide what others write."""
+"""One Kafka transaction of a tool: all or nothing. A failed one is aborted: left open it hides what others write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

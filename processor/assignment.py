@@ -125,7 +125,7 @@ class Assignment:
         for loading in unknown:
             try:
                 # the client was seen never to answer after a broker's sleep: nobody waits for ever
-                loading.end = end_told(self._admin, topic, answers[loading.number], 2 * ASK_SECONDS)
+                loading.end = end_told(self._admin, answers[loading.number], 2 * ASK_SECONDS)
             except (KafkaException, TimeoutError) as error:
                 log.warning("the ledger's end is not known yet; asking again", error=told_by(error))
                 return False

@@ -78,6 +78,11 @@ class Deliver:
         """Orders that wait for another try, or for the end of a wait."""
         return len(self._timers)
 
+    @property
+    def waiting(self) -> Job | None:
+        """The next order with a call to make."""
+        return next((job for job in self._runnable if not job.abandoned), None)
+
     def enter(self, job: Job) -> None:
         """Queue a decided job behind those of the same contact."""
         assert job.send is not None

@@ -106,11 +106,15 @@ class Live:
         if self._asked is None and now >= self._ask_at:
             self._ask_at = now + ASK_AGAIN_SECONDS
             self._asked = ask_ends(self._admin, self._here.topic, [0], ASK_SECONDS)[0]
-        if self._asked is None or not self._asked.done():
+        if self._asked is None:
+            return
+        if not self._asked.done():
+            if now >= self._ask_at + 2 * ASK_SECONDS:  # the client was seen never to answer
+                self._asked = None
             return
         asked, self._asked = self._asked, None
         try:
-            self._end = end_told(self._admin, self._here.topic, asked)
+            self._end = end_told(self._admin, asked)
         except KafkaException as error:
             log.warning("the end of the saved settings is not known yet; asking again", error=told_by(error))
 

@@ -86,13 +86,14 @@ class Membership:
         mine = [job for job in self._holdings.jobs if job.partition in numbers]
         for number in numbers:
             self._intake.drop(number)
+        self._holdings.deaths.drop(numbers)  # before a reply lets them go: their entries come again
         self._drop_unsent([job for job in mine if not job.in_call])
         while self._parts.clock() < deadline and any(job.in_call for job in mine):
             self._lease.turn()
             self._parts.health.turn()
             self._deliver.collect(0.05)
         self._drop_unsent([job for job in mine if not job.in_call and not job.abandoned and job.step is not Step.DONE])
-        self._holdings.deaths.drop(numbers)
+        self._holdings.deaths.drop(numbers)  # what died meanwhile
         for _ in range(3):
             if not self._holdings.batch or self._write():
                 break

@@ -5,15 +5,15 @@ minute one call is tried. With `--until-caught-up` the program ends instead and 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from clients import FatalError
-from processor.deaths import Death, refused_write
+from processor.deaths import Death, Write, refused_write, vouched
 from processor.decode import Undecodable
 from processor.deliver import Deliver
 from processor.gate import Gate
 from processor.holdings import Holdings
-from processor.jobs import Entry, Job, Raw, Step
+from processor.jobs import Entry, Job, Raw
 from processor.lag import Lag
 from processor.outcomes import Outcomes
 from processor.parts import Parts, WrongKey
@@ -50,6 +50,7 @@ class Stops:
         self._read, self._deliver, self._until_caught_up = read, deliver, until_caught_up
         self._lag, self._again, self._decode, self._admit = lag, again, decode, admit
         self._probe_job: Job | None = None
+        self._probe_fresh = False
         self._probe_until = 0.0
         self._next_probe = 0.0
         self._next_report = 0.0
@@ -59,13 +60,13 @@ class Stops:
         """A job has an outcome: a death is held for a while, an answered write shows that others of its kind are."""
         if ending.outcome is Outcome.DEAD:
             raws = tuple(entry.raw for entry in job.entries)
-            died_at, write = self._parts.clock(), refused_write(job.step)
+            died_at, write = self._parts.clock(), refused_write(job)
             self._holdings.deaths.add(Death(raws, job, ending.reason, ending.error, job.attempts, died_at, write))
             if self._probe_job is job:
                 self._probe_job = self._deliver.only = None
             return
         if ending.outcome is Outcome.DELIVERED:
-            self._answered(job.answered)
+            self._answered(vouched(job))
         if self._probe_job is job:
             self._probe_job = self._deliver.only = None
             self._holdings.deaths.tried()
@@ -119,7 +120,7 @@ class Stops:
         self._next_probe = now + PROBE_SECONDS
         deaths = self._holdings.deaths
         log.error(
-            "paused: too many dead letters in a row; one is tried again each minute. Mend the cause, or raise"
+            "paused: too many dead letters in a row; one order is tried each minute. Mend the cause, or raise"
             " MAX_CONSECUTIVE_DEAD_LETTERS",
             streak=deaths.streak,
             held=len(deaths.held),
@@ -127,16 +128,23 @@ class Stops:
         )
         if self._take_in_readable():
             return
-        death = next((held for held in deaths.held if held.job is not None), None)
-        if death is not None and death.job is not None:
-            deaths.held.remove(death)
-            self._probe_job = self._deliver.only = death.job
-            self._probe_until = now + PROBE_LASTS_SECONDS  # then another one is tried, should this one be stuck
-            death.job.attempts = death.job.failures = 0
-            self._again(death.job)
+        # in turn a held one and one that was not tried yet: those that are held may all be bad ones
+        held = next((death for death in deaths.held if death.job is not None), None)
+        fresh, self._probe_fresh = self._deliver.waiting, not self._probe_fresh
+        if fresh is not None and (held is None or not self._probe_fresh):
+            self._try_one(fresh, now)
+        elif held is not None and held.job is not None:
+            deaths.held.remove(held)
+            self._try_one(held.job, now)
+            held.job.attempts = held.job.failures = 0
+            self._again(held.job)
 
-    def _answered(self, writes: set[Step]) -> None:
-        """Let go what these writes vouch for: an order that needed none (unchanged, adopted) proves nothing."""
+    def _try_one(self, job: Job, now: float) -> None:
+        self._probe_job = self._deliver.only = job
+        self._probe_until = now + PROBE_LASTS_SECONDS  # then another one is tried, should this one be stuck
+
+    def _answered(self, writes: Set[Write]) -> None:
+        """Let go what is vouched for: an order that needed no write (unchanged, adopted) proves nothing."""
         deaths = self._holdings.deaths
         storm, gone = deaths.storm, deaths.answered(writes)
         if storm and not deaths.storm:

@@ -52,7 +52,7 @@ class BrokerWatch:
 
     def _take(self, answer: "Future[Any]") -> None:
         try:
-            end_told(self._admin, self._topic, answer)
+            end_told(self._admin, answer)
         except KafkaException as error:
             if error.args[0].code() in ANSWERS:
                 self._well()

@@ -73,7 +73,7 @@ class GroupMembers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "runtime.group_child"],
+            [sys.executable, "-P", "-m", "runtime.group_child"],  # -P: not a `runtime` of the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -39,13 +39,13 @@ def ask_ends(admin: AdminClient, topic: str, numbers: Iterable[int], seconds: fl
     return {number: futures[partition] for number, partition in wanted.items()}
 
 
-def end_told(admin: AdminClient, topic: str, answer: "Future[Any]", seconds: float | None = None) -> int:
+def end_told(admin: AdminClient, answer: "Future[Any]", seconds: float | None = None) -> int:
     """Return the end; KafkaException (what the client must learn anew, it has learnt by then), TimeoutError."""
     try:
         return reported(int(answer.result(seconds).offset))
     except KafkaException as error:
         if error.args[0].code() in STALE | NO_LEADER:
-            _refresh(admin, topic)
+            _refresh(admin)
         raise
 
 
@@ -94,12 +94,12 @@ def offsets_from(consumer: Consumer, topic: str, times: Mapping[int, int], secon
 
 def _all(admin: AdminClient, topic: str, numbers: list[int], seconds: float) -> dict[int, int]:
     answers = ask_ends(admin, topic, numbers, seconds)
-    return {number: end_told(admin, topic, answer, 2 * seconds) for number, answer in answers.items()}
+    return {number: end_told(admin, answer, 2 * seconds) for number, answer in answers.items()}
 
 
-def _refresh(admin: AdminClient, topic: str) -> None:
-    """Have the client ask for the topic's leaders again."""
+def _refresh(admin: AdminClient) -> None:
+    """Have the client ask for all leaders again; asking for one topic by name could create it."""
     try:
-        admin.list_topics(topic, timeout=REFRESH_SECONDS)
+        admin.list_topics(timeout=REFRESH_SECONDS)
     except KafkaException:
         return  # the next answer tells it again

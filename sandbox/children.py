@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 Child = subprocess.Popen[bytes]
+# what a program needs of the user's environment; settings for somebody's shop are not among it
+INHERITED = ("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "PYTHON", "SSL_CERT_", "LD_LIBRARY_PATH", "NO_COLOR")
 
 
 def start(arguments: Sequence[str], settings: Mapping[str, str], log: Path) -> Child:
     """Start a program of ours; it writes into its log, and finds no `.env`."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESMANAGO_"))}
+    clean = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
     with log.open("wb") as output:
         return subprocess.Popen(
             [sys.executable, *arguments],

@@ -127,7 +127,7 @@ class Demo:
                 if self._server is not None and self._server.poll() is not None:
                     raise DemoFailed(f"the sandbox ended in the middle: {AGAIN}")
                 if producer_done and producer.returncode != 0:
-                    raise DemoFailed(f"the producer ended with {producer.returncode}, its log is above: {AGAIN}")
+                    raise DemoFailed(f"the producer ended with {producer.returncode}: its log above says why")
                 done = self._count_done()
                 if done != shown:
                     shown = done

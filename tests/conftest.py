@@ -10,6 +10,7 @@ import pytest
 from sandbox.kafka import NoKafka
 from tests.harness.broker import SharedBroker, ask
 from tests.harness.cases import register_profiles
+from tests.harness.programs import inherited
 from tests.harness.seed import SEED, SIZES
 
 register_profiles()
@@ -20,7 +21,9 @@ MOST_WORKERS, WORKERS_PER_CORE = 6, 3  # most tests wait for most of their time
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give hypothesis the run's seed, and own the broker unless this is a worker."""
+    """Forget somebody's own settings, give hypothesis the run's seed, and own the broker unless this is a worker."""
+    for name in set(os.environ) - set(inherited()) - {"KAFKA_BOOTSTRAP_SERVERS"}:
+        del os.environ[name]
     config.option.hypothesis_seed = config.option.hypothesis_seed or str(SEED)
     if not hasattr(config, "workerinput"):
         config.stash[OWNER] = SharedBroker()

@@ -35,7 +35,7 @@ def test_ends_are_found_after_a_broker_was_killed_and_came_back() -> None:
         def followed() -> bool:
             """Ask as a loop does that does not wait."""
             try:
-                end_told(admin, "followed", ask_ends(admin, "followed", [0], 5.0)[0], 10.0)
+                end_told(admin, ask_ends(admin, "followed", [0], 5.0)[0], 10.0)
             except KafkaException:
                 return False
             return True

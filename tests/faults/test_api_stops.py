@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from sandbox.remote import fetch_state
-from tests.faults.api_trouble import Trouble, trouble
+from schemas.partitioner import partition_of
+from schemas.topics import order_key
+from tests.faults.api_trouble import Trouble, email_of, trouble
 from tests.faults.hurried import PROBE_SECONDS
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import ask_sandbox, switch
+from tests.harness.stand_ins import an_order, ask_sandbox, switch
 from tests.harness.waiting import LONG, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -267,3 +269,32 @@ def heard(world: Trouble) -> bool:
         return bool(fetch_state(world.base)) and isinstance(wrong(world.apis), list)
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("same_partition", [False, True])
+def test_a_processor_stopped_while_a_dead_letter_is_held_and_a_create_is_answered_commits_neither_too_early(
+    kafka: str, prefix: str, tmp_path: Path, same_partition: bool
+) -> None:
+    with trouble(kafka, prefix, tmp_path, "--orders", "3", CREATE_TIMEOUT_SECONDS="10") as world:
+        world.programs.serve("producer")
+        processor = world.programs.serve("processor")
+        settled(world, processor)
+        ids = [910_000_000 + number for number in range(100)]
+        parts = [partition_of(order_key(order_id), 6) for order_id in ids]
+        refused = ids[0]
+        created = next(
+            one for one, part in zip(ids[1:], parts[1:], strict=True) if (part == parts[0]) is same_partition
+        )
+        switch(world.sales, reject_emails=[email_of(refused)])
+        world.play(world.sales, {"kind": "slow", "where": "addContactExtEvent", "seconds": 4.0, "of": str(created)})
+        for order_id in (refused, created):
+            order = an_order(order_id, email=email_of(order_id), phone=f"+48 5{order_id % 100_000_000:08d}")
+            ask_sandbox(world.base, "orders", [{"order": order, "log_types": [1]}])
+        wait_until(lambda: world.played(world.sales), LONG, "the create is under way")
+        processor.terminate()
+        assert processor.wait(LONG) == 0, world.programs.log(processor)[-3000:]
+        assert world.letters() == []
+        switch(world.sales, reject_emails=[], faults=[])
+        world.programs.serve("processor")
+        world.arrived()
+        assert world.undone() == []

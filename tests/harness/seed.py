@@ -2,7 +2,10 @@
 
 import os
 
-SEED = int(os.environ.get("SEED") or 1)
+_GIVEN = os.environ.get("SEED") or "1"
+if not _GIVEN.isdigit():
+    raise ValueError(f"SEED={_GIVEN}: give a whole number")
+SEED = int(_GIVEN)
 SIZES = (  # variables that make a fault test longer or pick a part of it; a failure is reproduced with the same ones
     "API_FAULTS",
     "BROKER_ROUNDS",

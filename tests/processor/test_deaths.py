@@ -4,14 +4,14 @@ from collections import Counter
 
 import pytest
 
-from processor.deaths import HOLD_SECONDS, Death, Deaths, refused_write
-from processor.jobs import Step
-from tests.processor.entries import entry
+from processor.deaths import HOLD_SECONDS, Death, Deaths, Write, refused_write, vouched
+from processor.jobs import Job, Step
+from tests.processor.entries import entry, row
 
-CONTACT, PURCHASE = {Step.UPSERT}, {Step.UPSERT, Step.CREATE}
+CONTACT, PURCHASE = {Write.KNOWN_CONTACT}, {Write.KNOWN_CONTACT, Write.UPDATE, Write.PURCHASE}
 
 
-def death(at: float = 0.0, write: Step = Step.CREATE) -> Death:
+def death(at: float = 0.0, write: Write = Write.PURCHASE) -> Death:
     return Death((entry(1).raw,), None, "rejected", None, 1, at, write)
 
 
@@ -24,7 +24,7 @@ def test_a_single_dead_letter_goes_after_a_moment() -> None:
 
 
 def test_a_storm_of_dead_letters_drains_nothing_also_while_one_is_tried_again() -> None:
-    deaths = Deaths(limit=3, recorded=Counter({Step.CREATE: 1}))
+    deaths = Deaths(limit=3, recorded=Counter({Write.PURCHASE: 1}))
     deaths.add(death())
     deaths.add(death())
     assert deaths.storm
@@ -36,14 +36,14 @@ def test_a_storm_of_dead_letters_drains_nothing_also_while_one_is_tried_again() 
 
 
 def test_an_answered_write_of_their_kind_ends_the_row_of_dead_letters() -> None:
-    deaths = Deaths(limit=3, recorded=Counter({Step.CREATE: 1}))
+    deaths = Deaths(limit=3, recorded=Counter({Write.PURCHASE: 1}))
     deaths.add(death())
     assert len(deaths.answered(PURCHASE)) == 1
     assert deaths.streak == 0
 
 
-@pytest.mark.parametrize("writes", [set(), CONTACT, {Step.UPDATE}, {Step.UPSERT, Step.UPDATE}])
-def test_refused_purchases_reach_the_limit_whatever_else_is_answered_between_them(writes: set[Step]) -> None:
+@pytest.mark.parametrize("writes", [set(), CONTACT, {Write.UPDATE}, {Write.NEW_CONTACT, Write.UPDATE}])
+def test_refused_purchases_reach_the_limit_whatever_else_is_answered_between_them(writes: set[Write]) -> None:
     deaths = Deaths(limit=20)
     recorded = 0
     for second in range(100):
@@ -56,8 +56,8 @@ def test_refused_purchases_reach_the_limit_whatever_else_is_answered_between_the
 
 
 def test_an_answered_contact_lets_go_refused_contacts_and_holds_refused_purchases() -> None:
-    deaths = Deaths(limit=4, recorded=Counter({Step.UPSERT: 1, Step.CREATE: 1}))
-    contact, purchase = death(write=Step.UPSERT), death()
+    deaths = Deaths(limit=4, recorded=Counter({Write.KNOWN_CONTACT: 1, Write.PURCHASE: 1}))
+    contact, purchase = death(write=Write.KNOWN_CONTACT), death()
     deaths.add(contact)
     assert deaths.answered(CONTACT) == [contact]
     deaths.add(purchase)
@@ -67,15 +67,15 @@ def test_an_answered_contact_lets_go_refused_contacts_and_holds_refused_purchase
 
 def test_a_storm_ends_for_all_that_are_held_once_too_few_are_left_without_proof() -> None:
     deaths = Deaths(limit=3)
-    for write in (Step.UPSERT, Step.UPSERT, Step.CREATE):
+    for write in (Write.KNOWN_CONTACT, Write.KNOWN_CONTACT, Write.PURCHASE):
         deaths.add(death(write=write))
     assert len(deaths.answered(CONTACT)) == 3
     assert not deaths.storm
 
 
 def test_a_storm_stays_while_enough_are_left_without_proof() -> None:
-    deaths = Deaths(limit=3, recorded=Counter({Step.CREATE: 2}))
-    for write in (Step.UPSERT, Step.CREATE):
+    deaths = Deaths(limit=3, recorded=Counter({Write.PURCHASE: 2}))
+    for write in (Write.KNOWN_CONTACT, Write.PURCHASE):
         deaths.add(death(write=write))
     assert deaths.answered(CONTACT) == []
     assert deaths.storm
@@ -87,14 +87,14 @@ def test_a_count_from_before_a_restart_is_reset_by_a_purchase_alone() -> None:
     deaths.restore(5)
     deaths.restore(3)
     assert deaths.streak == 5
-    deaths.answered({Step.UPSERT, Step.UPDATE})
+    deaths.answered({Write.KNOWN_CONTACT, Write.UPDATE})
     assert deaths.streak == 5
     deaths.answered(PURCHASE)
     assert deaths.streak == 0
 
 
 def test_a_storm_with_nothing_left_to_try_ends_and_keeps_its_count() -> None:
-    deaths = Deaths(limit=2, recorded=Counter({Step.CREATE: 1}))
+    deaths = Deaths(limit=2, recorded=Counter({Write.PURCHASE: 1}))
     deaths.add(death())
     deaths.held.pop()
     deaths.tried()
@@ -106,13 +106,41 @@ def test_a_storm_with_nothing_left_to_try_ends_and_keeps_its_count() -> None:
 @pytest.mark.parametrize(
     ("failed_at", "write"),
     [
-        (Step.READING, Step.UPSERT),
-        (Step.PRELOOK, Step.UPSERT),
-        (Step.UPSERT, Step.UPSERT),
-        (Step.LOOK, Step.CREATE),
-        (Step.CREATE, Step.CREATE),
-        (Step.UPDATE, Step.UPDATE),
+        (Step.READING, Write.NONE),
+        (Step.PRELOOK, Write.KNOWN_CONTACT),
+        (Step.UPSERT, Write.KNOWN_CONTACT),
+        (Step.LOOK, Write.PURCHASE),
+        (Step.CREATE, Write.PURCHASE),
+        (Step.UPDATE, Write.UPDATE),
     ],
 )
-def test_an_order_is_refused_the_write_it_was_on_its_way_to(failed_at: Step, write: Step) -> None:
-    assert refused_write(failed_at) is write
+def test_an_order_is_refused_the_write_it_was_on_its_way_to(failed_at: Step, write: Write) -> None:
+    assert refused_write(Job(7, 0, row(), [entry(1)], step=failed_at)) is write
+
+
+def test_a_contact_without_a_row_is_a_new_one() -> None:
+    assert refused_write(Job(7, 0, None, [entry(1)], step=Step.UPSERT)) is Write.NEW_CONTACT
+    assert vouched(Job(7, 0, None, [entry(1)], answered={Step.UPSERT})) == {Write.NONE, Write.NEW_CONTACT}
+
+
+def test_a_known_contact_that_is_edited_lets_no_refused_new_contact_go() -> None:
+    deaths = Deaths(limit=5)
+    for second in range(20):
+        deaths.add(death(second, Write.NEW_CONTACT))
+        assert deaths.answered(vouched(Job(7, 0, row(), [entry(1)], answered={Step.UPSERT}))) == []
+        deaths.due(second + HOLD_SECONDS, at_once=False)
+    assert deaths.storm
+    assert deaths.streak == 4
+
+
+def test_purchases_that_are_created_let_single_refused_updates_go_however_many_there_are() -> None:
+    deaths = Deaths(limit=3)
+    for second in range(10):
+        deaths.add(death(second, Write.UPDATE))
+        created = Job(8, 0, row(), [entry(1)], answered={Step.CREATE})
+        assert len(deaths.answered(vouched(created))) == 1
+    assert (deaths.storm, deaths.streak) == (False, 0)
+
+
+def test_an_order_that_needed_no_write_vouches_for_nothing() -> None:
+    assert vouched(Job(7, 0, row(), [entry(1)])) == set()

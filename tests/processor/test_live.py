@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException
 
-from processor.live import REGISTRY_PAUSE_SECONDS, Live
+from processor.live import ASK_SECONDS, REGISTRY_PAUSE_SECONDS, Live
 from processor.rules import RuleSettings
 from runtime.settings import SettingsError
 from schemas.codec import RegistryUnavailable, make_codec
@@ -36,7 +36,7 @@ class Place:
 
     def __init__(self, end: int = 0) -> None:
         self.now, self.came, self.end = 100.0, [], end  # type: ignore[var-annotated]
-        self.away = self.registry_away = False
+        self.away = self.registry_away = self.mute = False
         self.offset = 0
         consumer: Any = SimpleNamespace(assign=lambda parts: None, consume=self.consume)
         admin: Any = SimpleNamespace(list_offsets=self.list_offsets, list_topics=lambda *_, **__: None)
@@ -50,6 +50,8 @@ class Place:
 
     def list_offsets(self, asked: Any, **options: Any) -> dict[Any, Future[Any]]:
         answer: Future[Any] = Future()
+        if self.mute:
+            return dict.fromkeys(asked, answer)
         if self.away:
             answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
         else:
@@ -160,3 +162,15 @@ def test_a_start_waits_for_a_registry_that_is_away() -> None:
     place.registry_away = False
     assert place.turn(REGISTRY_PAUSE_SECONDS).known
     assert place.live.paused
+
+
+def test_a_question_for_the_end_that_is_never_answered_is_asked_again() -> None:
+    place = Place(end=0)
+    place.mute = True
+    place.eof()
+    assert not place.turn().known
+    place.mute = False
+    place.turn(ASK_SECONDS)
+    assert not place.live.known
+    place.turn(2 * ASK_SECONDS)
+    assert place.turn().known

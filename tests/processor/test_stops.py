@@ -40,7 +40,9 @@ class Place:
         self.probes = 0
         self.readable = False
         self.health = Health()
-        self.deliver = SimpleNamespace(gate=Gate("SALESmanago"), halted=False, only=None, parked=0, probe=self.probe)
+        self.deliver = SimpleNamespace(
+            gate=Gate("SALESmanago"), halted=False, only=None, parked=0, probe=self.probe, waiting=None
+        )
         self.read = SimpleNamespace(gate=Gate("BaseLinker"), busy=False, probe=lambda call, done: self.probe(done))
         self.answer: BaseException | None = None
         self.metrics = Metrics()
@@ -135,6 +137,20 @@ def test_the_first_delivery_after_the_storm_lets_all_held_orders_try_again() -> 
     assert place.buried == []
     assert not place.deliver.halted
     assert place.ready
+
+
+def test_orders_that_are_bad_in_themselves_hold_the_others_back_for_two_minutes_at_most() -> None:
+    place = Place()
+    place.refuse(3)
+    fresh = place.deliver.waiting = Job(99, 0, None, [entry(99)])
+    place.mind()
+    place.stops.ended(place.again.pop(), REFUSED)
+    place.mind(PROBE_SECONDS)
+    assert (place.deliver.only, place.again) == (fresh, [])
+    place.deliver_one(fresh)
+    place.mind(1.0)
+    assert not place.deliver.halted
+    assert len(place.again) == 3
 
 
 @pytest.mark.parametrize("answered", [set(), {Step.UPSERT}, {Step.UPDATE}])
