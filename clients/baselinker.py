@@ -1,4 +1,4 @@
-"""BaseLinker's journal and orders (api/baselinker.md). Every request takes its place with the pacer first."""
+"""BaseLinker's journal and orders (docs/apis.md). Every request takes its place with the pacer first."""
 
 import json
 import re
@@ -77,7 +77,7 @@ class BaseLinker:
         include_unconfirmed: bool = False,
         email: str | None = None,
     ) -> list[Order]:
-        """Return at most 100 orders of one id or buyer's e-mail (≤ 50 characters, api §2), or from an id or time on."""
+        """Return at most 100 orders of one id or buyer's e-mail (≤ 50 characters), or from an id or time on."""
         parameters = {
             "order_id": order_id,
             "id_from": id_from,
@@ -187,7 +187,7 @@ def _block_end(message: str, answer: Answer, now: datetime) -> datetime | None:
 
 
 def _stated_end(message: str, now: datetime) -> datetime | None:
-    """The end that the message states, if it does. Its zone is not told: Warsaw's, else UTC (api §1).
+    """The end that the message states, if it does. It names no zone: Warsaw's, else UTC.
 
     A zone misread must neither hammer nor sleep for a day: an end that lies in the past by both is a minute away.
     """

@@ -1,4 +1,4 @@
-"""Orders as BaseLinker sends them, made typed (api/baselinker.md §3). A repr shows ids only."""
+"""Orders as BaseLinker sends them, made typed (docs/apis.md, getOrders). A repr shows ids only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

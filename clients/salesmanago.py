@@ -1,4 +1,4 @@
-"""SALESmanago's contacts and events, API v2, and the catalogue list, API v3 (api/salesmanago.md)."""
+"""SALESmanago's contacts and events, API v2, and the catalogue list, API v3 (docs/apis.md)."""
 
 import hashlib
 import json

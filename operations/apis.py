@@ -1,4 +1,4 @@
-"""Both APIs as the tools use them: BaseLinker at the tools' share of the requests (design §4), SALESmanago slowly.
+"""Both APIs as the tools use them: BaseLinker at the tools' share of the requests, SALESmanago slowly.
 
 All tools of a deployment take turns, so that the first answer comes at once where none asked lately. Where Kafka can't
 tell of the others a tool's share starts empty like everyone's: the first answer takes 12 s.

@@ -8,7 +8,7 @@ from clients.pacing import processor_share
 from operations.output import age
 from runtime.settings import Settings
 
-REQUESTS_PER_ORDER = 12 / 1000  # the bar of design §8, with one processor; Allegro look-ups come on top
+REQUESTS_PER_ORDER = 12 / 1000  # one processor needs 10 (docs/performance.md); Allegro look-ups come on top
 WINDOW = 100  # ids that one request covers at the least: it brings the shop's next 100 orders
 AUTOMATIONS = "Creating and updating purchases fires the shop's automations (mails)."
 

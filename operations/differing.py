@@ -1,8 +1,8 @@
 """In which fields a purchase, as SALESmanago shows it, differs from what would be sent now. Pure.
 
-The references do not say which fields a card's events have, nor how they are written (api/salesmanago.md §3, §9). So
-only what is shown is compared, and these are the same: ids with or without spaces between, a value as number or text,
-a text that was cut at its limit. A field that is empty there says nothing, but for details where others are shown.
+It is open which fields a card's events have, and how they are written (docs/apis.md, Events). So only what is shown is
+compared, and these are the same: ids with or without spaces between, a value as number or text, a text that was cut at
+its limit. A field that is empty there says nothing, but for details where others are shown.
 """
 
 import math

@@ -7,7 +7,7 @@ from clients import BaseLinker
 from operations.output import WrongUsage
 from processor.rules import source_of
 
-LONGEST_EMAIL = 50  # BaseLinker's filter takes no more (api §2)
+LONGEST_EMAIL = 50  # BaseLinker's filter takes no more
 
 
 @dataclass(frozen=True, slots=True)

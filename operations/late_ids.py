@@ -1,6 +1,6 @@
 """Does a log id turn up in BaseLinker's journal below a higher one? Its end is watched, and read again later.
 
-The references don't say it (api/baselinker.md §2), nor how long a page is: the end is where nothing follows, or where a
+That is open, and so is how long a page is (docs/apis.md, getJournalList): the end is where nothing follows, or where a
 page is shorter than the first one. Ids grow with time: where the end lies is guessed from those that were seen.
 """
 

@@ -1,4 +1,4 @@
-"""`bl2sm probe`: finds out harmlessly which reading of the APIs' references is true; the program is right under each.
+"""`bl2sm probe`: finds out harmlessly which reading of the APIs is true, where docs/apis.md leaves it open.
 
 At most 20 requests to BaseLinker. Nothing is written at SALESmanago unless `--write-as` names a test contact; the
 events made for it are deleted again, the contact itself stays (API v2's client here has no call that deletes one).
@@ -185,7 +185,7 @@ def probe(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find out what the APIs' references leave open, for a bug report. Example: bl2sm probe."""
+    """Find out what the APIs' documentation leaves open, for a bug report. Example: bl2sm probe."""
     if write_as is not None and not is_usable(write_as):
         raise WrongUsage("--write-as: give the e-mail of a test contact")
     settings = load_settings(need="processor")

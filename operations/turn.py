@@ -1,4 +1,4 @@
-"""Whose turn it is to ask BaseLinker: the tools of a deployment, on whatever hosts, take turns at one pace (design §4).
+"""Whose turn it is to ask BaseLinker: the tools of a deployment, on whatever hosts, take turns at one pace.
 
 They are a group of their own, `<prefix>-tools`, over the cursor topic's only partition. Its owner may ask: it commits
 when it did, before each request, and leaves. So requests lie a gap apart whoever makes them: the next owner knows of

@@ -1,4 +1,4 @@
-"""Which ids of the shop were seen lately, one and all: between two of them nothing can hide (design §6).
+"""Which ids of the shop were seen lately, one and all: between two of them nothing can hide.
 
 A full window shows every order from its first id to the last that came; what BaseLinker shows under one id shows that
 id. Each range is good for some minutes: an order seen unconfirmed may be confirmed without this process reading it.

@@ -1,6 +1,6 @@
 """The look before a purchase is created: is there already a PURCHASE with our external id?
 
-One call shows up to 50 cards (api/salesmanago.md §2). A card that is not shown proves nothing: that is a failure, not
+One call shows up to 50 cards (docs/apis.md, Contacts). A card that is not shown proves nothing: that is a failure, not
 an absence.
 """
 

@@ -1,7 +1,7 @@
-"""From an order to what is written: contact and PURCHASE event, every limit of the API kept (design §6, api §3).
+"""From an order to what is written: contact and PURCHASE event, every limit of the API kept.
 
-Limits are counted in characters, as the API's documentation names them (its own PHP library cuts at bytes); lists are
-cut at whole items.
+The limits are in docs/apis.md (Events). They are counted in characters, as the API's documentation names them (its own
+PHP library cuts at bytes); lists are cut at whole items.
 """
 
 import unicodedata

@@ -1,4 +1,4 @@
-"""Which orders are sent, and why not: pure, and told as a list of verdicts that `explain` shows (design §6)."""
+"""Which orders are sent, and why not: pure, and told as a list of verdicts that `explain` shows."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""One membership in the group, from joining to leaving: the chain of design §4, driven by one thread.
+"""One membership in the group, from joining to leaving: the steps of an order, driven by one thread.
 
 consume → decode → coalesce → enrich → decide → deliver → record → commit
 """

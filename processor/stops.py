@@ -1,4 +1,4 @@
-"""What pauses the program, and the probe that lets it go on (design §3, promise 6).
+"""What pauses the program, and the probe that lets it go on.
 
 A wrong key, or dead letters in a row: nothing is sent and nothing dead-lettered, the membership is kept, and once a
 minute one call is tried. With `--until-caught-up` the program ends instead and says what to mend.

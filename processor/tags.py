@@ -1,4 +1,4 @@
-"""Tags in SALESmanago's alphabet: upper case, letters without marks, digits and `- ( [ { ) ] } _` (api §6)."""
+"""Tags in SALESmanago's alphabet: upper case, letters without marks, digits and `- ( [ { ) ] } _`."""
 
 import unicodedata
 from collections.abc import Mapping

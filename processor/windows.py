@@ -1,4 +1,4 @@
-"""Orders by id in few requests: getOrders has no list of ids, but `id_from` brings the shop's next 100 (api §3).
+"""Orders by id in few requests: getOrders has no list of ids, but `id_from` brings the shop's next 100.
 
 Ids are sorted and covered by greedy windows. What a window did not bring is asked for alone: a window proves presence,
 never absence. A window and a single question cost the same request, so a window is asked for as soon as it is likely

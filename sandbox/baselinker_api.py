@@ -1,4 +1,4 @@
-"""A stand-in of BaseLinker as api/baselinker.md describes it; what is open there is a switch here."""
+"""A stand-in of BaseLinker as docs/apis.md describes it; what is open there is a switch here."""
 
 import json
 import time

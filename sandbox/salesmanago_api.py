@@ -1,4 +1,4 @@
-"""A stand-in of SALESmanago as api/salesmanago.md describes it: does not de-duplicate external ids."""
+"""A stand-in of SALESmanago as docs/apis.md describes it: does not de-duplicate external ids."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Every drift of types and every kind of failure that the references name."""
+"""Every drift of types and every kind of failure that docs/apis.md names."""
 
 import gzip
 import json

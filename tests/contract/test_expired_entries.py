@@ -1,4 +1,4 @@
-"""Entries and offsets that are gone before they were read (design §3), tried against our own pieces."""
+"""Entries and offsets that are gone before they were read, tried against our own pieces."""
 
 import time
 from datetime import timedelta

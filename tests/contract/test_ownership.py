@@ -1,4 +1,4 @@
-"""What the broker checks of who writes, and what it does not (design §3), tried against our own pieces."""
+"""What the broker checks of who writes, and what it does not, tried against our own pieces."""
 
 import pytest
 from confluent_kafka import Consumer, Producer

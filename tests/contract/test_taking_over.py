@@ -1,4 +1,4 @@
-"""What a partition's new owner must read to the end, and wait for (design §3), tried against our own pieces."""
+"""What a partition's new owner must read to the end, and wait for, tried against our own pieces."""
 
 import time
 from concurrent.futures import Future

@@ -56,9 +56,9 @@ def _series(metric: Any) -> list[str]:
     return [family.name + end for end in ends.get(family.type, [""])]
 
 
-def headings() -> set[str]:
-    """Return the anchors of the runbook's headings, as GitHub makes them."""
-    return {anchor(title) for title in re.findall(r"^#{1,4} (.+)$", OPERATIONS.read_text(), re.MULTILINE)}
+def headings(page: Path = OPERATIONS) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    return {anchor(title) for title in re.findall(r"^#{1,4} (.+)$", page.read_text(), re.MULTILINE)}
 
 
 def anchor(title: str) -> str:

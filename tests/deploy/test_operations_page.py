@@ -67,8 +67,8 @@ def test_links_lead_somewhere(page: str) -> None:
         file, _, place = target.partition("#")
         found = (folder / file).resolve() if file else ROOT / page
         assert found.exists(), target
-        if place and found == OPERATIONS:
-            assert place in headings(), target
+        if place and found.suffix == ".md":
+            assert place in headings(found), target
 
 
 def test_every_section_is_in_the_table_of_symptoms() -> None:

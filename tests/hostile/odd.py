@@ -1,4 +1,4 @@
-"""Values that no reference promises, and answers that hold them."""
+"""Values that no documentation promises, and answers that hold them."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What is sent and what is answered, with every field that the APIs' references name."""
+"""What is sent and what is answered, with every field that the APIs' documentation names."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""`probe`: the references' open questions are answered with few requests, and what it writes it deletes."""
+"""`probe`: what docs/apis.md leaves open is answered with few requests, and what it writes it deletes."""
 
 from collections.abc import Iterator
 

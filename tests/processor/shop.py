@@ -41,7 +41,7 @@ def allegro(order_id: int = 1, **fields: Any) -> Order:
 
 
 class Shop:
-    """BaseLinker's reading side as its reference says; what the reference leaves open is an argument."""
+    """BaseLinker's reading side as docs/apis.md describes it; what is open there is an argument."""
 
     def __init__(
         self,

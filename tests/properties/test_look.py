@@ -62,7 +62,7 @@ class Shown:
 
 
 def is_ours(event: dict[str, Any], order: int) -> bool:
-    """By the references alone: a PURCHASE, or of no stated kind, with our id in any spelling of a number."""
+    """By what SALESmanago shows alone: a PURCHASE, or of no stated kind, with our id in any spelling of a number."""
     kind = event.get("contactExtEventType") or event.get("type") or "PURCHASE"
     said = event.get("externalId")
     same = said == order if isinstance(said, int | float) else str(said).strip() == str(order)
