@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     contact_tag: str = Field("", description="Tag for every contact sent; commas separate several; empty = none")
     salesmanago_location: str = Field("", description="E-shop the purchases belong to (its location in SALESmanago)")
     tag_order_source: Literal["none", "code", "name", "both"] = Field(
-        "none", description="Order source as tag: false (= none), true (= code), code, name or both"
+        "none", description="Order source as tag: false (= none), true (= both), code, name or both"
     )
     skip_shop_orders: bool = Field(False, description="true = orders of the own shop (source shop) are not sent")
     salesmanago_api_url: str = Field("", description="SALESmanago API v2, e.g. https://app2.salesmanago.com/api")
@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     @field_validator("tag_order_source", mode="before")
     @classmethod
     def _source(cls, value: Any) -> Any:
-        words = {"false": "none", "0": "none", "no": "none", "true": "code", "1": "code", "yes": "code"}
+        words = {"false": "none", "0": "none", "no": "none", "true": "both", "1": "both", "yes": "both"}
         return words.get(str(value).lower(), str(value).lower())
 
     @field_validator("log_level", "start_from", "log_format", "product_id_field", mode="before")

@@ -154,7 +154,7 @@ def test_a_budget_above_the_api_s_is_accepted_with_a_warning() -> None:
 
 @pytest.mark.parametrize(
     ("value", "meaning"),
-    [("true", "code"), ("TRUE", "code"), ("false", "none"), ("code", "code"), ("name", "name"), ("both", "both")],
+    [("true", "both"), ("TRUE", "both"), ("1", "both"), ("yes", "both"), ("false", "none"), ("code", "code"), ("name", "name"), ("both", "both")],
 )
 def test_the_order_source_tag_takes_a_yes_no_or_a_kind(value: Any, meaning: str) -> None:
     assert load({"TAG_ORDER_SOURCE": value}).tag_order_source == meaning
