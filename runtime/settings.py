@@ -64,7 +64,10 @@ class Settings(BaseSettings):
         "https://api.baselinker.com/connector.php", description="BaseLinker's whole URL, ends in connector.php"
     )
     baselinker_requests_per_minute: int = Field(
-        80, ge=15, le=1_000_000, description="Requests a minute of all processes together; the API blocks above 100"
+        80,
+        ge=15,
+        le=1_000_000,
+        description="Requests per minute of all processes together; BaseLinker's standard plan allows 100",
     )
     contact_tag: str = Field("", description="Tag for every contact sent; commas separate several; empty = none")
     salesmanago_location: str = Field("", description="E-shop the purchases belong to (its location in SALESmanago)")
@@ -331,7 +334,10 @@ def _oddities(settings: Settings, given: Mapping[str, str]) -> list[str]:
     """Return what is accepted, but worth a warning."""
     found = []
     if settings.baselinker_requests_per_minute > 100 and "BASELINKER_REQUESTS_PER_MINUTE" in given:
-        found.append("BASELINKER_REQUESTS_PER_MINUTE is above the API's 100: BaseLinker will block the token")
+        found.append(
+            "BASELINKER_REQUESTS_PER_MINUTE is above the 100 requests per minute of BaseLinker's standard plan;"
+            " make sure that yours allows it"
+        )
     known = setting_names()
     known += [f"{name}_FILE" for name in SECRETS]
     for name in sorted(given):
