@@ -92,12 +92,12 @@ class SalesManago:
             raise EventGone(str(error), api=API, code=error.code) from None
         return as_id(answer.get("eventId")) or event_id
 
-    def delete_event(self, event_id: str) -> bool:
-        """Delete an event; whether there was one."""
-        try:
-            return as_bool(self._post("/contact/deleteContactExtEvent", {"eventId": event_id}).get("result", True))
-        except EventGone:
-            return False
+    def delete_event(self, event_id: str) -> None:
+        """Delete an event; EventGone when SALESmanago reports that it is not there.
+
+        `result` is not read: it is "deleted" for an event that was there, and unknown for one that was not.
+        """
+        self._post("/contact/deleteContactExtEvent", {"eventId": event_id})
 
     def contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
         """Return the cards of at most 50 e-mails, with their events."""

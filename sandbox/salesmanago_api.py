@@ -32,6 +32,8 @@ class Switches:
     reject_email: str = ""
     reject_emails: list[str] = field(default_factory=list)
     refuse_contacts: bool = False
+    delete_result: bool | str | None = "deleted"  # `result` of a deletion that succeeds
+    delete_gone: str = "refuse"  # or accept: the deletion of an event that is not there
     refuse_purchases: bool = False  # new ones, as with an e-shop that does not exist
 
 
@@ -187,8 +189,10 @@ class SalesManagoApi:
         return {"success": True, "message": [], "eventId": known["eventId"]}
 
     def _delete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        gone = self.events.pop(str(given.get("eventId")), None)
-        return {"success": True, "message": [], "result": gone is not None}
+        event = self.events.pop(str(given.get("eventId")), None)
+        if event is None and self.switches.delete_gone == "refuse":
+            return _no("Event not found")
+        return {"success": True, "message": [], "result": self.switches.delete_result}
 
     def _has(self, given: Mapping[str, Any]) -> dict[str, Any]:
         contact_id = self.by_email.get(str(given.get("email", "")).lower())
