@@ -116,7 +116,7 @@ class SalesManago:
     def catalogs(self) -> list[Catalog]:
         """Return the product catalogues (API v3); FatalError without a key."""
         if not self._v3_url or not self._v3_key:
-            raise FatalError("set SALESMANAGO_V3_API_KEY to list the e-shops", api=API)
+            raise FatalError("set SALESMANAGO_V3_API_KEY to list the product catalogues", api=API)
         self._counted("/v3/product/catalogList")
         body = read_v3(self._http.get_json(f"{self._v3_url}/product/catalogList", {"API-KEY": self._v3_key}))
         if isinstance(body, ApiError):

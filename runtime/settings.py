@@ -81,7 +81,9 @@ class Settings(BaseSettings):
     salesmanago_api_key: SecretStr = Field(SecretStr(""), description="Any string; made and kept stable if unset")
     salesmanago_owner: str = Field("", description="E-mail of the SALESmanago user who owns the contacts")
     salesmanago_v3_api_url: str = Field("https://api.salesmanago.com/v3", description="SALESmanago API v3, ends in /v3")
-    salesmanago_v3_api_key: SecretStr = Field(SecretStr(""), description="API v3 key, only to list the e-shops")
+    salesmanago_v3_api_key: SecretStr = Field(
+        SecretStr(""), description="API v3 key, only to list the product catalogues"
+    )
     kafka_bootstrap_servers: str = Field("", description="Kafka brokers, host:port, comma-separated")
     topic_prefix: str = Field(
         "baselinker", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="Prefix of the topics; one per account pair"

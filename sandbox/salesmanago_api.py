@@ -34,6 +34,7 @@ class Switches:
     refuse_contacts: bool = False
     delete_result: bool | str | None = "deleted"  # `result` of a deletion that succeeds
     delete_gone: str = "refuse"  # or accept: the deletion of an event that is not there
+    xml_feed: bool = False  # the e-shop is an XML feed: not among the product catalogues
     refuse_purchases: bool = False  # new ones, as with an e-shop that does not exist
 
 
@@ -235,8 +236,18 @@ class SalesManagoApi:
     async def _catalogs(self, request: web.Request) -> web.Response:
         if request.headers.get("API-KEY") != self._v3_key:
             return web.json_response({"reasonCode": 10, "messages": ["Authentication failed"]}, status=400)
-        one = {"catalogId": "c1", "name": "Sklep", "setAsDefault": True, "currency": "PLN", "location": self._location}
-        return web.json_response({"requestId": "r", "catalogs": [one], "limits": {"max": 10}})
+        places = ["catalogue_1", "catalogue_2"] if self.switches.xml_feed else [self._location]
+        listed = [
+            {
+                "catalogId": f"c{number}",
+                "name": "Sklep",
+                "setAsDefault": number == 1,
+                "currency": "PLN",
+                "location": one,
+            }
+            for number, one in enumerate(places, 1)
+        ]
+        return web.json_response({"requestId": "r", "catalogs": listed, "limits": {"max": 10}})
 
     async def _state(self, _: web.Request) -> web.Response:
         return web.json_response(
