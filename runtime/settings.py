@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     salesmanago_api_secret: SecretStr = Field(SecretStr(""), description="API secret (same place)")
     salesmanago_api_key: SecretStr = Field(SecretStr(""), description="Any string; made and kept stable if unset")
     salesmanago_owner: str = Field("", description="E-mail of the SALESmanago user who owns the contacts")
+    salesmanago_event_api: Literal["auto", "v1", "v2"] = Field(
+        "auto", description="API version of single events: auto (v2; v1 where v2 answers 404 or 405), v1 or v2"
+    )
     salesmanago_v3_api_url: str = Field("https://api.salesmanago.com/v3", description="SALESmanago API v3, ends in /v3")
     salesmanago_v3_api_key: SecretStr = Field(
         SecretStr(""), description="API v3 key, only to list the product catalogues"
@@ -165,7 +168,9 @@ class Settings(BaseSettings):
         words = {"false": "none", "0": "none", "no": "none", "true": "both", "1": "both", "yes": "both"}
         return words.get(str(value).lower(), str(value).lower())
 
-    @field_validator("log_level", "start_from", "log_format", "product_id_field", mode="before")
+    @field_validator(
+        "log_level", "start_from", "log_format", "product_id_field", "salesmanago_event_api", mode="before"
+    )
     @classmethod
     def _case(cls, value: Any, info: Any) -> Any:
         text = str(value)
