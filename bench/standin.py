@@ -207,7 +207,7 @@ class Standins:
         if path == "/connector.php":
             return self._base.answer(body), 0.0
         if path.startswith("/api/"):
-            return self._sales.answer(path.removeprefix("/api/"), body), self._latency
+            return self._sales.answer(path.removeprefix("/api/").removeprefix("v2/"), body), self._latency
         return json.dumps(self._state(path == "/state/full")).encode(), 0.0
 
     def _state(self, whole: bool) -> dict[str, Any]:

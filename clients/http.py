@@ -48,7 +48,7 @@ class Http:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._api, self._seconds, self._clock = api, seconds, clock
+        self._api, self.seconds, self._clock = api, seconds, clock
         self._call = Call()
         self._given = transport
         self._context = None if transport is not None else httpx.create_ssl_context(trust_env=False)
@@ -104,7 +104,7 @@ class Http:
         headers: Mapping[str, str],
         **content: Any,
     ) -> Answer:
-        bound = seconds or self._seconds
+        bound = seconds or self.seconds
         written = False
         refused: list[BaseException] = []
 
@@ -158,7 +158,7 @@ class Http:
             max_connections=1,
             max_keepalive_connections=1,
             keepalive_expiry=30.0,
-            network_backend=Network(self._call, self._seconds),
+            network_backend=Network(self._call, self.seconds),
         )
         return transport
 

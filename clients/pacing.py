@@ -15,7 +15,7 @@ LONGEST_NAP_SECONDS = 0.2
 
 
 def tools_rate(budget: int) -> float:
-    """Requests a minute of all tools together; more only where the limit is lifted far above the API's 100."""
+    """Requests a minute of all tools together; more only where the budget is far above the standard plan's 100."""
     return max(float(TOOLS_PER_MINUTE), (budget - 100) / 16)
 
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import logging
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from threading import Lock
+from typing import Any, Literal
 
 from clients.contacts import Catalog, Contact, ContactCard, ExtEvent, PurchaseEvent
 from clients.errors import (
@@ -24,6 +27,8 @@ from clients.http import Answer, Http
 from clients.parsing import as_bool, as_id, as_int, as_map, as_millis, as_rows, as_text
 from clients.retry_after import asks_to_wait, failed_itself, retry_after
 
+log = logging.getLogger(__name__)
+EventApi = Literal["auto", "v1", "v2"]
 API = "SALESmanago"
 MOST_CARDS = 50
 CARDS_SECONDS = 30.0  # cards of heavy contacts are megabytes; reading changes nothing, so it may take longer
@@ -52,10 +57,13 @@ class SalesManago:
         v3_key: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         counted: Callable[[str], None] = lambda path: None,
+        event_api: EventApi = "auto",
     ) -> None:
         self._http, self._url, self._owner, self._now = http, url.rstrip("/"), owner, now
         self._v3_url, self._v3_key = (v3_url or "").rstrip("/"), v3_key
-        self._counted = counted
+        self._counted, self._event_api = counted, event_api
+        self._only_v1: set[str] = set()  # paths that v2 turned out not to have
+        self._lock = Lock()
         sha = hashlib.sha1(f"{api_key}{client_id}{api_secret}".encode(), usedforsecurity=False).hexdigest()
         self._auth = {"clientId": client_id, "apiKey": api_key, "sha": sha}
         self._secrets = (sha, api_secret, api_key, *filter(None, (v3_key,)))
@@ -74,7 +82,7 @@ class SalesManago:
     ) -> str:
         """Create the event, whatever is there already; return its id. Never call it without a look."""
         body = {"contactId": contact_id, "forceOptIn": False, "contactEvent": event.to_json()}
-        return self._id(self._post("/contact/addContactExtEvent", body, before_write), "eventId")
+        return self._id(self._post_event("/contact/addContactExtEvent", body, before_write), "eventId")
 
     def update_event(
         self,
@@ -87,17 +95,17 @@ class SalesManago:
         """Replace every field of an event; EventGone when it is not there."""
         body = {"contactId": contact_id, "contactEvent": {"eventId": event_id, **event.to_json()}}
         try:
-            answer = self._post("/contact/updateContactExtEvent", body, before_write)
+            answer = self._post_event("/contact/updateContactExtEvent", body, before_write)
         except ContactGone as error:
             raise EventGone(str(error), api=API, code=error.code) from None
         return as_id(answer.get("eventId")) or event_id
 
-    def delete_event(self, event_id: str) -> bool:
-        """Delete an event; whether there was one."""
-        try:
-            return as_bool(self._post("/contact/deleteContactExtEvent", {"eventId": event_id}).get("result", True))
-        except EventGone:
-            return False
+    def delete_event(self, event_id: str) -> None:
+        """Delete an event; EventGone when SALESmanago reports that it is not there.
+
+        `result` is not read: it is "deleted" for an event that was there, and unknown for one that was not.
+        """
+        self._post("/contact/deleteContactExtEvent", {"eventId": event_id})
 
     def contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
         """Return the cards of at most 50 e-mails, with their events."""
@@ -116,7 +124,7 @@ class SalesManago:
     def catalogs(self) -> list[Catalog]:
         """Return the product catalogues (API v3); FatalError without a key."""
         if not self._v3_url or not self._v3_key:
-            raise FatalError("set SALESMANAGO_V3_API_KEY to list the e-shops", api=API)
+            raise FatalError("set SALESMANAGO_V3_API_KEY to list the product catalogues", api=API)
         self._counted("/v3/product/catalogList")
         body = read_v3(self._http.get_json(f"{self._v3_url}/product/catalogList", {"API-KEY": self._v3_key}))
         if isinstance(body, ApiError):
@@ -140,6 +148,28 @@ class SalesManago:
         body = self._post(path, {field: list(values)}, seconds=CARDS_SECONDS)
         return [_card(row) for row in as_rows(body.get("contacts")) if _shows_its_events(row)]
 
+    def _post_event(
+        self, path: str, fields: Mapping[str, Any], before_write: Callable[[], None] | None
+    ) -> Mapping[str, Any]:
+        """POST to v2's path; to v1's where v2 does not have it (HTTP 404 or 405, which come before any effect).
+
+        The second request passes `before_write` as the first did, and has what is left of the time of one call.
+        """
+        if self._event_api == "v1" or path in self._only_v1:
+            return self._post(path, fields, before_write)
+        began = time.monotonic()
+        answer = self._send(f"/v2{path}", fields, before_write)
+        if self._event_api == "v2" or answer.status not in {404, 405} or _success(_body(answer)) is True:
+            return self._read(answer, fields)
+        with self._lock:
+            if path not in self._only_v1:
+                self._only_v1.add(path)
+                log.warning("SALESmanago has no /v2%s (HTTP %s): using API v1's path", path, answer.status)
+        left = self._http.seconds - (time.monotonic() - began)
+        if left <= 0:
+            raise RetriableError("the answer took too long", api=API, may_have_applied=False)
+        return self._post(path, fields, before_write, left)
+
     def _post(
         self,
         path: str,
@@ -147,10 +177,21 @@ class SalesManago:
         before_write: Callable[[], None] | None = None,
         seconds: float | None = None,
     ) -> Mapping[str, Any]:
+        return self._read(self._send(path, fields, before_write, seconds), fields)
+
+    def _send(
+        self,
+        path: str,
+        fields: Mapping[str, Any],
+        before_write: Callable[[], None] | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
         self._counted(path)
-        time = round(self._now().timestamp() * 1000)
-        body = {**self._auth, "requestTime": time, "owner": self._owner, **fields}
-        answer = self._http.post_json(self._url + path, body, before_write, seconds)
+        milliseconds = round(self._now().timestamp() * 1000)
+        body = {**self._auth, "requestTime": milliseconds, "owner": self._owner, **fields}
+        return self._http.post_json(self._url + path, body, before_write, seconds)
+
+    def _read(self, answer: Answer, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         found = read_answer(answer, self._now(), self._secrets, fields)
         if isinstance(found, ApiError):
             raise found
@@ -173,10 +214,7 @@ def read_answer(
 
     Only a `success` that is false in so many words, and HTTP's own refusals, say that nothing was done.
     """
-    try:
-        body = json.loads(answer.content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        body = None
+    body = _body(answer)
     success = _success(body)
     if asks_to_wait(answer) and success is not True:
         return BackpressureError(
@@ -195,6 +233,14 @@ def read_answer(
     if success:
         return body if answer.status < 400 else RetriableError(f"HTTP {answer.status} with success", api=API)
     return _failure(answer, body, now, secrets, sent or {})
+
+
+def _body(answer: Answer) -> Any:
+    """The answer's JSON; None where it is none."""
+    try:
+        return json.loads(answer.content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _success(body: object) -> bool | None:
@@ -231,10 +277,7 @@ def _failure(
 
 def read_v3(answer: Answer) -> Mapping[str, Any] | ApiError:
     """Map one HTTP answer of API v3."""
-    try:
-        body = json.loads(answer.content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        body = None
+    body = _body(answer)
     if not isinstance(body, Mapping):
         return RetriableError(f"the v3 answer is not JSON (HTTP {answer.status})", api=API, may_have_applied=False)
     problems = [body, *as_rows(body.get("problems"))]

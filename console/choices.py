@@ -8,13 +8,13 @@ from typing import Any
 from starlette.responses import Response
 
 from clients import ApiError
-from console.said import Known, changed_meanwhile, status, tell
+from console.said import changed_meanwhile, status, tell
 from console.visit import Visit
 from console.working import follow, found
 from console.works import Work
 from operations.credentials import keys
 from operations.dry_run import Decision, count_orders, dry_run
-from operations.init import source_tags
+from operations.init import source_tags, unlisted
 from operations.live_settings import Current, Difference, Value, differences, effective, save_rules, to_save
 from operations.output import Refused
 from operations.topic_reads import KafkaAway
@@ -32,12 +32,14 @@ class Tried:
     """What new settings would do. `rules` is what is saved; `last` = the row of the topic that was looked at.
 
     `wanted` = all values as they were given: saved where nothing changes here and they shall hold for all the same.
+    `not_one_of` = so many product catalogues are listed, and a new e-shop is none of them.
     """
 
     rules: ShopSettings
     wanted: ShopSettings
     last: int
     differences: tuple[Difference, ...]
+    not_one_of: int = 0
     orders: int = 0
     sent: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -62,7 +64,7 @@ def preview(visit: Visit) -> Response:
     current = visit.program.current()
     given = ShopSettings(
         contact_tag=visit.given("contact_tag"),
-        location=visit.given("location"),
+        location=visit.given("location_other") or visit.given("location"),
         tag_order_source=visit.given("tag_order_source", "none"),
         skip_shop_orders=visit.given("skip_shop_orders") == "true",
         changed_by=visit.signed,
@@ -70,12 +72,12 @@ def preview(visit: Visit) -> Response:
     )
     try:
         wanted = validated(given)
-        _refuse_unknown_shop(visit, current, wanted)
-    except (SettingsError, Known) as error:
+    except SettingsError as error:
         return _page(visit, status(error), given, error)
     unset = set(visit.values.get("unset", [])) & FIELDS.keys()
     rules = to_save(visit.program.settings, current, wanted, unset)
     tried = Tried(rules, wanted, current.last, differences(visit.program.settings, current, rules))
+    tried.not_one_of = _not_one_of(visit, current, wanted)
 
     def job(work: Work) -> Tried:
         rules = rule_settings(merged(visit.program.settings, tried.rules))
@@ -141,12 +143,11 @@ def _shops(visit: Visit) -> tuple[list[Any], str]:
         return [], tell(error, visit.words).text
 
 
-def _refuse_unknown_shop(visit: Visit, current: Current, wanted: ShopSettings) -> None:
-    """Known where a new e-shop is none of the account's; where these can't be listed, nobody can say."""
-    held = _held(visit, current)["SALESMANAGO_LOCATION"].value
-    places = {shop.location for shop in _shops(visit)[0]}
-    if wanted.location != held and places and wanted.location not in places:
-        raise Known("no_shop")
+def _not_one_of(visit: Visit, current: Current, wanted: ShopSettings) -> int:
+    """Return how many product catalogues are listed where a new e-shop is none of them; else 0."""
+    shops = _shops(visit)[0]
+    new = wanted.location != _held(visit, current)["SALESMANAGO_LOCATION"].value
+    return len(shops) if new and unlisted(wanted.location or "", shops) else 0
 
 
 def _held(visit: Visit, current: Current) -> dict[str, Value]:

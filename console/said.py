@@ -28,7 +28,7 @@ KINDS: tuple[tuple[tuple[type[Exception], ...], str, int], ...] = (
     ((Refused,), "refused", 409),
     ((Exception,), "fault", 500),
 )
-STATUSES = {"bad_form": 400, "csrf": 403, "other_host": 403, "no_shop": 400, "too_large": 413, "no_work": 404}
+STATUSES = {"bad_form": 400, "csrf": 403, "other_host": 403, "too_large": 413, "no_work": 404}
 
 
 class Known(Refused):

@@ -113,6 +113,7 @@ def open_apis(settings: Settings, most: int | None = None) -> Iterator[Apis]:
         settings.salesmanago_owner,
         v3_url=settings.salesmanago_v3_api_url,
         v3_key=settings.salesmanago_v3_api_key.get_secret_value() or None,
+        event_api=settings.salesmanago_event_api,
     )
     try:
         yield Apis(base, sales, lambda: count, lambda: sales_http.gap)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from operations import env_file
-from operations.init import check_owner, check_shop, list_shops, try_credentials, try_token
+from operations.init import check_owner, list_shops, try_credentials, try_token, unlisted
 from operations.output import Refused
 from runtime.environment import read_variables
 from runtime.settings import SECRETS, SettingsError, load_settings
@@ -32,10 +32,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """New values that were accepted, by name; `untried` = nobody could be asked about these."""
+    """New values that were accepted, by name; `untried` = nobody could be asked about these.
+
+    `not_one_of` = so many product catalogues were listed, and the e-shop is none of them: right if it is an XML feed.
+    """
 
     names: tuple[str, ...]
     untried: tuple[str, ...] = ()
+    not_one_of: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,8 @@ def keys(file: Path) -> list[Key]:
 def attempt(file: Path, new: Mapping[str, str]) -> Accepted:
     """Try new values, write nothing. ApiError, Refused or SettingsError where one is not accepted.
 
-    The e-shop is tried only where the list can be had (with a v3 key). Costs one request to BaseLinker where its token
-    is new.
+    The e-shop is compared only where the product catalogues can be listed (with a v3 key). Costs one request to
+    BaseLinker where its token is new.
     """
     read = read_variables(os.environ, file, lambda name: name in SECRETS)
     if read.errors:
@@ -86,12 +90,13 @@ def attempt(file: Path, new: Mapping[str, str]) -> Accepted:
     if OF_SALES & set(new):
         check_owner(settings.salesmanago_owner, try_credentials(settings))
     untried: tuple[str, ...] = ()
+    not_one_of = 0
     if {"SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION"} & set(new):
         shops = list_shops(settings)
         if "SALESMANAGO_LOCATION" in new:
-            check_shop(settings, shops)
+            not_one_of = len(shops) if unlisted(settings.salesmanago_location, shops) else 0
             untried = () if shops else ("SALESMANAGO_LOCATION",)
-    return Accepted(tuple(name for name in new if name not in untried), untried)
+    return Accepted(tuple(name for name in new if name not in untried), untried, not_one_of)
 
 
 def write(file: Path, new: Mapping[str, str]) -> Changed:

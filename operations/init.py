@@ -45,7 +45,7 @@ def try_credentials(settings: Settings) -> list[str]:
 
 
 def list_shops(settings: Settings) -> list[Catalog]:
-    """Return the e-shops; [] without a v3 key. ApiError when it is refused."""
+    """Return the product catalogues; [] without a v3 key. ApiError when it is refused."""
     if not settings.salesmanago_v3_api_key.get_secret_value():
         return []
     with open_apis(settings) as apis:
@@ -99,11 +99,14 @@ def _given(given: dict[str, str]) -> dict[str, str]:
     def sales() -> None:
         check_owner(settings.salesmanago_owner, try_credentials(settings))
 
+    def shop() -> None:
+        tell_unlisted(settings.salesmanago_location, list_shops(settings))
+
     wrong = []
     for attempt in (
         lambda: try_token(settings),
         sales,
-        lambda: check_shop(settings, list_shops(settings)),
+        shop,
         lambda: check_password(settings),
     ):
         try:
@@ -128,8 +131,8 @@ def _ask(given: Mapping[str, str], held: frozenset[str]) -> dict[str, str]:
     wizard.until_right(("SALESMANAGO_OWNER",), lambda settings: check_owner(settings.salesmanago_owner, users))
     shops = wizard.until_right(("SALESMANAGO_V3_API_KEY",), list_shops)
     if shops:
-        table(["e-shop", "name", "currency"], [(shop.location, shop.name, shop.currency) for shop in shops])
-    wizard.until_right(("SALESMANAGO_LOCATION",), lambda settings: check_shop(settings, shops))
+        table(["product catalogue", "name", "currency"], [(shop.location, shop.name, shop.currency) for shop in shops])
+    wizard.until_right(("SALESMANAGO_LOCATION",), lambda settings: tell_unlisted(settings.salesmanago_location, shops))
     shown = [row for choice in ("code", "name") for row in source_tags(sources, "", choice)]
     table(["source", "name", "tag with TAG_ORDER_SOURCE=code, then =name"], shown)
     for name in ("CONTACT_TAG", "TAG_ORDER_SOURCE", "SKIP_SHOP_ORDERS", "KAFKA_BOOTSTRAP_SERVERS", "CONSOLE_PASSWORD"):
@@ -191,11 +194,22 @@ def check_owner(owner: str, users: list[str]) -> None:
         raise Refused("SALESMANAGO_OWNER is no user of the account: give the e-mail of one of its users")
 
 
-def check_shop(settings: Settings, shops: list[Catalog]) -> None:
-    """Refused where the e-shop is none of those that are known."""
-    places = [shop.location for shop in shops]
-    if places and settings.salesmanago_location not in places:
-        raise Refused(f"SALESMANAGO_LOCATION is none of {', '.join(places)}: give one of these")
+def unlisted(location: str, catalogs: Sequence[Catalog]) -> str:
+    """Return what to report of an e-shop that is none of these product catalogues; "" where there is nothing to report.
+
+    It is no error: SALESmanago lists no e-shop that is an XML feed.
+    """
+    places = [catalog.location for catalog in catalogs]
+    if not places or location in places:
+        return ""
+    count = f"the {len(places)} product catalogues" if len(places) > 1 else "the product catalogues (1)"
+    return f"SALESMANAGO_LOCATION is not one of {count}; that is fine if this e-shop is an XML feed"
+
+
+def tell_unlisted(location: str, catalogs: Sequence[Catalog]) -> None:
+    """Note on stderr what `unlisted` reports."""
+    if text := unlisted(location, catalogs):
+        note(text)
 
 
 def check_password(settings: Settings) -> None:

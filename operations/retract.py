@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from clients import BackpressureError, RetriableError, SalesManago
+from clients import BackpressureError, EventGone, RetriableError, SalesManago
 from operations.apis import open_apis
 from operations.extra_purchases import find_extra
 from operations.group_reads import Position
@@ -64,7 +64,7 @@ class Retraction:
 
 @dataclass(frozen=True, slots=True)
 class RetractResult:
-    """`deleted` events were there, `gone` were not any more; `rows` were written."""
+    """`deleted` = deletions that succeeded, `gone` = events that SALESmanago did not find; `rows` were written."""
 
     deleted: int
     gone: int
@@ -328,7 +328,9 @@ def _retract_extra(order_ids: list[int], contact_ids: list[str], execute: bool, 
             for one in plan
         ],
     )
-    line(f"deleted: {deleted}" if execute else f"would delete: {len(plan)} purchases; the ledger's stay")
+    line(
+        _counts(deleted, len(plan) - deleted) if execute else f"would delete: {len(plan)} purchases; the ledger's stay"
+    )
     if plan and not execute:
         note("Another program may have made them: does it still run? Add --execute to delete them.")
     if without:
@@ -344,12 +346,16 @@ def _print(plan: Sequence[Retraction], result: RetractResult | None, execute: bo
         [(one.order_id, one.event_id, f"{one.delivered_at:%Y-%m-%d %H:%M:%S}", one.known) for one in plan],
     )
     if result is not None:
-        line(f"deleted: {result.deleted}, were gone already: {result.gone}; start the processors")
+        line(f"{_counts(result.deleted, result.gone)}; start the processors")
     elif execute:
         line("deleted: 0, there is nothing to delete")
     else:
         line(f"would delete: {len(plan)} purchases")
         line(f"cost: {len(plan)} requests to SALESmanago, then {settle:.0f} s until none is listed; none to BaseLinker")
+
+
+def _counts(deleted: int, gone: int) -> str:
+    return f"deleted: {deleted}" + (f", not found: {gone}" if gone else "")
 
 
 def _execute(settings: Settings, reads: KafkaReads, plan: Sequence[Retraction]) -> RetractResult:
@@ -360,10 +366,15 @@ def _execute(settings: Settings, reads: KafkaReads, plan: Sequence[Retraction]) 
 
 
 def _delete(sales: SalesManago, event_id: str) -> bool:
-    """Delete one event, tried again: deleting twice does no harm."""
-    for attempt in range(TRIES - 1):
-        try:
-            return sales.delete_event(event_id)
-        except (RetriableError, BackpressureError):
-            time.sleep(2**attempt)
-    return sales.delete_event(event_id)
+    """Delete one event, tried again: deleting twice does no harm. False = SALESmanago did not find it."""
+    try:
+        for attempt in range(TRIES - 1):
+            try:
+                sales.delete_event(event_id)
+                return True
+            except (RetriableError, BackpressureError):
+                time.sleep(2**attempt)
+        sales.delete_event(event_id)
+    except EventGone:
+        return False
+    return True

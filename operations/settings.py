@@ -8,7 +8,7 @@ import typer
 
 from clients import ApiError
 from operations.in_force import origin, pause_sentence, shown
-from operations.init import check_shop, list_shops
+from operations.init import list_shops, tell_unlisted
 from operations.live_settings import (
     Change,
     Difference,
@@ -127,13 +127,11 @@ def _save(name: str, value: str | None, by: str | None, execute: bool, as_json: 
 
 
 def _try_shop(settings: Settings) -> None:
-    """Refuse an e-shop that the account does not have, where its list can be had."""
+    """Report an e-shop that is none of the account's product catalogues, where these can be listed."""
     try:
-        check_shop(settings, list_shops(settings))
-    except Refused as error:
-        raise WrongUsage(str(error)) from None
+        tell_unlisted(settings.salesmanago_location, list_shops(settings))
     except ApiError as error:
-        note(f"whether the account has this e-shop can't be told now: {sentence(error)[0]}")
+        note(f"whether this e-shop is one of the product catalogues is unknown for now: {sentence(error)[0]}")
 
 
 def _what(change: Change) -> str:

@@ -198,6 +198,7 @@ class _Clients:
             settings.salesmanago_api_key.get_secret_value(),
             settings.salesmanago_owner,
             counted=lambda path: metrics.salesmanago_requests.labels(path=path).inc(),
+            event_api=settings.salesmanago_event_api,
         )
         base = BaseLinker(
             self._http_bl,

@@ -106,7 +106,7 @@ class Metrics:
             "baselinker_requests",
             Counter(
                 "bl2sm_baselinker_requests",
-                "Requests to BaseLinker; near 100 a minute the token gets blocked",
+                "Requests to BaseLinker; above the plan's limit (standard: 100 per minute) the token is blocked",
                 ["method"],
                 registry=where,
             ),

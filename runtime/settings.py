@@ -64,12 +64,15 @@ class Settings(BaseSettings):
         "https://api.baselinker.com/connector.php", description="BaseLinker's whole URL, ends in connector.php"
     )
     baselinker_requests_per_minute: int = Field(
-        80, ge=15, le=1_000_000, description="Requests a minute of all processes together; the API blocks above 100"
+        80,
+        ge=15,
+        le=1_000_000,
+        description="Requests per minute of all processes together; BaseLinker's standard plan allows 100",
     )
     contact_tag: str = Field("", description="Tag for every contact sent; commas separate several; empty = none")
     salesmanago_location: str = Field("", description="E-shop the purchases belong to (its location in SALESmanago)")
     tag_order_source: Literal["none", "code", "name", "both"] = Field(
-        "none", description="Order source as tag: false (= none), true (= code), code, name or both"
+        "none", description="Order source as tag: false (= none), true (= both), code, name or both"
     )
     skip_shop_orders: bool = Field(False, description="true = orders of the own shop (source shop) are not sent")
     salesmanago_api_url: str = Field("", description="SALESmanago API v2, e.g. https://app2.salesmanago.com/api")
@@ -77,8 +80,13 @@ class Settings(BaseSettings):
     salesmanago_api_secret: SecretStr = Field(SecretStr(""), description="API secret (same place)")
     salesmanago_api_key: SecretStr = Field(SecretStr(""), description="Any string; made and kept stable if unset")
     salesmanago_owner: str = Field("", description="E-mail of the SALESmanago user who owns the contacts")
+    salesmanago_event_api: Literal["auto", "v1", "v2"] = Field(
+        "auto", description="API version of single events: auto (v2; v1 where v2 answers 404 or 405), v1 or v2"
+    )
     salesmanago_v3_api_url: str = Field("https://api.salesmanago.com/v3", description="SALESmanago API v3, ends in /v3")
-    salesmanago_v3_api_key: SecretStr = Field(SecretStr(""), description="API v3 key, only to list the e-shops")
+    salesmanago_v3_api_key: SecretStr = Field(
+        SecretStr(""), description="API v3 key, only to list the product catalogues"
+    )
     kafka_bootstrap_servers: str = Field("", description="Kafka brokers, host:port, comma-separated")
     topic_prefix: str = Field(
         "baselinker", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="Prefix of the topics; one per account pair"
@@ -157,10 +165,12 @@ class Settings(BaseSettings):
     @field_validator("tag_order_source", mode="before")
     @classmethod
     def _source(cls, value: Any) -> Any:
-        words = {"false": "none", "0": "none", "no": "none", "true": "code", "1": "code", "yes": "code"}
+        words = {"false": "none", "0": "none", "no": "none", "true": "both", "1": "both", "yes": "both"}
         return words.get(str(value).lower(), str(value).lower())
 
-    @field_validator("log_level", "start_from", "log_format", "product_id_field", mode="before")
+    @field_validator(
+        "log_level", "start_from", "log_format", "product_id_field", "salesmanago_event_api", mode="before"
+    )
     @classmethod
     def _case(cls, value: Any, info: Any) -> Any:
         text = str(value)
@@ -331,7 +341,10 @@ def _oddities(settings: Settings, given: Mapping[str, str]) -> list[str]:
     """Return what is accepted, but worth a warning."""
     found = []
     if settings.baselinker_requests_per_minute > 100 and "BASELINKER_REQUESTS_PER_MINUTE" in given:
-        found.append("BASELINKER_REQUESTS_PER_MINUTE is above the API's 100: BaseLinker will block the token")
+        found.append(
+            "BASELINKER_REQUESTS_PER_MINUTE is above the 100 requests per minute of BaseLinker's standard plan;"
+            " make sure that yours allows it"
+        )
     known = setting_names()
     known += [f"{name}_FILE" for name in SECRETS]
     for name in sorted(given):

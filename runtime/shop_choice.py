@@ -20,7 +20,7 @@ LONGEST_TAGS = 1000
 
 
 def validated(saved: ShopSettings) -> ShopSettings:
-    """Return it in the settings' own spelling (`true` → `code`); SettingsError with a line for each wrong value."""
+    """Return it in the settings' own spelling (`true` → `both`); SettingsError with a line for each wrong value."""
     values = _given(saved)
     problems: list[str] = []
     if saved.location is not None and not saved.location.strip():

@@ -16,6 +16,7 @@ from aiohttp import web
 from sandbox.baselinker_api import apply_switches
 from sandbox.faults import Faults
 
+EVENT_PATHS = frozenset({"contact/addContactExtEvent", "contact/updateContactExtEvent"})
 LIMITS = {"products": 512, "description": 2048, "location": 36, "externalId": 255}
 
 
@@ -32,6 +33,11 @@ class Switches:
     reject_email: str = ""
     reject_emails: list[str] = field(default_factory=list)
     refuse_contacts: bool = False
+    delete_result: bool | str | None = "deleted"  # `result` of a deletion that succeeds
+    delete_gone: str = "refuse"  # or accept: the deletion of an event that is not there
+    event_api: str = "both"  # or v1, v2: the version whose paths of single events exist
+    absent_status: int = 404  # of a path that does not exist; or 405
+    xml_feed: bool = False  # the e-shop is an XML feed: not among the product catalogues
     refuse_purchases: bool = False  # new ones, as with an e-shop that does not exist
 
 
@@ -52,6 +58,7 @@ class SalesManagoApi:
         self._v3_key, self._location, self._clock = v3_key, location, clock
         self.switches, self.faults = Switches(), Faults(seed)
         self.requests: Counter[str] = Counter()
+        self.paths: Counter[str] = Counter()  # as they were asked, with their version
         self.violations: list[str] = []
         self.contacts: dict[str, dict[str, Any]] = {}  # by id
         self.by_email: dict[str, str] = {}
@@ -69,12 +76,15 @@ class SalesManagoApi:
         self.app.router.add_post("/api/{path:.*}", self._serve)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        path = request.match_info["path"].removeprefix("v2/")
+        version, path = _version(request.match_info["path"])
+        if path in EVENT_PATHS and self.switches.event_api not in {"both", version}:
+            return web.Response(status=self.switches.absent_status, text="Not here")
         try:
             given = await request.json()
         except ValueError:
             return web.json_response({"success": False, "message": ["Malformed JSON"]})
         self.requests[path] += 1
+        self.paths[request.match_info["path"]] += 1
         if self.switches.latency:
             await asyncio.sleep(self.switches.latency)
         about = self._about(given)
@@ -187,8 +197,10 @@ class SalesManagoApi:
         return {"success": True, "message": [], "eventId": known["eventId"]}
 
     def _delete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        gone = self.events.pop(str(given.get("eventId")), None)
-        return {"success": True, "message": [], "result": gone is not None}
+        event = self.events.pop(str(given.get("eventId")), None)
+        if event is None and self.switches.delete_gone == "refuse":
+            return _no("Event not found")
+        return {"success": True, "message": [], "result": self.switches.delete_result}
 
     def _has(self, given: Mapping[str, Any]) -> dict[str, Any]:
         contact_id = self.by_email.get(str(given.get("email", "")).lower())
@@ -231,8 +243,18 @@ class SalesManagoApi:
     async def _catalogs(self, request: web.Request) -> web.Response:
         if request.headers.get("API-KEY") != self._v3_key:
             return web.json_response({"reasonCode": 10, "messages": ["Authentication failed"]}, status=400)
-        one = {"catalogId": "c1", "name": "Sklep", "setAsDefault": True, "currency": "PLN", "location": self._location}
-        return web.json_response({"requestId": "r", "catalogs": [one], "limits": {"max": 10}})
+        places = ["catalogue_1", "catalogue_2"] if self.switches.xml_feed else [self._location]
+        listed = [
+            {
+                "catalogId": f"c{number}",
+                "name": "Sklep",
+                "setAsDefault": number == 1,
+                "currency": "PLN",
+                "location": one,
+            }
+            for number, one in enumerate(places, 1)
+        ]
+        return web.json_response({"requestId": "r", "catalogs": listed, "limits": {"max": 10}})
 
     async def _state(self, _: web.Request) -> web.Response:
         return web.json_response(
@@ -241,6 +263,7 @@ class SalesManagoApi:
                 "events": list(self.events.values()),
                 "writes": self.writes,
                 "requests": dict(self.requests),
+                "paths": dict(self.paths),
                 "violations": self.violations,
                 "faults": dict(self.faults.played),
             }
@@ -268,6 +291,10 @@ class SalesManagoApi:
 
     async def _switch(self, request: web.Request) -> web.Response:
         return apply_switches(self.switches, self.faults, await request.json())
+
+
+def _version(path: str) -> tuple[str, str]:
+    return ("v2", path.removeprefix("v2/")) if path.startswith("v2/") else ("v1", path)
 
 
 def _no(message: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from clients import (
     BackpressureError,
     BaseLinker,
     Contact,
+    EventGone,
     FatalError,
     Http,
     Pacer,
@@ -277,6 +278,14 @@ def test_a_cards_events_are_read_in_either_spelling(event_id: str, kind: str) ->
     assert found.tags == ("A",)
     assert (found.events[0].event_id, found.events[0].type, found.events[0].external_id) == ("e1", "PURCHASE", "7")
     assert "example" not in repr(found)
+
+
+@pytest.mark.parametrize("result", [True, False, None, "deleted", "removed", 7, [], {}])
+def test_a_deletion_is_judged_by_its_success_and_not_by_its_result(result: object) -> None:
+    salesmanago(reply(200, {"success": True, "message": [], "result": result})).delete_event("e1")
+    with pytest.raises(EventGone):
+        refused = {"success": False, "message": ["Event not found"], "result": result}
+        salesmanago(reply(200, refused)).delete_event("e1")
 
 
 class Listener:

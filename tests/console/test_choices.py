@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from starlette.testclient import TestClient
 
+from clients import Catalog
 from console import choices
 from console.choices import Tried
 from console.program import Program
@@ -60,6 +61,20 @@ def test_a_change_of_settings_bears_the_name_of_who_saved_it(online: Program, cl
         assert saved.status_code == 303
         history = other.get("/settings").text.partition('id="history"')[2]
     assert "<td>BN</td>" in history and "<td>AK</td>" not in history
+
+
+@pytest.mark.parametrize("field", ["location", "location_other"])
+def test_an_e_shop_that_is_no_product_catalogue_is_tried_with_a_remark(
+    online: Program, client: TestClient, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    monkeypatch.setattr(online, "shops", lambda: [Catalog("1", "Shop", "listed_1", "PLN", True)])
+    asked = {"location": "listed_1", "tag_order_source": "none", "csrf": token(client, "/settings")}
+    remark = "not one of the product catalogues in SALESmanago (1). That is fine if this e-shop is an XML feed."
+    for place, said in (("feed_1", True), ("listed_1", False)):
+        answer = client.post("/settings/preview", data={**asked, field: place})
+        assert answer.status_code == 303
+        page = ended(client, answer.headers["location"])
+        assert f"→ {place}" in page and (remark in page) is said
 
 
 def test_settings_saved_twice_are_saved_already(offline: Console, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from sandbox.remote import fetch_state
 from schemas.topics import Topics, ensure_topics
 from tests.harness.judge import wrong
 from tests.harness.programs import QUICK, Programs, settings
-from tests.harness.stand_ins import sandbox, switch
+from tests.harness.stand_ins import purchases, sandbox, switch
 from tests.harness.topics import dead_letters, publish_shop
 from tests.harness.waiting import LONG, wait_until
 
@@ -23,6 +24,20 @@ def journal(
     with sandbox(*options) as apis, Programs(settings(apis, kafka, prefix) | more, folder) as programs:
         publish_shop(kafka, prefix, apis["BASELINKER_API_URL"])
         yield apis, programs
+
+
+def test_a_shop_whose_salesmanago_has_only_the_old_event_paths_gets_every_purchase_once(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with journal(kafka, prefix, tmp_path, "--orders", "20") as (apis, programs):
+        switch(apis["SALESMANAGO_API_URL"], event_api="v1")
+        programs.catch_up("processor")
+        assert wrong(apis) == []
+        paths = fetch_state(apis["SALESMANAGO_API_URL"])["paths"]
+        assert paths["contact/addContactExtEvent"] == sum(purchases(apis).values()) > 0
+        assert not any(path.startswith("v2/") for path in paths)
+        add = "/v2/contact/addContactExtEvent"
+        assert programs.logged(f"SALESmanago has no {add} (HTTP 404): using API v1's path") == 1
 
 
 def test_messages_that_can_never_be_read_are_dead_letters_and_the_others_are_delivered(

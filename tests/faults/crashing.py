@@ -82,10 +82,10 @@ class Seams:
 
 
 def request_name(request: httpx.Request) -> str:
-    """Return the API's method: the form field `method` (BaseLinker), else the URL's path below /api."""
+    """Return the API's method: the form field `method` (BaseLinker), else the URL's path below /api or /api/v2."""
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return parse_qs(request.read().decode()).get("method", ["?"])[0]
-    return urlsplit(str(request.url)).path.removeprefix("/api/")
+    return urlsplit(str(request.url)).path.removeprefix("/api/").removeprefix("v2/")
 
 
 def seam_http(seams: Seams) -> None:

@@ -55,7 +55,7 @@ REFUSED = {"status": "ERROR", "error_code": "ERROR_BLOCKED_TOKEN",
 
 UPSERTED = {"success": True, "message": [], "contactId": "c0ffee00-0000-4000-8000-000000000001", "externalId": "U1"}
 CREATED = {"success": True, "message": [], "eventId": "e0ffee00-0000-4000-8000-000000000001"}
-DELETED = {"success": True, "message": [], "result": True}
+DELETED = {"success": True, "message": [], "result": "deleted"}
 CARDS = {
     "success": True,
     "message": [],

@@ -122,7 +122,7 @@ def test_a_request_that_waits_for_the_pace_is_refused_when_the_program_ends() ->
 def test_a_command_makes_no_more_requests_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("operations.turn.ANSWER_SECONDS", 0.1)  # no Kafka answers
     with sandbox("--orders", "3") as urls:
-        with pytest.warns(UserWarning, match="above the API's 100"):
+        with pytest.warns(UserWarning, match="above the 100"):
             given = load_settings(settings(urls, "127.0.0.1:1", "most"), None, need="processor")
         with open_apis(given, most=2) as apis:
             for _ in range(2):

@@ -23,7 +23,6 @@ def test_check_passes_with_right_settings_and_makes_few_requests(delivered: dict
         ({"BASELINKER_TOKEN": "1-2-WRONG"}, "BaseLinker token"),
         ({"SALESMANAGO_API_SECRET": "no-such-secret"}, "SALESmanago credentials"),
         ({"SALESMANAGO_OWNER": "nobody@example.com"}, "SALESmanago owner"),
-        ({"SALESMANAGO_LOCATION": "other_shop"}, "e-shop"),
         ({"TOPIC_PREFIX": "no-such-prefix"}, "topics"),
         ({"SALESMANAGO_LOCATION": "", "BASELINKER_TOKEN": ""}, "setting BASELINKER_TOKEN"),
     ],
@@ -41,6 +40,21 @@ def test_check_names_what_is_wrong_and_how_to_fix_it(
         for name, value in wrong.items()
         if name not in {"TOPIC_PREFIX", "SALESMANAGO_LOCATION"}
     )
+
+
+def test_check_accepts_an_e_shop_that_is_no_product_catalogue_and_names_those_there_are(
+    delivered: dict[str, str],
+) -> None:
+    switch(delivered["SALESMANAGO_API_URL"], xml_feed=True)
+    try:
+        ran = bl2sm(delivered, "check", "--json")
+    finally:
+        switch(delivered["SALESMANAGO_API_URL"], xml_feed=False)
+    assert ran.code == 0, ran.out
+    (shop,) = (one for one in ran.data["findings"] if one["name"] == "e-shop")
+    assert shop["state"] == "note"
+    assert "not one of the 2 product catalogues; that is fine if this e-shop is an XML feed" in shop["text"]
+    assert "catalogue_1, catalogue_2" in shop["mend"]
 
 
 def test_check_notices_a_journal_that_is_switched_off(delivered: dict[str, str]) -> None:

@@ -26,24 +26,27 @@ def test_a_new_address_asks_for_the_secret_again_and_nothing_is_sent_or_written(
     assert file.read_text() == before
 
 
+BOTH = ("SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION")
+
+
 @pytest.mark.parametrize(
-    ("shops", "tried", "untried"),
+    ("shops", "accepted"),
     [
-        ([], ("SALESMANAGO_V3_API_KEY",), ("SALESMANAGO_LOCATION",)),
-        ([Catalog("1", "Shop", "shop_1", "PLN", True)], ("SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION"), ()),
+        ([], Accepted(BOTH[:1], untried=BOTH[1:])),
+        ([Catalog("1", "Shop", "shop_1", "PLN", True)], Accepted(BOTH)),
+        ([Catalog("1", "Shop", "shop_2", "PLN", True)], Accepted(BOTH, not_one_of=1)),
     ],
 )
-def test_an_e_shop_that_nobody_could_be_asked_about_is_not_called_tried(
+def test_an_e_shop_that_nobody_could_be_asked_about_is_not_called_tried_and_one_that_is_not_listed_is_accepted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     shops: list[Catalog],
-    tried: tuple[str, ...],
-    untried: tuple[str, ...],
+    accepted: Accepted,
 ) -> None:
     monkeypatch.setattr("operations.credentials.list_shops", lambda settings: shops)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     new = {"SALESMANAGO_V3_API_KEY": "key", "SALESMANAGO_LOCATION": "shop_1"}
-    assert attempt(tmp_path / ".env", new) == Accepted(tried, untried)
+    assert attempt(tmp_path / ".env", new) == accepted
 
 
 @pytest.mark.parametrize("line", ["BASELINKER_TOKEN_FILE={}", "export BASELINKER_TOKEN_FILE='{}'"])

@@ -12,7 +12,7 @@ import pytest
 from runtime.settings import load_settings
 from tests.harness.commands import bl2sm
 from tests.harness.programs import ROOT, settings
-from tests.harness.stand_ins import sandbox
+from tests.harness.stand_ins import sandbox, switch
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,6 @@ def test_init_from_the_environment_writes_what_works_and_keeps_the_rest_of_the_f
         ({"BASELINKER_TOKEN": "1-2-WRONG"}, "BASELINKER_TOKEN"),
         ({"SALESMANAGO_API_SECRET": "wrong-secret"}, "SALESMANAGO_API_SECRET"),
         ({"SALESMANAGO_OWNER": "nobody@example.com"}, "SALESMANAGO_OWNER"),
-        ({"SALESMANAGO_LOCATION": "elsewhere"}, "SALESMANAGO_LOCATION"),
     ],
 )
 def test_init_refuses_what_the_apis_refuse_and_changes_nothing(
@@ -63,11 +62,25 @@ def test_init_refuses_what_the_apis_refuse_and_changes_nothing(
     assert file.read_text() == "LOG_LEVEL=DEBUG\n"
 
 
+def test_init_accepts_an_e_shop_that_is_no_product_catalogue_and_reports_it(
+    shop: dict[str, str], tmp_path: Path
+) -> None:
+    switch(shop["SALESMANAGO_API_URL"], xml_feed=True)
+    try:
+        ran = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / ".env"))
+    finally:
+        switch(shop["SALESMANAGO_API_URL"], xml_feed=False)
+    assert ran.code == 0, ran.err
+    assert "not one of the 2 product catalogues; that is fine if this e-shop is an XML feed" in ran.err
+    assert load_settings({}, tmp_path / ".env").salesmanago_location == shop["SALESMANAGO_LOCATION"]
+    listed = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / ".env"))
+    assert (listed.code, "XML feed" in listed.err) == (0, False)
+
+
 def test_init_names_all_that_is_refused_at_once(shop: dict[str, str], tmp_path: Path) -> None:
     wrong = {
         "BASELINKER_TOKEN": "1-2-WRONG",
         "SALESMANAGO_API_SECRET": "wrong-secret",
-        "SALESMANAGO_LOCATION": "elsewhere",
         "CONSOLE_PASSWORD": "short",
     }
     ran = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / ".env"), **wrong)

@@ -29,7 +29,7 @@ def shop() -> Iterator[dict[str, str]]:
 def apis(shop: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Apis]:
     """Its APIs."""
     monkeypatch.setattr("operations.turn.ANSWER_SECONDS", 0.1)  # no Kafka answers
-    with pytest.warns(UserWarning, match="above the API's 100"):
+    with pytest.warns(UserWarning, match="above the 100"):
         given = load_settings(shop, None, need="processor")
     with open_apis(given) as opened:
         yield opened

@@ -48,7 +48,12 @@ def test_probe_answers_the_open_questions_with_few_requests_and_writes_nothing(s
         assert not order["phone"] or order["phone"] not in ran.out
 
 
-def test_probe_cleans_up_the_events_it_made(shop: dict[str, str]) -> None:
+@pytest.mark.parametrize("result", [True, "deleted", None])
+@pytest.mark.parametrize(("gone", "again"), [("refuse", "not found"), ("accept", "deleted")])
+def test_probe_cleans_up_the_events_it_made_and_reports_it_whatever_a_deletion_returns(
+    shop: dict[str, str], result: bool | str | None, gone: str, again: str
+) -> None:
+    switch(shop["SALESMANAGO_API_URL"], delete_result=result, delete_gone=gone)
     ran = bl2sm(shop, "probe", "--json", "--write-as", "proba@example.com")
     assert ran.code == 0, ran.err
     facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
@@ -56,3 +61,7 @@ def test_probe_cleans_up_the_events_it_made(shop: dict[str, str]) -> None:
     assert facts["of 12 events contact/listById shows"].startswith("12,")
     assert facts["of 12 events contact/list shows, asked by e-mail"] == "12"
     assert fetch_state(shop["SALESMANAGO_API_URL"])["events"] == []
+    parked = 1  # the unknown contact's, which is not stored
+    assert facts["a deleted event deleted again"] == again
+    deleted = 12 + parked * (gone == "accept")
+    assert f"of {12 + parked} events:" in ran.err and f"{deleted} deleted" in ran.err

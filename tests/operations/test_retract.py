@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
+from clients import PurchaseEvent
 from operations.ledger_reads import RowAt
 from operations.output import Refused
 from operations.retract import Retraction, _OnlyMember, plan_retract
@@ -23,10 +25,10 @@ from schemas.topics import Topics, order_key
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
 from tests.harness.programs import Programs
-from tests.harness.stand_ins import ask_sandbox, purchases
+from tests.harness.stand_ins import ask_sandbox, purchases, switch
 from tests.harness.topics import committed_offsets
 from tests.harness.waiting import wait_until
-from tests.operations.shop import deployment, empty_topics, journal, kinds
+from tests.operations.shop import another_program, deployment, empty_topics, journal, kinds
 from tests.processor.entries import row
 
 PARTITIONS = 6
@@ -79,6 +81,31 @@ def test_a_retracted_purchase_is_gone_the_sweep_leaves_it_so_and_a_backfill_send
         assert purchases(shop) == before
         assert kinds(shop, "update") == []
         assert fetch_state(shop["SALESMANAGO_API_URL"])["violations"] == []
+
+
+def test_what_was_deleted_is_counted_whatever_a_deletion_returns_and_what_was_not_found_is_not(kafka: str) -> None:
+    with deployment(kafka, "--orders", "15", SETTLE_SECONDS="0", SWEEP_INTERVAL_SECONDS="0") as shop:
+        catch_up(shop)
+        sales = another_program(shop)
+        events = fetch_state(shop["SALESMANAGO_API_URL"])["events"]
+        for event, result in zip(events[:3], (True, "deleted", None), strict=True):
+            switch(shop["SALESMANAGO_API_URL"], delete_result=result)
+            order = str(event["externalId"])
+            second = PurchaseEvent(order, datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
+            double = sales.add_event(event["contactId"], second)
+            extra = bl2sm(shop, "retract", "--order", order, "--extra", "--execute")
+            assert (extra.code, purchases(shop)[order]) == (0, 1), extra.err
+            assert double in extra.out and "deleted: 1\n" in extra.out
+            done = bl2sm(shop, "retract", "--order", order, "--execute")
+            assert (done.code, purchases(shop)[order]) == (0, 0), done.err
+            assert "deleted: 1; start the processors" in done.out
+        for event, gone, said in zip(
+            events[3:5], ("refuse", "accept"), ("deleted: 0, not found: 1;", "deleted: 1;"), strict=True
+        ):
+            switch(shop["SALESMANAGO_API_URL"], delete_gone=gone)
+            sales.delete_event(event["eventId"])
+            done = bl2sm(shop, "retract", "--order", str(event["externalId"]), "--execute")
+            assert done.code == 0 and said in done.out, done.err
 
 
 @pytest.mark.slow

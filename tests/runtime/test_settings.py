@@ -145,16 +145,26 @@ def test_a_budget_that_leaves_nothing_for_orders_is_refused() -> None:
     assert line.startswith("BASELINKER_REQUESTS_PER_MINUTE: ")
 
 
-def test_a_budget_above_the_api_s_is_accepted_with_a_warning() -> None:
+def test_a_budget_above_the_standard_plan_s_is_accepted_with_a_warning_that_predicts_no_block() -> None:
     assert load({"BASELINKER_REQUESTS_PER_MINUTE": "100"}).baselinker_requests_per_minute == 100
     assert warned({"BASELINKER_REQUESTS_PER_MINUTE": "100"}) == []
     (text,) = warned({"BASELINKER_REQUESTS_PER_MINUTE": "101"})
-    assert "100" in text
+    assert "above the 100 requests per minute of BaseLinker's standard plan; make sure that yours allows it" in text
+    assert "block" not in text
 
 
 @pytest.mark.parametrize(
     ("value", "meaning"),
-    [("true", "code"), ("TRUE", "code"), ("false", "none"), ("code", "code"), ("name", "name"), ("both", "both")],
+    [
+        ("true", "both"),
+        ("TRUE", "both"),
+        ("1", "both"),
+        ("yes", "both"),
+        ("false", "none"),
+        ("code", "code"),
+        ("name", "name"),
+        ("both", "both"),
+    ],
 )
 def test_the_order_source_tag_takes_a_yes_no_or_a_kind(value: Any, meaning: str) -> None:
     assert load({"TAG_ORDER_SOURCE": value}).tag_order_source == meaning

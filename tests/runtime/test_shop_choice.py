@@ -48,7 +48,7 @@ def test_settings_that_are_tried_keep_the_environments_value() -> None:
 
 def test_values_are_saved_in_the_settings_own_spelling() -> None:
     assert validated(saved(tag_order_source="true", contact_tag=" VIP, Shop ")) == saved(
-        tag_order_source="code", contact_tag="VIP, Shop"
+        tag_order_source="both", contact_tag="VIP, Shop"
     )
 
 
