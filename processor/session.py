@@ -155,7 +155,9 @@ class Session:
 
     def _coalesce(self) -> None:
         room = min(MOST_JOBS - len(self._holdings.jobs), MOST_PARKED - self._deliver.parked)
-        if room > 0 and not self._holdings.deaths.storm and self._obey.may_take:
+        if self._holdings.deaths.storm:
+            room = min(room, self._stops.may_take_one)
+        if room > 0 and self._obey.may_take:
             self._admit.take(room)
 
     def _enrich(self) -> None:

@@ -51,6 +51,7 @@ class Stops:
         self._lag, self._again, self._decode, self._admit = lag, again, decode, admit
         self._probe_job: Job | None = None
         self._probe_fresh = False
+        self._fresh_wanted: int | None = None  # held when it was found that nothing else waits to be tried
         self._probe_until = 0.0
         self._next_probe = 0.0
         self._next_report = 0.0
@@ -130,14 +131,22 @@ class Stops:
             return
         # in turn a held one and one that was not tried yet: those that are held may all be bad ones
         held = next((death for death in deaths.held if death.job is not None), None)
-        fresh, self._probe_fresh = self._deliver.waiting, not self._probe_fresh
-        if fresh is not None and (held is None or not self._probe_fresh):
+        fresh, fresh_first, self._probe_fresh = self._deliver.waiting, self._probe_fresh, not self._probe_fresh
+        self._fresh_wanted = len(deaths.held) if fresh is None else None
+        if fresh is not None and (held is None or fresh_first):
             self._try_one(fresh, now)
         elif held is not None and held.job is not None:
             deaths.held.remove(held)
             self._try_one(held.job, now)
             held.job.attempts = held.job.failures = 0
             self._again(held.job)
+
+    @property
+    def may_take_one(self) -> bool:
+        """Whether, during a pause, another entry is taken in, so that an order that was not tried yet can be."""
+        deaths = self._holdings.deaths
+        nothing_else = len(self._holdings.jobs) == sum(death.job is not None for death in deaths.held)
+        return self._fresh_wanted is not None and len(deaths.held) <= self._fresh_wanted and nothing_else
 
     def _try_one(self, job: Job, now: float) -> None:
         self._probe_job = self._deliver.only = job

@@ -7,6 +7,7 @@ By default a program that probes every 3 s (hurried.py) stands for one that prob
 import os
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from schemas.topics import order_key
 from tests.faults.api_trouble import Trouble, email_of, trouble
 from tests.faults.hurried import PROBE_SECONDS
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import an_order, ask_sandbox, switch
+from tests.harness.stand_ins import an_order, ask_sandbox, purchases, switch
 from tests.harness.waiting import LONG, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -288,8 +289,7 @@ def test_a_processor_stopped_while_a_dead_letter_is_held_and_a_create_is_answere
         switch(world.sales, reject_emails=[email_of(refused)])
         world.play(world.sales, {"kind": "slow", "where": "addContactExtEvent", "seconds": 4.0, "of": str(created)})
         for order_id in (refused, created):
-            order = an_order(order_id, email=email_of(order_id), phone=f"+48 5{order_id % 100_000_000:08d}")
-            ask_sandbox(world.base, "orders", [{"order": order, "log_types": [1]}])
+            place_one(world, order_id)
         wait_until(lambda: world.played(world.sales), LONG, "the create is under way")
         processor.terminate()
         assert processor.wait(LONG) == 0, world.programs.log(processor)[-3000:]
@@ -298,3 +298,37 @@ def test_a_processor_stopped_while_a_dead_letter_is_held_and_a_create_is_answere
         world.programs.serve("processor")
         world.arrived()
         assert world.undone() == []
+
+
+def test_during_a_pause_for_orders_that_are_bad_in_themselves_good_ones_still_arrive(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with trouble(kafka, prefix, tmp_path, "--orders", "3", MAX_CONSECUTIVE_DEAD_LETTERS="3") as world:
+        world.programs.serve("producer")
+        processor = world.programs.serve(HURRIED, "processor")
+        settled(world, processor)
+        bad = [910_000_000 + number for number in range(3)]
+        switch(world.sales, reject_emails=[email_of(order_id) for order_id in bad])
+        for order_id in bad:
+            place_one(world, order_id)
+        for good in 920_000_000, 920_000_001:
+            wait_until(lambda: paused(world, processor), LONG, "the pause")
+            place_one(world, good)
+            wait_until(partial(purchases_of, world, good), LONG, "the good order's purchase")
+        wait_until(lambda: paused(world, processor), LONG, "the pause: the bad ones were tried again")
+        assert world.letters() == []
+        switch(world.sales, reject_emails=[])
+        world.arrived()
+        wait_until(lambda: world.programs.ready(processor), LONG, "ready again")
+        assert world.undone() == []
+
+
+def place_one(world: Trouble, order_id: int) -> None:
+    """A new order of a buyer of its own."""
+    order = an_order(order_id, email=email_of(order_id), phone=f"+48 5{order_id % 100_000_000:08d}")
+    ask_sandbox(world.base, "orders", [{"order": order, "log_types": [1]}])
+
+
+def purchases_of(world: Trouble, order_id: int) -> int:
+    """How many purchases an order has."""
+    return purchases(world.apis)[str(order_id)]

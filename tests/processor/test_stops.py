@@ -153,6 +153,36 @@ def test_orders_that_are_bad_in_themselves_hold_the_others_back_for_two_minutes_
     assert len(place.again) == 3
 
 
+def test_during_a_pause_entries_are_taken_in_one_by_one_until_an_order_can_be_tried() -> None:
+    place = Place()
+    for number in range(3):
+        job = place.holdings.jobs.open(number, 0, [entry(number, number)], None)
+        job.step = Step.CREATE
+        place.stops.ended(job, REFUSED)
+    assert not place.stops.may_take_one
+    place.mind()
+    assert not place.stops.may_take_one, "a held one is being tried"
+    place.stops.ended(place.again.pop(), REFUSED)
+    assert place.stops.may_take_one
+    fresh = place.deliver.waiting = place.holdings.jobs.open(9, 0, [entry(9, 9)], None)
+    assert not place.stops.may_take_one, "there is one to be tried"
+    place.mind(PROBE_SECONDS)
+    assert place.deliver.only is fresh
+    assert not place.stops.may_take_one
+
+
+def test_messages_that_cannot_be_read_are_not_all_taken_in_during_a_pause() -> None:
+    place = Place()
+    for number in range(3):
+        place.holdings.deaths.add(Death((entry(number).raw,), None, "undecodable", ValueError(), 0, place.now))
+    place.mind()
+    assert place.stops.may_take_one
+    place.holdings.deaths.add(Death((entry(3).raw,), None, "undecodable", ValueError(), 0, place.now))
+    assert not place.stops.may_take_one
+    place.mind(PROBE_SECONDS)
+    assert place.stops.may_take_one
+
+
 @pytest.mark.parametrize("answered", [set(), {Step.UPSERT}, {Step.UPDATE}])
 def test_a_known_contact_edited_now_and_then_lets_no_refused_purchase_go(answered: set[Step]) -> None:
     place = Place(limit=20)
