@@ -61,7 +61,7 @@ class Tab:
         self.page.goto(self.root + path)
 
     def go_to_overview(self) -> None:
-        """Open the overview and wait until it is live: its first news replace the form for a pause."""
+        """Open the overview and wait until it is live."""
         self.go("/")
         self.page.locator("html[data-pausing]").wait_for()
 

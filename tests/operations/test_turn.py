@@ -90,7 +90,7 @@ def take(settings: Settings, requests: int, gap: float = GAP) -> list[bool]:
 
 
 def least_gap(noted: Sequence[str], others: Sequence[str] = ()) -> int:
-    """The least distance, in the ms that notes are in, of one of these requests to the one before, whoever made it."""
+    """The least distance, in the ms that notes are in, between one of these requests and the one before it."""
     own, of_others = ([_milliseconds(note) for note in some] for some in (noted, others))
     both = sorted(own + of_others)
     return min(later - earlier for earlier, later in itertools.pairwise(both) if later in own)
