@@ -3,22 +3,25 @@
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import typer
 from confluent_kafka import KafkaException
 
-from clients import ApiError, FatalError
+from clients import ApiError, Catalog, FatalError, Order
 from operations.apis import Apis, open_apis, tell_pace
+from operations.finding import Finding
 from operations.in_force import findings, saved_over
 from operations.init import unlisted
 from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
 from operations.output import Refused, age, command, line, print_json, sentence, waits
+from operations.recent_orders import recent_orders
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
+from processor.mapping import date_of
 from runtime.complaints import told_by
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
@@ -34,16 +37,6 @@ TWO_WRITERS = (
     "if the hosted BaseLinker integration of SALESmanago is on for this account, switch it off: two writers at the same"
     " time can double a purchase, and nobody can see it from here"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `state`: ok, note, warning or failed; `mend`: what to do, "" where nothing is."""
-
-    name: str
-    state: str
-    text: str
-    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +119,15 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
 def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
     """Token, journal, credentials, owner, e-shop; the first refusal of BaseLinker ends its part."""
     began = datetime.now(UTC)
+    orders: list[Order] = []
     try:
         logs = apis.base.journal(0, (1, 2, 11, 16))
         yield Finding("BaseLinker token", "ok", "accepted")
         if logs:
             yield Finding("BaseLinker journal", "ok", f"switched on, {len(logs)} entries on its first page")
-        elif apis.base.orders(confirmed_from=began - JOURNAL_DAYS):
-            yield Finding(
-                "BaseLinker journal", "failed", "empty, although orders were confirmed in the last 3 days",
-                "switch the journal on: BaseLinker → My account → API",
-            )  # fmt: skip
-        else:
-            yield Finding("BaseLinker journal", "warning", "empty, and no order was confirmed in the last 3 days",
-                          "is the journal switched on? BaseLinker → My account → API")  # fmt: skip
+        orders = recent_orders(apis.base, logs, began)
+        if not logs:
+            yield _empty_journal(orders, began)
     except ApiError as error:
         mend = "make a new token: BaseLinker → My account → API" if isinstance(error, FatalError) else "try again later"
         yield Finding("BaseLinker token", "failed", f"{error}{waits(error)}", mend)
@@ -157,21 +146,21 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
                       "switch time synchronisation on (NTP)")  # fmt: skip
     elif gap is not None:
         yield Finding("clock", "ok", "agrees with SALESmanago's")
+    catalogs: list[Catalog] | None = None
     if settings.salesmanago_v3_api_key.get_secret_value():
         try:
             catalogs = apis.sales.catalogs()
-            if text := unlisted(settings.salesmanago_location, catalogs):
-                places = ", ".join(catalog.location for catalog in catalogs)
-                yield Finding("e-shop", "note", text, f"otherwise give one of {places}")
-            elif catalogs:
-                yield Finding("e-shop", "ok", f"{settings.salesmanago_location} is one of {len(catalogs)}")
-            else:
-                text = f"{settings.salesmanago_location}, not compared: SALESmanago lists no product catalogue"
-                yield Finding("e-shop", "ok", text)
+            yield _e_shop(settings.salesmanago_location, catalogs)
         except ApiError as error:
             yield Finding("e-shop", "warning", str(error), "SALESMANAGO_V3_API_KEY is only needed for this list")
     else:
         yield Finding("e-shop", "ok", f"{settings.salesmanago_location}, not compared: no SALESMANAGO_V3_API_KEY")
+    yield from check_orders(orders, catalogs, settings)
+
+
+def check_orders(orders: Sequence[Order], catalogs: Sequence[Catalog] | None, settings: Settings) -> Iterator[Finding]:
+    """What the last orders say of the settings; `catalogs` None = not known."""
+    yield from ()
 
 
 def check_disk() -> Finding:
@@ -226,6 +215,24 @@ def _registry(settings: Settings) -> Finding:
     except RegistryUnavailable as error:
         return Finding("schema registry", "failed", str(error), "check SCHEMA_REGISTRY_URL and its credentials")
     return Finding("schema registry", "ok", "answers")
+
+
+def _empty_journal(orders: Sequence[Order], now: datetime) -> Finding:
+    if any(date is not None and date >= now - JOURNAL_DAYS for date in map(date_of, orders)):
+        return Finding(
+            "BaseLinker journal", "failed", "empty, although orders were confirmed in the last 3 days",
+            "switch the journal on: BaseLinker → My account → API",
+        )  # fmt: skip
+    return Finding("BaseLinker journal", "warning", "empty, and no order was confirmed in the last 3 days",
+                   "is the journal switched on? BaseLinker → My account → API")  # fmt: skip
+
+
+def _e_shop(location: str, catalogs: Sequence[Catalog]) -> Finding:
+    if text := unlisted(location, catalogs):
+        return Finding("e-shop", "note", text, f"otherwise give one of {', '.join(one.location for one in catalogs)}")
+    if catalogs:
+        return Finding("e-shop", "ok", f"{location} is one of {len(catalogs)}")
+    return Finding("e-shop", "ok", f"{location}, not compared: SALESmanago lists no product catalogue")
 
 
 def _cursor(cursor: Cursor | None, count: int) -> Finding:
