@@ -23,10 +23,10 @@ from operations.ledger_reads import RowAt
 from operations.options import AsJson
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
-from processor.fingerprint import fingerprint
+from processor.decide.fingerprint import fingerprint
+from processor.decide.mapping import date_of, to_purchase
+from processor.decide.rules import RuleSettings, before_email, first_stop, is_anonymous
 from processor.main import rule_settings
-from processor.mapping import date_of, to_purchase
-from processor.rules import RuleSettings, before_email, first_stop, is_anonymous
 from runtime.settings import load_settings
 from schemas.records import Delivery, Outcome
 

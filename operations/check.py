@@ -21,7 +21,7 @@ from operations.output import Refused, age, command, line, print_json, sentence,
 from operations.recent_orders import recent_orders
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
-from processor.mapping import date_of
+from processor.decide.mapping import date_of
 from runtime.complaints import told_by
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable

@@ -13,7 +13,7 @@ from typing import Any
 
 from clients import ExtEvent, PurchaseEvent
 from clients.parsing import as_text
-from processor.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
+from processor.decide.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
 
 SECONDS_APART = 1.0
 LONGEST_LOCATION = 36

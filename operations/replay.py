@@ -30,7 +30,7 @@ from operations.publish import Publisher, drip
 from operations.replay_stop import replay_rest, stop_replay
 from operations.times import read_time
 from operations.topic_reads import SECONDS
-from processor.windows import Orders, Windows
+from processor.enrich.order_pages import Orders, Windows
 from producer.sweep import CONFIRMED
 from runtime.complaints import told_by
 from runtime.offsets import GroupOffsets

@@ -17,21 +17,21 @@ from confluent_kafka.admin import AdminClient
 
 from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, SalesManago
 from processor.clock import boottime
-from processor.commits import Commits
-from processor.consume import Overtaken
-from processor.enrich import Enricher
-from processor.lease import LeaseLost
-from processor.ledger import Torn
-from processor.live import Live
-from processor.obey import PausedByOperator
-from processor.partition_count import PartitionsChanged, check_partition_count
+from processor.commit.refusals import Commits
+from processor.commit.transaction import Fenced
+from processor.consume.other_groups import rivals
+from processor.consume.source import Overtaken
+from processor.control.operator import PausedByOperator
+from processor.control.settings_watch import Live
+from processor.decide.rules import RuleSettings
+from processor.deliver.lease import LeaseLost
+from processor.deliver.state_machine import Limits
+from processor.enrich.enricher import Enricher
 from processor.parts import Parts, WrongKey
-from processor.record import Fenced
-from processor.rivals import rivals
-from processor.rules import RuleSettings
+from processor.restore.ledger import Torn
+from processor.restore.partition_count import PartitionsChanged, check_partition_count
+from processor.restore.topic_identity import TopicReplaced
 from processor.session import Session
-from processor.topic_watch import TopicReplaced
-from processor.way import Limits
 from runtime.complaints import told_by
 from runtime.group_word import GroupWord
 from runtime.health import Health, HealthServer, PortTaken

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from console import orders
 from console.words import Words
 from operations.explain import EntryView, Story, fresh_read
-from processor.rules import Enriched, RuleSettings
+from processor.decide.rules import Enriched, RuleSettings
 from schemas.records import Delivery, Origin, Outcome
 from tests.console.clients import browser, log_in, token
 from tests.console.offline import Offline

@@ -13,7 +13,7 @@ from console.words import Words, catalog, choose, plural
 from operations.alerts import Kind
 from operations.explain import Fate
 from operations.status_read import CheckKind, ProblemKind
-from processor.rules import SkipReason
+from processor.decide.rules import SkipReason
 from schemas.records import RETRACTED, Outcome
 
 CONSOLE = Path(__file__).parents[2] / "console"

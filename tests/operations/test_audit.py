@@ -10,7 +10,7 @@ from clients import ContactCard, ExtEvent, Order
 from clients.contacts import Contact, PurchaseEvent
 from operations.audit import JUST_READ, audit_orders
 from operations.ledger_reads import RowAt
-from processor.rules import RuleSettings
+from processor.decide.rules import RuleSettings
 from sandbox.remote import fetch_state
 from schemas.records import Delivery, Outcome
 from tests.harness.commands import bl2sm, catch_up
