@@ -22,7 +22,7 @@ from operations.recent_orders import recent_orders
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
 from processor.decide.mapping import date_of
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Cursor

@@ -24,7 +24,7 @@ from processor.enrich.enricher import Enricher
 from processor.job import PURCHASE_TYPES
 from processor.main import rule_settings
 from runtime.settings import load_settings
-from runtime.shop_choice import merged
+from runtime.settings_overlay import merged
 from schemas.partitioner import partition_of
 from schemas.records import Delivery, Origin, Outcome
 from schemas.topics import order_key

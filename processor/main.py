@@ -32,14 +32,14 @@ from processor.restore.ledger import Torn
 from processor.restore.partition_count import PartitionsChanged, check_partition_count
 from processor.restore.topic_identity import TopicReplaced
 from processor.session import Session
-from runtime.complaints import told_by
-from runtime.group_word import GroupWord
+from runtime.assignment_known import GroupWord
+from runtime.client_errors import told_by
 from runtime.health import Health, HealthServer, PortTaken
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings, SettingsError, load_settings
-from runtime.shop_choice import merged
+from runtime.settings_overlay import merged
 from runtime.watchdog import Watchdog
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.records import ShopSettings

@@ -12,7 +12,7 @@ from processor.commit.refusals import Commits
 from processor.control.settings_watch import Live
 from processor.deliver.state_machine import Limits
 from processor.enrich.enricher import Enricher
-from runtime.group_word import GroupWord
+from runtime.assignment_known import GroupWord
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.codec import Codec

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from runtime.recent import Recent
+from runtime.sliding_count import Recent
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from processor.parts import Parts
 from processor.restore.restore import Assignment, Partition
 from processor.restore.topic_identity import TopicWatch
 from processor.stops import Stops
-from runtime.group_word import GroupWord
+from runtime.assignment_known import GroupWord
 from runtime.kafka import give_back, take_paused
 from runtime.logging import get_logger
 from schemas.records import Delivery

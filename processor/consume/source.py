@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from processor.consume.decode import Undecodable, decode
 from processor.job import Entry, Raw
-from runtime.log_ends import fetched_end, watermarks
+from runtime.end_offsets import fetched_end, watermarks
 from runtime.logging import get_logger
 from schemas.codec import Codec, RegistryUnavailable
 from schemas.records import Origin

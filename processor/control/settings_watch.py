@@ -12,8 +12,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from processor.decide.rules import RuleSettings
-from runtime.complaints import told_by
-from runtime.log_ends import ask_ends, end_told
+from runtime.client_errors import told_by
+from runtime.end_offsets import ask_ends, end_told
 from runtime.logging import get_logger
 from runtime.settings import SettingsError
 from schemas.codec import Codec, DecodeError, RegistryUnavailable

@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient
 
 from processor.commit.offset_tracker import OffsetTracker
 from processor.restore.ledger import Ledger
-from runtime.complaints import told_by
-from runtime.log_ends import ask_ends, end_told, watermarks
+from runtime.client_errors import told_by
+from runtime.end_offsets import ask_ends, end_told, watermarks
 from runtime.logging import get_logger
 from schemas.progress import Gap, Progress, read_progress
 from schemas.topics import Topics, parse_order_key, topic_id

@@ -111,7 +111,7 @@ BREAKS = (
         "The ledger is read up to the last stable offset only: rows behind an open transaction are not seen.",
         (
             (
-                "runtime/log_ends.py",
+                "runtime/end_offsets.py",
                 "isolation_level=IsolationLevel.READ_UNCOMMITTED,",
                 "isolation_level=IsolationLevel.READ_COMMITTED,",
             ),

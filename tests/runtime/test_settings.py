@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runtime.example import env_example
+from runtime.env_example import env_example
 from runtime.settings import REQUIRED, SECRETS, Need, Settings, SettingsError, load_settings, setting_names
 
 SECRET = "hunter2-hunter2"

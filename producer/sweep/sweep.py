@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from clients import Order
-from producer.due import Wanted
+from producer.sweep.schedule import Wanted
 from runtime.logging import get_logger
 from schemas.records import JournalEntry, Origin
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clients import RetriableError
-from producer.drain import find_end
+from producer.journal.reader import find_end
 from producer.publish import Fenced
 from schemas.records import Origin
 from tests.harness.cases import cases

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from producer.cursor import first_cursor, in_future, start_over
-from producer.drain import Page, find_end
-from producer.identity import Identity
-from producer.plan import Plan
+from producer.journal.cursor import first_cursor, in_future, start_over
+from producer.journal.reader import Page, find_end
+from producer.journal.topic_identity import Identity
+from producer.options import Plan
 from runtime.logging import get_logger
 from schemas.records import Cursor
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from clients import JournalLog
-from producer.cursor import first_cursor
-from producer.due import due
-from producer.identity import Identity
-from producer.start import starting_cursor
+from producer.journal.cursor import first_cursor
+from producer.journal.initial_cursor import starting_cursor
+from producer.journal.topic_identity import Identity
+from producer.sweep.schedule import due
 from schemas.records import Cursor
 from tests.producer.simulated import DAY, HOUR, MINUTE, NOW, World, plan
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runtime.settings import Settings, SettingsError, load_settings
-from runtime.shop_choice import FIELDS, NAMES, merged, validated
+from runtime.settings_overlay import FIELDS, NAMES, merged, validated
 from schemas.records import ShopSettings
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)

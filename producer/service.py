@@ -11,19 +11,19 @@ from confluent_kafka.admin import AdminClient
 
 from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, PacerClosed
 from producer.clock import Clock
-from producer.drain import LOG_TYPES
-from producer.gaps import told_gaps
-from producer.identity import NewTopic, check_count, find_identity
+from producer.journal.initial_cursor import starting_cursor
+from producer.journal.reader import LOG_TYPES
+from producer.journal.silence import Silence
+from producer.journal.topic_identity import NewTopic, check_count, find_identity
+from producer.journal.writer import Writer
 from producer.leader import Leader, LeadLost, Stopped
-from producer.plan import Plan
-from producer.poll import Poll
+from producer.options import Plan
 from producer.publish import Fenced, Publisher
-from producer.silence import Silence
-from producer.start import starting_cursor
-from producer.sweep import Remembered
-from producer.writer import Writer
-from runtime.complaints import told_by
-from runtime.group_word import GroupWord
+from producer.sweep.gaps import told_gaps
+from producer.sweep.sweep import Remembered
+from producer.term import Poll
+from runtime.assignment_known import GroupWord
+from runtime.client_errors import told_by
 from runtime.health import Health
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import get_logger

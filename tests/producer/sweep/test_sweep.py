@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from clients import Order, RetriableError
 from producer.publish import Fenced
-from producer.sweep import Paging
+from producer.sweep.sweep import Paging
 from schemas.progress import Gap
 from schemas.records import Origin
 from tests.harness.cases import cases

@@ -1,7 +1,16 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from producer.cursor import MOST_GAPS, MOST_RECENT, SETTLE_AFTER, advance, first_cursor, note_gaps, start_over, top
+from producer.journal.cursor import (
+    MOST_GAPS,
+    MOST_RECENT,
+    SETTLE_AFTER,
+    advance,
+    first_cursor,
+    note_gaps,
+    start_over,
+    top,
+)
 from tests.producer.simulated import DAY, HOUR, NOW
 
 

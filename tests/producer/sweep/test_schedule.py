@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from producer.due import due, swept
+from producer.sweep.schedule import due, swept
 from schemas.records import Cursor
 from tests.producer.simulated import NOW, plan
 

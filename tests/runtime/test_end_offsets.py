@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_END, OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
-from runtime.log_ends import ask_ends, end_told, fetched_end, find_ends, offsets_from, watermarks
+from runtime.end_offsets import ask_ends, end_told, fetched_end, find_ends, offsets_from, watermarks
 
 OLD = [
     KafkaError.FENCED_LEADER_EPOCH,

@@ -6,12 +6,12 @@ from typing import Protocol, TypeVar
 
 from clients import JournalLog, Order
 from producer.clock import Clock
-from producer.drain import LOG_TYPES, Drain
-from producer.due import Wanted, due, swept
-from producer.plan import Plan
-from producer.silence import Silence
-from producer.sweep import Remembered, Sweep
-from producer.writer import Writer
+from producer.journal.reader import LOG_TYPES, Drain
+from producer.journal.silence import Silence
+from producer.journal.writer import Writer
+from producer.options import Plan
+from producer.sweep.schedule import Wanted, due, swept
+from producer.sweep.sweep import Remembered, Sweep
 from runtime.logging import get_logger
 from schemas.progress import Gap
 from schemas.records import JournalEntry

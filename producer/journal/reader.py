@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from clients import JournalLog
 from producer.clock import Clock
-from producer.cursor import SETTLE_AFTER, advance, new_logs, top
-from producer.writer import Writer
+from producer.journal.cursor import SETTLE_AFTER, advance, new_logs, top
+from producer.journal.writer import Writer
 from runtime.logging import get_logger
 from schemas.records import JournalEntry, Origin
 

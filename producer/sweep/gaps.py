@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
 from runtime.logging import get_logger
 from runtime.offsets import group_offsets
 from runtime.settings import Settings

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from producer.cursor import JOURNAL_KEEPS, in_future, note_gaps, unread_too_long
-from producer.plan import Plan
+from producer.journal.cursor import JOURNAL_KEEPS, in_future, note_gaps, unread_too_long
+from producer.options import Plan
 from schemas.progress import Gap
 from schemas.records import Cursor
 
