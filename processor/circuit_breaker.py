@@ -1,7 +1,12 @@
-"""When an API may be called: pauses for backpressure and outages, and the full stop for a wrong key."""
+"""When an API may be called: pauses for backpressure and outages, and the full stop for a wrong key.
+
+Closed, open and half-open, as a circuit breaker is. The one that dead letters in a row open is record/breaker.py.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
+
+from processor.errors import NeedsOperator
 
 STORM = 10
 REMEMBERED, ILL_SHARE = 30, 0.3
@@ -11,16 +16,19 @@ PROBE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Gate:
-    """One API's door. Times are seconds on the loop's clock.
+class CircuitBreaker:
+    """One API's. Times are seconds on the loop's clock.
 
     Backpressure closes it for the time the API names, else for a growing pause. STORM failures in a row with no
     success between count as an outage: then one call at a time probes. A failure speaks against its order only while
     the API is well: while a good share of the last calls failed, whoever made them, no attempt is counted.
-    A fatal error stops it until a probe, once a minute, succeeds.
+    A fatal error stops it until a probe, once a minute, succeeds. One that is not `patient`, or not yet `proven` by an
+    accepted call, raises NeedsOperator instead.
     """
 
     name: str
+    patient: bool = True
+    proven: bool = False
     until: float = 0.0
     failures: int = 0
     pause: float = 0.0
@@ -36,6 +44,7 @@ class Gate:
 
     def succeeded(self) -> None:
         """A trustworthy answer came."""
+        self.proven = True
         self.failures, self.pause, self.why = 0, 0.0, ""
         self._last.append(False)
 
@@ -53,7 +62,9 @@ class Gate:
         self._close(now, seconds, why)
 
     def stop(self, now: float, why: str) -> None:
-        """A wrong key or setting: nothing goes until a probe succeeds."""
+        """A wrong key or setting: nothing is called until a probe succeeds; NeedsOperator."""
+        if not (self.patient and self.proven):
+            raise NeedsOperator(f"{self.name}: {why}")
         self.stopped, self.until = why, now + PROBE_SECONDS
 
     def probe_due(self, now: float) -> bool:
@@ -64,7 +75,7 @@ class Gate:
         """A probe goes out: the next one a minute later."""
         self.until = now + PROBE_SECONDS
 
-    def mended(self) -> None:
+    def recovered(self) -> None:
         """The probe succeeded."""
         self.stopped, self.until = None, 0.0
         self.succeeded()

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from clients import ApiError, PacerClosed
-from processor.deliver.lease import LeaseLost
-from processor.deliver.state_machine import TooOld
+from processor.errors import LeaseLost, TooOld
 
 OURS = (ApiError, PacerClosed, LeaseLost, TooOld)  # their texts are written for logs
 

@@ -1,48 +1,48 @@
-"""Does Kafka take what is recorded? Known over memberships, for a refused transaction may well end one.
+"""Does Kafka accept what is recorded? Known over memberships, because a rejected transaction may well end one.
 
-After a refusal nothing is sent until a transaction was taken: what is sent and can't be recorded would be sent again by
-each membership that follows.
+After a rejection nothing is sent until a transaction was accepted: what is sent and can't be recorded would be sent
+again by each membership that follows.
 """
 
 from collections.abc import Callable
 
 from runtime.health import Health
 
-TOLD_REFUSALS, LONGEST_PAUSE_SECONDS = 3, 30.0
-FORGOTTEN_SECONDS = 60.0  # without a new refusal: what was refused has another owner now, or is dropped
+REPORTED_REFUSALS, LONGEST_PAUSE_SECONDS = 3, 30.0
+FORGOTTEN_SECONDS = 60.0  # without a new rejection: what was rejected has another owner now, or is dropped
 
 
-class Commits:
-    """A readiness check of its own: `commits` fails after three refusals in a row, until a transaction is taken."""
+class Refusals:
+    """A readiness check of its own: `commits` fails after three rejections in a row, until a transaction is accepted."""
 
     def __init__(self, health: Health, clock: Callable[[], float]) -> None:
         self._health, self._clock = health, clock
-        self._refused, self._at = 0, 0.0
+        self._count, self._at = 0, 0.0
         health.set_ready("commits", True)
 
     @property
     def doubted(self) -> bool:
-        """Whether the last one was refused: nothing more may be sent, for it could not be recorded."""
-        return self._refused > 0
+        """Whether the last one was rejected: nothing more may be sent, because it could not be recorded."""
+        return self._count > 0
 
     @property
     def pause_seconds(self) -> float:
-        """How long to wait before joining anew: longer after each refusal."""
-        return min(LONGEST_PAUSE_SECONDS, 2.0 ** (self._refused - 2)) if self._refused > 1 else 0.0
+        """How long to wait before joining again: longer after each rejection."""
+        return min(LONGEST_PAUSE_SECONDS, 2.0 ** (self._count - 2)) if self._count > 1 else 0.0
 
     def refused(self, why: str) -> None:
-        """Note that a transaction was not taken."""
-        self._refused, self._at = self._refused + 1, self._clock()
-        if self._refused >= TOLD_REFUSALS:
-            self._health.set_ready("commits", False, f"Kafka did not take the last {self._refused} transactions: {why}")
+        """Note that a transaction was rejected."""
+        self._count, self._at = self._count + 1, self._clock()
+        if self._count >= REPORTED_REFUSALS:
+            self._health.set_ready("commits", False, f"Kafka rejected the last {self._count} transactions: {why}")
 
-    def taken(self) -> None:
-        """Note that one was."""
-        if self._refused:
-            self._refused = 0
+    def accepted(self) -> None:
+        """Note that one was accepted."""
+        if self._count:
+            self._count = 0
             self._health.set_ready("commits", True)
 
     def turn(self) -> None:
-        """Forget refusals that are long past."""
-        if self._refused and self._clock() - self._at >= FORGOTTEN_SECONDS:
-            self.taken()
+        """Forget rejections that are long past."""
+        if self._count and self._clock() - self._at >= FORGOTTEN_SECONDS:
+            self.accepted()

@@ -17,7 +17,7 @@ class Undecodable:
     error: Exception
 
 
-def decode(raw: Raw, codec: Codec, replay_until: int, now: float) -> Entry | Undecodable:
+def decode(raw: Raw, codec: Codec, replay_until: int) -> Entry | Undecodable:
     """Read one message; RegistryUnavailable passes through, for it says nothing about the message."""
     if raw.value is None:
         return Undecodable(raw, "empty_value", ValueError("the message has no value"))
@@ -31,4 +31,4 @@ def decode(raw: Raw, codec: Codec, replay_until: int, now: float) -> Entry | Und
         return Undecodable(raw, "bad_key", error)
     if order_id != record.order_id:
         return Undecodable(raw, "key_mismatch", ValueError(f"key says order {order_id}, value {record.order_id}"))
-    return Entry(raw, record, raw.offset < replay_until, now)
+    return Entry(raw, record, raw.offset < replay_until)

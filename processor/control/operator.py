@@ -1,14 +1,12 @@
-"""What a session does when the shop changes its settings, or pauses it.
+"""What a person may change while the program runs: the shop's settings, and a pause.
 
-Settings: what is being read is read again, for the rules say what must be known of an order; what is decided goes on
-as decided. Pause: calls under way end and are recorded; all else is dropped and comes again after `resume`, to be
-decided anew. The membership is kept.
+Settings: what is being read is read again; what is decided is sent as decided. Pause: calls under way end and are
+recorded; all else is dropped and comes again after `resume`, to be decided then. The membership is kept.
 """
 
-from processor.consume.rebalance import Membership
 from processor.control.settings_watch import Live
-from processor.enrich.enricher import Enricher
-from processor.enrich.stage import Read
+from processor.decide.rules import RuleSettings
+from processor.errors import NeedsOperator
 from runtime.health import Health
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
@@ -16,57 +14,42 @@ from runtime.metrics import Metrics
 log = get_logger(__name__)
 
 
-class PausedByOperator(Exception):
-    """Told to end when nothing is left, and not allowed to send: the sentence says who paused."""
+class Operator:
+    """Without patience (`--until-caught-up`) a pause ends the program."""
 
+    def __init__(self, saved: Live, health: Health, metrics: Metrics, patient: bool = True) -> None:
+        self._saved, self._health, self._metrics, self._patient = saved, health, metrics, patient
+        self._reported = ""
+        self.paused = False
 
-class Obey:
-    """Called at every turn, before anything is taken in or decided."""
-
-    def __init__(
-        self,
-        live: Live,
-        membership: Membership,
-        read: Read,
-        enricher: Enricher,
-        health: Health,
-        metrics: Metrics,
-        until_caught_up: bool,
-    ) -> None:
-        self._live, self._membership, self._read, self._enricher = live, membership, read, enricher
-        self._health, self._metrics, self._until_caught_up = health, metrics, until_caught_up
-        self._rules = live.rules
-        self._paused = False
-        self._told = ""
+    @property
+    def rules(self) -> RuleSettings:
+        """The rules in effect."""
+        return self._saved.rules
 
     @property
     def may_take(self) -> bool:
         """Whether entries may be taken in: what was saved is known, and does not say pause."""
-        return self._live.known and not self._paused
+        return self._saved.known and not self.paused
 
-    def turn(self) -> None:
-        """Follow what was saved; PausedByOperator."""
-        self._live.look()
-        if self._live.rules is not self._rules:
-            self._rules = self._enricher.rules = self._live.rules
-            self._read.outdate()
-        self._health.set_ready("saved settings", self._live.known, "not read yet")
-        if not self._live.known and not self._paused:
+    def poll(self, now: float) -> None:
+        """Follow what was saved; NeedsOperator names who paused."""
+        self._saved.look()
+        self._health.set_ready("saved settings", self._saved.known, "not read yet")
+        if not self._saved.known and not self.paused:
             return  # rows pass by that later ones replace
-        if self._live.paused and not self._paused:
-            self._paused = True
-            self._membership.begin_anew()
-        elif self._paused and not self._live.paused:
-            self._paused = False
-            log.info("resumed: going on", by=self._live.switch.changed_by if self._live.switch else None)
-        self._tell(self._live.sentence)
+        if self.paused and not self._saved.paused:
+            switch = self._saved.switch
+            log.info("resumed: continuing", by=switch.changed_by if switch is not None else None)
+        self.paused = self._saved.paused
+        self._report(self._saved.sentence)
 
-    def _tell(self, sentence: str) -> None:
-        if sentence and self._until_caught_up:
-            raise PausedByOperator(sentence)
-        if sentence and sentence != self._told:
+    def _report(self, sentence: str) -> None:
+        if sentence and not self._patient:
+            raise NeedsOperator(sentence)
+        if sentence and sentence != self._reported:
             log.warning("paused", why=sentence)
-        if sentence != self._told or not sentence:
+        if sentence != self._reported or not sentence:
             self._health.set_ready("switch", not sentence, sentence)
             self._metrics.switched_off.set(1 if sentence else 0)
-        self._told = sentence
+        self._reported = sentence

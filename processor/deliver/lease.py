@@ -6,9 +6,7 @@ another member. Heartbeats say nothing about that; the time since the loop's las
 
 from collections.abc import Callable
 
-
-class LeaseLost(Exception):
-    """The loop stood still for too long: nothing may be written any more under this lease."""
+from processor.errors import LeaseLost
 
 
 class Lease:

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from processor.job import Job, Step
+from processor.deliver.attempt import Attempt, Step
 from processor.redact import nameless
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How the call of a step ended, for these jobs; none: a probe."""
+    """How the call of a step ended, for these attempts; step None: a probe."""
 
-    jobs: tuple[Job, ...]
-    step: Step
+    attempts: tuple[Attempt, ...]
+    step: Step | None
     value: Any
     error: BaseException | None
 
 
 class Pool:
-    """Used by the main thread alone; marks the jobs of the calls under way."""
+    """Used by the main thread alone; marks the attempts of the calls under way."""
 
     def __init__(self, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="deliver")
@@ -29,16 +29,16 @@ class Pool:
         self.in_flight = 0
         self.looking = 0
 
-    def start(self, jobs: tuple[Job, ...], step: Step, call: Callable[[], Any]) -> None:
+    def start(self, attempts: tuple[Attempt, ...], step: Step | None, call: Callable[[], Any]) -> None:
         """Begin a call."""
 
         def work() -> None:
             try:
-                self._replies.put(Reply(jobs, step, call(), None))
+                self._replies.put(Reply(attempts, step, call(), None))
             except BaseException as error:
-                self._replies.put(Reply(jobs, step, None, nameless(error)))
+                self._replies.put(Reply(attempts, step, None, nameless(error)))
 
-        self._count(jobs, step, 1)
+        self._count(attempts, step, 1)
         self._threads.submit(work)
 
     def replies(self, seconds: float) -> Iterator[Reply]:
@@ -49,15 +49,15 @@ class Pool:
             except Empty:
                 return
             seconds = 0
-            self._count(reply.jobs, reply.step, -1)
+            self._count(reply.attempts, reply.step, -1)
             yield reply
 
-    def shut(self) -> None:
+    def close(self) -> None:
         """Wait for the calls under way (each has its time-out) and end the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _count(self, jobs: tuple[Job, ...], step: Step, by: int) -> None:
+    def _count(self, attempts: tuple[Attempt, ...], step: Step | None, by: int) -> None:
         self.in_flight += by
         self.looking += by if step is Step.LOOK else 0
-        for job in jobs:
-            job.in_call = by > 0
+        for attempt in attempts:
+            attempt.in_call = by > 0

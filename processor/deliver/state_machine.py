@@ -1,44 +1,23 @@
-"""What follows what on an order's way to SALESmanago: intend, wait if you must, look, create. Pure.
+"""What follows what on an order's way to SALESmanago: wait if you must, look, intend, create. Pure.
 
-    PRELOOK → UPSERT → [wait → LOOK] → INTEND → LOOK → CREATE     no purchase is known
-                     → UPDATE                                      its event is known
-A job whose order had an intent when its partition came waits and looks before it writes an intent of its own: the
-row in Kafka keeps naming the contact on which somebody's create may still be alive. One whose earlier try was for
-another contact looks there first, too. Where a look takes so long that an intent is too old after it, the intent comes
-right after the look.
+    [PRELOOK] → UPSERT → [wait] → LOOK → INTEND → CREATE     no purchase is known
+                       → UPDATE                              its event is known
+One order of steps for everybody. The look comes first, and waits first where somebody's create may be alive: until it
+shows no purchase, the row in Kafka keeps naming the contact on which that one would be. The intent is the proof that the
+partition was still ours after the look. Both must be young at the create; where one is too old, its step is repeated.
 """
 
 from dataclasses import dataclass
 
-from clients import (
-    BackpressureError,
-    ContactGone,
-    EventGone,
-    FatalError,
-    RejectedError,
-    RetriableError,
-)
+from clients import BackpressureError, ContactGone, EventGone, FatalError, RejectedError, RetriableError
+from processor.deliver.attempt import Attempt, Step
 from processor.deliver.existing_purchase import Seen
-from processor.deliver.lease import LeaseLost
-from processor.job import Job, Step
+from processor.ending import Ending
+from processor.errors import LeaseLost, TooOld
 from schemas.records import Delivery, Outcome
 
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0
-
-
-class TooOld(Exception):
-    """The look, or the intent, was made too long ago to create on it: nothing was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A job's outcome, for the recorder."""
-
-    outcome: Outcome
-    reason: str
-    event_id: str | None = None
-    contact_id: str | None = None
-    error: Exception | None = None
+YOUNG = 0.8  # of the age at which a create refuses a look or an intent: what remains is for its way to the socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +32,8 @@ class Next:
 class Limits:
     """`settle_seconds` counts from the end of a create's time-out; `attempts` are failures that speak against an order.
 
-    `intent_seconds`: how long an intent proves that this member owned the partition; far below the time after which
-    a successor looks.
+    `intent_seconds`: how long an intent proves that this member owned the partition, and a look that there was no
+    purchase; far below the time after which a successor looks.
     """
 
     threads: int
@@ -70,119 +49,140 @@ class Limits:
 
     @property
     def takeover_seconds(self) -> float:
-        """The same for a partition that was taken over: an ex-owner that Kafka lost may go on for that long."""
+        """The same for a partition that was taken over: an ex-owner that Kafka lost may write for that much longer."""
         return self.intent_seconds + self.wait_seconds
 
 
-def begin(job: Job) -> Next | Ending:
-    """The job holds its contact's lane."""
-    job.absent_on, job.keep_fields, job.answered = None, False, set()
-    if job.late:
+def begin(attempt: Attempt) -> Next | Ending:
+    """The attempt holds its contact's lane."""
+    attempt.keep_fields, attempt.answered = False, set()
+    if attempt.job.late:
         return Next(Step.PRELOOK)
-    if job.row is not None and _contact_known(job):
-        job.contact_id = job.row.contact_id
-        return after_contact(job)
+    if attempt.job.row is not None and _contact_known(attempt, attempt.job.row):
+        attempt.contact_id = attempt.job.row.contact_id
+        return after_contact(attempt)
     return Next(Step.UPSERT)
 
 
-def after_contact(job: Job) -> Next | Ending:
+def after_contact(attempt: Attempt) -> Next | Ending:
     """The contact is written, or was so before."""
-    send, row = job.send, job.row
-    assert send is not None
+    send, row = attempt.send, attempt.job.row
     if send.purchase is None:
-        return Ending(Outcome.DELIVERED, "contact", job.event_id, job.contact_id)
+        return delivered(attempt, "contact", attempt.event_id, attempt.contact_id)
     if row is not None and row.event_id is not None:
-        if not row.event_id or (_same_purchase(job) and not job.forced and row.outcome is not Outcome.DEAD):
-            return Ending(Outcome.DELIVERED, "unchanged", row.event_id, row.contact_id)
-        job.contact_id = row.contact_id or job.contact_id
+        same = _same_purchase(attempt, row) and not attempt.job.forced and row.outcome is not Outcome.DEAD
+        if not row.event_id or same:
+            return delivered(attempt, "unchanged", row.event_id, row.contact_id)
+        attempt.contact_id = row.contact_id or attempt.contact_id
         return Next(Step.UPDATE)
-    if job.uncertain or job.intended_at is not None or job.settle_until > 0 or _tried_with_another(job):
-        return Next(Step.LOOK, job.settle_until)
-    return Next(Step.INTEND)
+    return Next(Step.LOOK, attempt.settle_until)
 
 
-def note_look(jobs: tuple[Job, ...], now: float, limits: Limits) -> None:
+def note_look(attempts: tuple[Attempt, ...], now: float, limits: Limits) -> None:
     """A look was answered. A heavy card takes its time: where nobody else waited, the look is as old as its answer."""
-    for job in jobs:
-        job.slow_look = now - job.looked_at > limits.intent_seconds / 2
-        if len(jobs) == 1:
-            job.looked_at = now
+    for attempt in attempts:
+        attempt.slow_look = now - attempt.looked_at > limits.intent_seconds / 2
+        if len(attempts) == 1:
+            attempt.looked_at = now
 
 
-def after_look(job: Job, seen: Seen, now: float, limits: Limits) -> Next | Ending:
-    """The cards were shown: adopt what is there; else create, on a fresh intent for this very contact."""
+def after_look(attempt: Attempt, seen: Seen, now: float, limits: Limits) -> Next | Ending:
+    """The cards were shown: adopt what is there; else create, on a young intent for this very contact."""
     if seen.event_id is not None:
-        if job.forced and seen.event_id:
-            job.known_event, job.contact_id = seen.event_id, seen.contact_id
+        if attempt.job.forced and seen.event_id:
+            attempt.known_event, attempt.contact_id = seen.event_id, seen.contact_id
             return Next(Step.UPDATE)
-        return Ending(Outcome.DELIVERED, "adopted", seen.event_id, seen.contact_id)
-    if job.attempts >= limits.attempts:
-        return Ending(Outcome.DEAD, "gave_up", None, job.contact_id)
-    fresh = job.intended_at is not None and now - job.intended_at <= limits.intent_seconds
-    if not fresh or job.intended_contact != job.contact_id:
-        job.absent_on = job.contact_id if job.slow_look else None
-        return Next(Step.INTEND)
-    return Next(Step.CREATE)
+        return delivered(attempt, "adopted", seen.event_id, seen.contact_id)
+    if attempt.attempts >= limits.attempts:
+        return dead(attempt, "gave_up", None)
+    young = attempt.intended_at is not None and now - attempt.intended_at <= YOUNG * limits.intent_seconds
+    return Next(Step.CREATE if young and attempt.intended_contact == attempt.contact_id else Step.INTEND)
 
 
-def after_intent(job: Job, now: float, limits: Limits) -> Next:
-    """The intent is in Kafka: look, unless the look that led here is young and another one would outlast the intent."""
-    absent_on, job.absent_on = job.absent_on, None
-    if absent_on is not None and absent_on == job.contact_id and now - job.looked_at <= limits.intent_seconds / 2:
-        return Next(Step.CREATE)
-    return Next(Step.LOOK, job.settle_until)
+def after_intent(attempt: Attempt, now: float, limits: Limits) -> Next:
+    """The intent is in Kafka: create, unless the look has become too old meanwhile."""
+    young = now - attempt.looked_at <= YOUNG * limits.intent_seconds
+    return Next(Step.CREATE if young else Step.LOOK)
 
 
-def after_reply(job: Job, step: Step, value: str | bool | None) -> Next | Ending:
+def after_reply(attempt: Attempt, step: Step, value: str | bool | None) -> Next | Ending:
     """A call that is no look brought what was asked for."""
     if step is Step.PRELOOK:
-        job.keep_fields = bool(value)
+        attempt.keep_fields = bool(value)
         return Next(Step.UPSERT)
-    job.answered.add(step)
+    attempt.answered.add(step)
     if step is Step.UPSERT:
-        job.contact_id = str(value)
-        return after_contact(job)
+        attempt.contact_id = str(value)
+        return after_contact(attempt)
     if step is Step.CREATE:
-        return Ending(Outcome.DELIVERED, "created", str(value), job.contact_id)
+        return delivered(attempt, "created", str(value), attempt.contact_id)
     assert step is Step.UPDATE
-    return Ending(Outcome.DELIVERED, "updated", str(value) if value else job.event_id, job.contact_id)
+    return delivered(attempt, "updated", str(value) if value else attempt.event_id, attempt.contact_id)
 
 
 def after_failure(
-    job: Job, step: Step, error: BaseException, counts: bool, now: float, limits: Limits, jitter: float
+    attempt: Attempt, step: Step, error: BaseException, counts: bool, now: float, limits: Limits, jitter: float
 ) -> Next | Ending:
     """One failed call: what is safe next. `counts` = the failure speaks against this order; jitter 0.5 to 1."""
     sent_nothing = isinstance(error, FatalError | LeaseLost | TooOld)
     if counts:
-        job.attempts += 1
+        attempt.attempts += 1
     if not sent_nothing:
-        job.failures += 1
+        attempt.failures += 1
     if isinstance(error, EventGone):
-        return Ending(Outcome.DEAD, "event_gone", job.event_id, job.contact_id, error)
+        return dead(attempt, "event_gone", error, attempt.event_id)
     again = Next(step)
-    if isinstance(error, ContactGone) and step is not Step.UPDATE and job.attempts < limits.attempts:
+    if isinstance(error, ContactGone) and step is not Step.UPDATE and attempt.attempts < limits.attempts:
         again = Next(Step.UPSERT)
     elif isinstance(error, RejectedError):
-        return Ending(Outcome.DEAD, "rejected", job.event_id, job.contact_id, error)
+        return dead(attempt, "rejected", error, attempt.event_id)
     elif step is Step.CREATE:
         again = Next(Step.LOOK)  # always before another create
         if may_have_created(error):
-            job.settle_until = now + limits.wait_seconds
-    elif job.attempts >= limits.attempts:
-        wrapped = error if isinstance(error, Exception) else None
-        return Ending(Outcome.DEAD, "gave_up", job.event_id, job.contact_id, wrapped)
+            attempt.settle_until = now + limits.wait_seconds
+    elif attempt.attempts >= limits.attempts:
+        return dead(attempt, "gave_up", error, attempt.event_id)
     pause = 0.0
     if not sent_nothing and not isinstance(error, BackpressureError):
-        pause = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(job.failures - 1, 10)) * jitter
-    return Next(again.step, max(now + pause, job.settle_until if again.step is Step.LOOK else 0.0))
+        pause = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt.failures - 1, 10)) * jitter
+    return Next(again.step, max(now + pause, attempt.settle_until if again.step is Step.LOOK else 0.0))
 
 
-def held_until(job: Job, ending: Ending) -> float:
-    """When an ending may be recorded: an order that is not sent after all keeps its intent while a create may be alive.
+def delivered(attempt: Attempt, reason: str, event_id: str | None, contact_id: str | None) -> Ending:
+    """What it asked for is in SALESmanago."""
+    return _ending(attempt, Outcome.DELIVERED, reason, event_id, contact_id, None)
 
-    Its row would say that nobody has to wait any more, and the next entry would look too early.
-    """
-    return 0.0 if ending.outcome is Outcome.DELIVERED else job.settle_until
+
+def dead(attempt: Attempt, reason: str, error: BaseException | None, event_id: str | None = None) -> Ending:
+    """It can never succeed."""
+    cause = error if isinstance(error, Exception) else None
+    return _ending(attempt, Outcome.DEAD, reason, event_id, attempt.contact_id, cause)
+
+
+def _ending(
+    attempt: Attempt,
+    outcome: Outcome,
+    reason: str,
+    event_id: str | None,
+    contact_id: str | None,
+    error: Exception | None,
+) -> Ending:
+    sent = outcome is Outcome.DELIVERED
+    return Ending(
+        attempt.job,
+        outcome,
+        reason,
+        event_id if event_id is not None else attempt.event_id,
+        contact_id or attempt.contact_id,
+        error,
+        attempts=attempt.attempts,
+        fingerprint=attempt.fingerprint if sent else None,
+        with_purchase=sent and attempt.send.purchase is not None,
+        intended_contact=attempt.intended_contact,
+        settle_until=attempt.settle_until,
+        refused=attempt.refused_write,
+        accepted=attempt.accepted_writes,
+    )
 
 
 def may_have_created(error: BaseException) -> bool:
@@ -192,35 +192,15 @@ def may_have_created(error: BaseException) -> bool:
     return not isinstance(error, FatalError | LeaseLost | TooOld | RejectedError)
 
 
-def may_lie_there(row: Delivery) -> bool:
-    """Whether a create of unknown fate may have been for the row's contact: nobody has looked since.
-
-    An order of which one was under way, and that was not to be sent any more when it was read again, was skipped, or
-    failed for another reason.
-    """
-    unsent = row.outcome in {Outcome.SKIPPED, Outcome.DEAD} and row.purchase_due and not row.event_id
-    return row.outcome is Outcome.SENDING or row.reason == "gave_up" or unsent
-
-
-def _contact_known(job: Job) -> bool:
+def _contact_known(attempt: Attempt, row: Delivery) -> bool:
     """The same contact was sent before, and no purchase has to be created on it."""
-    row, send = job.row, job.send
-    if row is None or send is None or row.fingerprint is None or job.fingerprint is None or not row.contact_id:
+    if row.fingerprint is None or not row.contact_id:
         return False
-    same = row.fingerprint.split(".")[0] == job.fingerprint.split(".")[0]
-    dead = row.outcome is Outcome.DEAD  # its fingerprint is of what was sent before, and what is there now is not known
-    return same and not dead and not job.forced and (send.purchase is None or row.event_id is not None)
+    same = row.fingerprint.split(".")[0] == attempt.fingerprint.split(".")[0]
+    dead_row = row.outcome is Outcome.DEAD  # its fingerprint is of what was sent before; what is there now is unknown
+    no_create = attempt.send.purchase is None or row.event_id is not None
+    return same and not dead_row and not attempt.job.forced and no_create
 
 
-def _tried_with_another(job: Job) -> bool:
-    """An earlier try was for another contact: our intent's row would take its name out of Kafka, so look there first.
-
-    Its purchase may be there (a create of unknown fate, given up), and whoever takes over asks only whom the row names.
-    """
-    row = job.row
-    return row is not None and bool(row.contact_id) and row.contact_id != job.contact_id
-
-
-def _same_purchase(job: Job) -> bool:
-    was = job.row.fingerprint if job.row is not None else None
-    return (job.fingerprint or "").split(".")[-1] == (was or "").split(".")[-1]
+def _same_purchase(attempt: Attempt, row: Delivery) -> bool:
+    return attempt.fingerprint.split(".")[-1] == (row.fingerprint or "").split(".")[-1]

@@ -1,84 +1,228 @@
-"""What happens when an order has its outcome: row, tracker, metrics, and the entries that came meanwhile."""
+"""From endings to what is written down: rows, and dead letters after a while.
 
+A dead letter is held for a few seconds: where SALESmanago accepts such a write of another order meanwhile, the fault
+lies with this order. Where the breaker opens, what is held is dropped and comes again.
+"""
+
+import heapq
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from processor.commit.transaction import Record, dead_letter, final_row
-from processor.deliver.state_machine import Ending
-from processor.holdings import Holdings
-from processor.job import Entry, Job
-from processor.record.dead_letters import Death
-from processor.restore.ledger import Ledger
+from processor.consume.decode import Undecodable
+from processor.ending import Ending, Write
+from processor.errors import NeedsOperator
+from processor.job import Job, Raw
+from processor.ledger_rows import final_row
+from processor.partition import Partition
+from processor.record.breaker import DeadLetterBreaker
+from processor.record.letters import dead_letter
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
-from schemas.records import Delivery, Outcome
+from schemas.codec import Codec
+from schemas.records import DeadLetter, Delivery, Outcome
+
+HOLD_SECONDS = 5.0
 
 log = get_logger(__name__)
 
 
-class Outcomes:
-    """Everything here goes into the next transaction. `open_job` begins the job of an order's later entries."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the next transaction must hold of one order, or of one message that no order could be read from.
+
+    `raws` have their outcome with it; `letters` = those that become dead letters. `value` = the row, encoded;
+    `dead_streak` = dead letters in a row by then.
+    """
+
+    raws: tuple[Raw, ...]
+    dead_streak: int
+    job: Job | None = None
+    row: Delivery | None = None
+    value: bytes = b""
+    letters: tuple[tuple[Raw, DeadLetter], ...] = ()
+    settle_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A job that failed as the breaker's trial: it has no outcome, and comes again."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Dead:
+    raws: tuple[Raw, ...]
+    reason: str
+    error: Exception | None
+    at: float
+    ending: Ending | None = None
+
+    @property
+    def refused(self) -> Write:
+        return self.ending.refused if self.ending is not None else Write.NONE
+
+
+class Record:
+    """Without patience, NeedsOperator is raised where the breaker opens, and dead letters are not held when idle."""
 
     def __init__(
-        self,
-        holdings: Holdings,
-        ledger: Ledger,
-        record: Record,
-        topic: str,
-        metrics: Metrics,
-        open_job: Callable[[int, int, list[Entry], Delivery | None], Job],
+        self, breaker: DeadLetterBreaker, codec: Codec, metrics: Metrics, topic: str, patient: bool = True
     ) -> None:
-        self._holdings, self._ledger, self._record, self._topic = holdings, ledger, record, topic
-        self._metrics, self._open_job = metrics, open_job
+        self.breaker, self._codec, self._metrics = breaker, codec, metrics
+        self._topic, self._patient = topic, patient
+        self._partitions: dict[int, Partition] = {}
+        self._settling: list[tuple[float, int, Ending]] = []
+        self._tick = itertools.count()
+        self._endings: list[Ending] = []
+        self._held: list[_Dead] = []
+        self._unread: list[Undecodable] = []
+        self.idle = False  # whether nothing but what is held here is unfinished
+        self._changed = False
 
-    def conclude(self, job: Job, ending: Ending) -> None:
-        """A job has its outcome: its row goes into the next transaction, later entries become the next job."""
-        batch = self._holdings.batch
-        partition = self._holdings.partitions.get(job.partition)
-        followers = self._holdings.jobs.close(job)
-        if partition is None or (job.abandoned and not ending.event_id):
+    @property
+    def room(self) -> int:
+        """As much as comes."""
+        return 1
+
+    def take_change(self) -> bool:
+        """Whether the breaker opened or closed since this was asked last: all work is then to be begun again."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    @property
+    def held(self) -> int:
+        """Dead letters that are not recorded yet."""
+        return len(self._held)
+
+    @property
+    def held_jobs(self) -> int:
+        """Those that are orders."""
+        return sum(dead.ending is not None for dead in self._held)
+
+    def assign(self, partition: Partition) -> None:
+        """Begin with a partition, and take over its count of dead letters."""
+        self._partitions[partition.number] = partition
+        self.breaker.restore(partition.progress.dead_streak)
+
+    def submit(self, item: Ending | Undecodable) -> None:
+        """Take in how a job ended, or a message that can't be read."""
+        if isinstance(item, Undecodable):
+            self._unread.append(item)
+        elif item.job.partition in self._partitions:
+            heapq.heappush(self._settling, (item.not_before, next(self._tick), item))
+
+    def poll(self, now: float) -> Iterator[Recorded | Dropped]:
+        """Hand on what may be written down by now."""
+        while self._settling and self._settling[0][0] <= now:
+            yield from self._end(heapq.heappop(self._settling)[2], now)
+        for message in self._unread:
+            yield from self._die(_Dead((message.raw,), message.reason, message.error, now))
+        self._unread = []
+        if self.breaker.check((dead.refused for dead in self._held), now):
+            self._open()
+        if not self.breaker.open:
+            at_once = self.idle and not self._patient
+            yield from self._bury([dead for dead in self._held if at_once or now - dead.at >= HOLD_SECONDS])
+
+    def revoke(self, partitions: Set[int]) -> None:
+        """Drop what is held of these partitions; it comes again. Their endings can still be handed on."""
+        self._held = [dead for dead in self._held if dead.raws[0].partition not in partitions]
+        self._unread = [message for message in self._unread if message.raw.partition not in partitions]
+
+    def lose(self, partitions: Set[int]) -> None:
+        """Drop everything of these partitions."""
+        self.revoke(partitions)
+        self._settling = [one for one in self._settling if one[2].job.partition not in partitions]
+        heapq.heapify(self._settling)
+        for number in partitions:
+            self._partitions.pop(number, None)
+
+    def close(self) -> None:
+        """Nothing is left open here."""
+
+    def _end(self, ending: Ending, now: float) -> Iterator[Recorded | Dropped]:
+        job = ending.job
+        if ending.outcome is Outcome.DEAD:
+            raws = tuple(entry.raw for entry in job.entries)
+            yield from self._die(_Dead(raws, ending.reason, ending.error, now, ending))
             return
-        row = final_row(job, ending, partition.topic_id, datetime.now(UTC))
-        value = self._record.encode(row)
-        batch.rows[job.order_id] = (job.partition, value)
-        self._ledger.put(job.partition, job.order_id, value)
-        for entry in job.entries:
-            partition.tracker.done(entry.raw.offset)
-        batch.touched.add(job.partition)
-        self._tell(job, row)
-        if followers and not job.abandoned:
-            following = self._open_job(job.order_id, job.partition, followers, row)
-            following.settle_until = max(following.settle_until, job.settle_until)
+        proven = list(self._accepted(ending.accepted)) if ending.accepted else []
+        yield self._recorded(ending)
+        yield from proven
 
-    def bury(self, death: Death) -> None:
-        """Something can never succeed: its messages become dead letters."""
-        for raw in death.raws:
-            letter = dead_letter(raw, self._topic, death.reason, death.error, death.attempts)
-            self._holdings.batch.dead.append((raw, letter))
+    def _accepted(self, writes: Set[Write]) -> Iterator[Recorded]:
+        if self.breaker.accepted(writes):
+            log.info("SALESmanago accepts these writes again: trying all orders again")
+            self._changed = True
+        if not self.breaker.open:
+            yield from self._bury([dead for dead in self._held if dead.refused in writes], counted=False)
+
+    def _die(self, dead: _Dead) -> Iterator[Dropped]:
+        if not self.breaker.open:
+            self._held.append(dead)
+        elif dead.ending is not None:
+            yield Dropped(dead.ending.job)
+
+    def _open(self) -> None:
+        reasons = sorted({dead.reason for dead in self._held})
+        last = self._held[-1]
+        if not self._patient:
+            raise NeedsOperator(
+                f"{self.breaker.streak} dead letters in a row (last: {last.reason}: {last.error or ''});"
+                " nothing more is dead-lettered. Fix the cause and start again, or raise MAX_CONSECUTIVE_DEAD_LETTERS"
+            )
+        log.error(
+            "paused: too many dead letters in a row; one order is tried each minute. Fix the cause, or raise"
+            " MAX_CONSECUTIVE_DEAD_LETTERS",
+            streak=self.breaker.streak,
+            reasons=reasons,
+        )
+        self._held = []
+        self._changed = True
+
+    def _bury(self, dead: list[_Dead], counted: bool = True) -> Iterator[Recorded]:
+        self._held = [one for one in self._held if one not in dead]
+        for one in dead:
+            if counted:
+                self.breaker.recorded(one.refused)
+            yield self._buried(one)
+
+    def _buried(self, dead: _Dead) -> Recorded:
+        ending, last = dead.ending, dead.raws[-1]
+        attempts = ending.attempts if ending is not None else 0
+        letters = tuple((raw, dead_letter(raw, self._topic, dead.reason, dead.error, attempts)) for raw in dead.raws)
         log.error(
             "dead letter",
             outcome=str(Outcome.DEAD),
-            reason=death.reason,
-            log_id=death.job.log_id if death.job else None,
+            reason=dead.reason,
+            log_id=ending.job.log_id if ending is not None else None,
             topic=self._topic,
-            partition=death.partition,
-            offset=death.raws[-1].offset,
-            order_id=death.job.order_id if death.job else None,
-            attempt=death.attempts,
-            error=str(death.error) if death.error else "",
+            partition=last.partition,
+            offset=last.offset,
+            order_id=ending.job.order_id if ending is not None else None,
+            attempt=attempts,
+            error=str(dead.error) if dead.error else "",
         )
-        self._metrics.dead_letters.labels(reason=death.reason).inc(len(death.raws))
-        if death.job is not None:
-            contact = death.job.contact_id
-            self.conclude(death.job, Ending(Outcome.DEAD, death.reason, None, contact, death.error))
-            return
-        for raw in death.raws:
-            self._holdings.partitions[raw.partition].tracker.done(raw.offset)
-            self._holdings.batch.touched.add(raw.partition)
+        self._metrics.dead_letters.labels(reason=dead.reason).inc(len(letters))
+        if ending is not None:
+            return self._recorded(ending, letters)
+        return Recorded(dead.raws, self.breaker.streak, letters=letters)
 
-    def _tell(self, job: Job, row: Delivery) -> None:
-        self._metrics.delivery.observe(max(0.0, time.time() - job.entries[0].raw.written_at))
+    def _recorded(self, ending: Ending, letters: tuple[tuple[Raw, DeadLetter], ...] = ()) -> Recorded:
+        job = ending.job
+        row = final_row(ending, self._partitions[job.partition].topic_id, datetime.now(UTC))
+        self._report(job, row, ending.attempts)
+        raws = tuple(entry.raw for entry in job.entries)
+        value = self._codec.encode(row)
+        return Recorded(raws, self.breaker.streak, job, row, value, letters, ending.settle_until)
+
+    def _report(self, job: Job, row: Delivery, attempts: int) -> None:
+        if (since := job.waiting_since) is not None:
+            self._metrics.delivery.observe(max(0.0, time.time() - since))
         self._metrics.orders.labels(outcome=str(row.outcome), reason=row.reason).inc()
         log.info(
             "order done",
@@ -89,5 +233,5 @@ class Outcomes:
             topic=self._topic,
             partition=job.partition,
             offset=job.offset,
-            attempt=job.attempts,
+            attempt=attempts,
         )

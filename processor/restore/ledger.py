@@ -13,12 +13,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from processor.errors import Torn
 from schemas.codec import Codec, DecodeError
 from schemas.records import Delivery
-
-
-class Torn(Exception):
-    """The local file is not as it was written: rebuild it from the topic."""
 
 
 class Ledger:

@@ -4,13 +4,10 @@ import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
+from processor.errors import NeedsOperator
 from schemas.codec import Codec
 from schemas.records import Cursor
 from schemas.topics import Topics
-
-
-class PartitionsChanged(Exception):
-    """The topic has another count than the cursor says; the sentence says what to do."""
 
 
 def read_cursor(reader: Consumer, topics: Topics, codec: Codec, seconds: float = 30.0) -> Cursor | None:
@@ -32,10 +29,10 @@ def read_cursor(reader: Consumer, topics: Topics, codec: Codec, seconds: float =
 
 
 def check_partition_count(reader: Consumer, topics: Topics, codec: Codec, count: int) -> None:
-    """Raise PartitionsChanged when the journal has another count than when it was first written."""
+    """Raise NeedsOperator when the journal has another count than when it was first written."""
     cursor = read_cursor(reader, topics, codec)
     if cursor is not None and cursor.journal_partitions != count:
-        raise PartitionsChanged(moved_away(topics.journal, count, cursor.journal_partitions))
+        raise NeedsOperator(moved_away(topics.journal, count, cursor.journal_partitions))
 
 
 def moved_away(topic: str, count: int, before: int) -> str:

@@ -1,6 +1,6 @@
 """Are the topics still those that were joined? Asked every few seconds, without waiting for the answer.
 
-A journal made anew has other offsets; one that was given more partitions sends orders away from their rows; without
+A journal recreated has other offsets; one that was given more partitions sends orders away from their rows; without
 the ledger's topic nothing can be recorded.
 """
 
@@ -11,14 +11,11 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from processor.restore.partition_count import PartitionsChanged, moved_away
+from processor.errors import NeedsOperator, TopicReplaced
+from processor.restore.partition_count import moved_away
 from schemas.topics import Topics
 
 ASK_EVERY_SECONDS = 5.0
-
-
-class TopicReplaced(Exception):
-    """A topic was deleted or made anew: join again, from what is there."""
 
 
 class TopicWatch:
@@ -31,7 +28,7 @@ class TopicWatch:
         self._identity: dict[str, str] = {}
 
     def look(self) -> None:
-        """Raise PartitionsChanged or TopicReplaced once the broker says so; a broker that is away says nothing."""
+        """Raise NeedsOperator or TopicReplaced once the broker says so; a broker that is away says nothing."""
         now = self._clock()
         for topic in [topic for topic, answer in self._answers.items() if answer.done()]:
             self._judge(topic, self._answers.pop(topic))
@@ -43,12 +40,12 @@ class TopicWatch:
     def expect(self, topic: str, identity: str) -> None:
         """Note the id of the topic that is worked on."""
         if self._identity.setdefault(topic, identity) != identity:
-            raise TopicReplaced(f"the topic {topic} was made anew")
+            raise TopicReplaced(f"the topic {topic} was recreated")
 
     def check(self, numbers: set[int]) -> None:
-        """Raise PartitionsChanged for a partition that the journal did not have."""
+        """Raise NeedsOperator for a partition that the journal did not have."""
         if any(number >= self._partitions for number in numbers):
-            raise PartitionsChanged(moved_away(self._topics.journal, max(numbers) + 1, self._partitions))
+            raise NeedsOperator(moved_away(self._topics.journal, max(numbers) + 1, self._partitions))
 
     def _judge(self, topic: str, answer: Future[Any]) -> None:
         try:
@@ -60,4 +57,4 @@ class TopicWatch:
         self.expect(topic, str(described.topic_id))
         count = len(described.partitions)
         if topic == self._topics.journal and count != self._partitions:
-            raise PartitionsChanged(moved_away(topic, count, self._partitions))
+            raise NeedsOperator(moved_away(topic, count, self._partitions))
