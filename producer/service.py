@@ -18,7 +18,7 @@ from producer.journal.topic_identity import NewTopic, check_count, find_identity
 from producer.journal.writer import Writer
 from producer.leader import Leader, LeadLost, Stopped
 from producer.options import Plan
-from producer.publish import Fenced, Publisher
+from producer.publish import Publisher
 from producer.sweep.gaps import told_gaps
 from producer.sweep.sweep import Remembered
 from producer.term import Poll
@@ -29,6 +29,7 @@ from runtime.kafka import admin_config, consumer_config, cooperative, transactio
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings
+from runtime.transaction import Fenced, TransactionalWriter
 from schemas.codec import Codec, DecodeError, make_codec
 from schemas.records import Cursor
 from schemas.registry import RegistryUnavailable
@@ -141,7 +142,9 @@ class Program:
         try:
             config = transactional_producer_config(settings, f"{settings.topic_prefix}-producer")
             # a deleted journal topic must not come back by itself, with the broker's partition count
-            publisher = Publisher(Producer({**config, "allow.auto.create.topics": False}), self._codec, self._topics)
+            writer = TransactionalWriter(lambda: Producer({**config, "allow.auto.create.topics": False}))
+            writer.open()  # fences the predecessor
+            publisher = Publisher(writer, self._codec, self._topics)
             self._metrics.leader.set(1)
             self._health.set_ready("leadership", True)
             poll: Poll | None = None
