@@ -37,7 +37,7 @@ from operations.output import (
 )
 from operations.times import read_span
 from operations.topic_reads import SECONDS
-from runtime.kafka import consumer_config, cooperative, take_paused, transactional_producer_config
+from runtime.kafka import assign_paused, consumer_config, cooperative, transactional_producer_config
 from runtime.settings import Settings, load_settings
 from runtime.transaction import Fenced, NotCommitted, OutgoingMessage, TransactionalWriter, Unanswered
 from schemas.codec import DecodeError
@@ -244,7 +244,7 @@ class _OnlyMember:
             ) from None
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        take_paused(consumer, partitions, self._cooperative)
+        assign_paused(consumer, partitions, self._cooperative)
         self._owned |= {one.partition for one in partitions}
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

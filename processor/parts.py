@@ -12,7 +12,7 @@ from processor.commit.refusals import Commits
 from processor.control.settings_watch import Live
 from processor.deliver.state_machine import Limits
 from processor.enrich.enricher import Enricher
-from runtime.assignment_known import GroupWord
+from runtime.assignment_known import AssignmentKnown
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.codec import Codec
@@ -28,7 +28,7 @@ class Parts:
     """All that a session stands on; made by main, kept over sessions."""
 
     consumer: Consumer
-    group_word: GroupWord
+    group_word: AssignmentKnown
     loader: Consumer
     admin: AdminClient
     make_producer: Callable[[str], Producer]

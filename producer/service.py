@@ -22,8 +22,8 @@ from producer.publish import Publisher
 from producer.sweep.gaps import told_gaps
 from producer.sweep.sweep import Remembered
 from producer.term import Poll
-from runtime.assignment_known import GroupWord
-from runtime.client_errors import told_by
+from runtime.assignment_known import AssignmentKnown
+from runtime.client_errors import describe
 from runtime.health import Health
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import get_logger
@@ -121,7 +121,7 @@ class Program:
         settings = self._settings
         return Leader(
             lambda **over: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer", **over)),
-            GroupWord(settings),
+            AssignmentKnown(settings),
             self._admin,
             self._topics,
             self._codec,
@@ -178,7 +178,7 @@ class Program:
         except PacerClosed:
             raise Stopped from None
         except KafkaException as error:
-            log.warning("Kafka can't go on; trying again", error=told_by(error))
+            log.warning("Kafka can't go on; trying again", error=describe(error))
             leader.wait(2.0)
         return False
 
@@ -222,7 +222,7 @@ class Program:
             try:
                 identity = leader.ask(lambda: find_identity(self._admin, self._topics, cursor.journal_partitions))
             except KafkaException as error:
-                log.warning("the topics can't be described; going on", error=told_by(error))
+                log.warning("the topics can't be described; going on", error=describe(error))
                 return
             if identity.topic_id != cursor.journal_topic_id:
                 raise NewTopic
@@ -275,6 +275,6 @@ class Program:
                 self._admin.poll(0)  # it tells why
                 self._health.set_ready("broker", False, "Kafka does not answer")
                 servers = self._settings.kafka_bootstrap_servers
-                log.warning("Kafka does not answer; waiting", servers=servers, error=told_by(error))
+                log.warning("Kafka does not answer; waiting", servers=servers, error=describe(error))
                 self._stop.wait(2.0)
         raise Stopped

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 
 TRANSACTION_SECONDS, OPEN_SECONDS = 9.0, 30.0
 LATE_SECONDS = 2.0
@@ -85,7 +85,7 @@ class TransactionalWriter:
             self._producer.commit_transaction(self._seconds)
         except KafkaException as error:
             if not error.args[0].txn_requires_abort() and not error.args[0].fatal():  # for instance timed out
-                raise Unanswered(told_by(error)) from error
+                raise Unanswered(describe(error)) from error
             self._abort(error)
 
     def produce(self, message: OutgoingMessage) -> None:
@@ -132,9 +132,9 @@ class TransactionalWriter:
 
     def _abort(self, error: KafkaException) -> NoReturn:
         if error.args[0].fatal():
-            raise Fenced(told_by(error)) from error
+            raise Fenced(describe(error)) from error
         try:
             self._producer.abort_transaction(self._seconds)
         except KafkaException as failed:
-            raise Fenced(f"abort failed: {told_by(failed)}") from failed
-        raise NotCommitted(told_by(error)) from error
+            raise Fenced(f"abort failed: {describe(failed)}") from failed
+        raise NotCommitted(describe(error)) from error

@@ -18,8 +18,8 @@ from processor.parts import Parts
 from processor.restore.restore import Assignment, Partition
 from processor.restore.topic_identity import TopicWatch
 from processor.stops import Stops
-from runtime.assignment_known import GroupWord
-from runtime.kafka import give_back, take_paused
+from runtime.assignment_known import AssignmentKnown
+from runtime.kafka import assign_paused, unassign
 from runtime.logging import get_logger
 from schemas.records import Delivery
 
@@ -44,7 +44,7 @@ class Membership:
         encode: Callable[[Delivery | None], bytes | None],
         write: Callable[[], bool],
     ) -> None:
-        self._word: GroupWord = parts.group_word
+        self._word: AssignmentKnown = parts.group_word
         self._parts, self._holdings, self._assignment, self._intake = parts, holdings, assignment, intake
         self._deliver, self._stops, self._lease, self._watch = deliver, stops, lease, watch
         self._encode, self._write = encode, write
@@ -65,7 +65,7 @@ class Membership:
     @property
     def settled(self) -> bool:
         """Whether the group has given its word, and all that was given is being worked on."""
-        return self._word.given and not self._assignment.loading
+        return self._word.known and not self._assignment.loading
 
     @property
     def loading(self) -> bool:
@@ -77,7 +77,7 @@ class Membership:
         if self._assignment.loading:
             for partition in self._assignment.step():
                 self._begin(partition)
-        why = "partitions are being loaded" if self._word.given else "waiting for the group to hand out partitions"
+        why = "partitions are being loaded" if self._word.known else "waiting for the group to hand out partitions"
         self._parts.health.set_ready("assignment", self.settled, why)
 
     def finish(self, numbers: set[int]) -> None:
@@ -131,8 +131,8 @@ class Membership:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions}
         log.info("partitions assigned", partitions=sorted(numbers))
-        take_paused(consumer, partitions, self._parts.cooperative)
-        self._word.told()
+        assign_paused(consumer, partitions, self._parts.cooperative)
+        self._word.assigned()
         try:
             self._watch.check(numbers)
         except Exception as error:
@@ -162,7 +162,7 @@ class Membership:
         self._owned -= numbers
         self._forget(numbers)
         self._share()
-        give_back(consumer, partitions, self._parts.cooperative)
+        unassign(consumer, partitions, self._parts.cooperative)
         if not self._parts.cooperative:
             self._word.lost()  # all were taken; which come back is not known yet
 

@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient
 
 from processor.commit.offset_tracker import OffsetTracker
 from processor.restore.ledger import Ledger
-from runtime.client_errors import told_by
-from runtime.end_offsets import ask_ends, end_told, watermarks
+from runtime.client_errors import describe
+from runtime.end_offsets import ask_ends, resolve_end, watermarks
 from runtime.logging import get_logger
 from schemas.progress import Gap, Progress, read_progress
 from schemas.topics import Topics, parse_order_key, topic_id
@@ -125,9 +125,9 @@ class Assignment:
         for loading in unknown:
             try:
                 # the client was seen never to answer after a broker's sleep: nobody waits for ever
-                loading.end = end_told(self._admin, answers[loading.number], 2 * ASK_SECONDS)
+                loading.end = resolve_end(self._admin, answers[loading.number], 2 * ASK_SECONDS)
             except (KafkaException, TimeoutError) as error:
-                log.warning("the ledger's end is not known yet; asking again", error=told_by(error))
+                log.warning("the ledger's end is not known yet; asking again", error=describe(error))
                 return False
         return True
 
@@ -185,7 +185,7 @@ class Assignment:
                 )
         except (KafkaException, TimeoutError) as error:
             # a killed member's open transaction hides the offsets until it times out: wait, don't guess
-            log.info("the committed offsets are not known yet; asking again", error=told_by(error))
+            log.info("the committed offsets are not known yet; asking again", error=describe(error))
         return ready
 
     def _judge(
