@@ -17,7 +17,7 @@ from operations.endpoints import Told, ask, targets
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json
 from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, check_kind, letters_of, read_status
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 from runtime.settings import WHOLE_URL, Settings, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 
@@ -161,7 +161,7 @@ def _look(settings: Settings, endpoints: Sequence[str]) -> tuple[list[Alarm], bo
         with KafkaReads(settings) as reads:
             return alarms(read_status(reads, endpoints)), True
     except KafkaException as error:
-        alarm = Alarm("broker_away", f"Kafka refuses or does not answer: {told_by(error)}")
+        alarm = Alarm("broker_away", f"Kafka refuses or does not answer: {describe(error)}")
     except Refused as error:
         alarm = Alarm("broker_away", str(error))
     except (DecodeError, RegistryUnavailable) as error:

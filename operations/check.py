@@ -22,7 +22,7 @@ from operations.recent_orders import recent_orders
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
 from processor.decide.mapping import date_of
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Cursor
@@ -89,7 +89,7 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
             brokers = reads.admin.list_topics(timeout=ANSWER_SECONDS).brokers
         except KafkaException as error:
             yield Finding(
-                "broker", "failed", f"{settings.kafka_bootstrap_servers} does not answer: {told_by(error)}",
+                "broker", "failed", f"{settings.kafka_bootstrap_servers} does not answer: {describe(error)}",
                 "is Kafka running, and are KAFKA_BOOTSTRAP_SERVERS and the other KAFKA_* right?",
             )  # fmt: skip
             return

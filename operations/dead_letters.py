@@ -17,9 +17,10 @@ from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter, StillThere
 from operations.options import AsJson, Execute
 from operations.output import Refused, command, line, note, print_json, progress, table, unfinished
-from operations.publish import PAGE, Message, Publisher, wait_for_room
+from operations.publish import PAGE, Publisher, wait_for_room
 from operations.times import read_time
 from runtime.settings import load_settings
+from runtime.transaction import OutgoingMessage
 
 COUNTER = "bl2sm.retries"
 CUT = "error.cut_from"
@@ -128,7 +129,7 @@ def retry_letters(
             counted = tuple(header for header in kept if header[0] != COUNTER)
             headers = (*counted, (COUNTER, str(retries(letter) + 1).encode()))
             key, partition = letter.why.original_key, letter.why.partition
-            messages.append(Message(reads.topics.journal, partition, key, letter.value, headers))
+            messages.append(OutgoingMessage(reads.topics.journal, partition, key, letter.value, headers))
             messages.append(_tombstone(reads, letter))
             done += 1
         publisher.messages(messages)
@@ -257,8 +258,8 @@ def _since(text: str | None) -> datetime | None:
     return read_time(text, "--since", datetime.now(UTC)) if text else None
 
 
-def _tombstone(reads: KafkaReads, letter: Letter) -> Message:
-    return Message(reads.topics.dead_letters, letter.partition, letter.key.encode(), None)
+def _tombstone(reads: KafkaReads, letter: Letter) -> OutgoingMessage:
+    return OutgoingMessage(reads.topics.dead_letters, letter.partition, letter.key.encode(), None)
 
 
 def _not_whole(letters: list[Letter]) -> str:

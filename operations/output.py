@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clients import ApiError, BackpressureError
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 from runtime.settings import SettingsError
 from runtime.standard_streams import OutputLost, refused_by_system
 from schemas.codec import DecodeError, RegistryUnavailable
@@ -72,7 +72,7 @@ def sentence(error: Exception) -> tuple[str, int]:
     if isinstance(error, DecodeError):
         return f"a record in Kafka can't be read: {error}", 1
     if isinstance(error, KafkaException):
-        return f"Kafka refuses or does not answer: {told_by(error)}", 1
+        return f"Kafka refuses or does not answer: {describe(error)}", 1
     if isinstance(error, ApiError):
         return f"{error.api}: {error}{waits(error)}", 1
     if isinstance(error, OSError) and error.strerror:

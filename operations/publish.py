@@ -7,31 +7,19 @@ wait behind it. Publishing an entry twice is harmless: a processor passes over o
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from confluent_kafka import Producer
 
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, note
-from operations.transaction import TRANSACTION_SECONDS, NotWritten, Unanswered, transaction
 from runtime.kafka import transactional_producer_config
+from runtime.transaction import Fenced, NotCommitted, OutgoingMessage, TransactionalWriter, Unanswered
 from schemas.partitioner import partition_of
 from schemas.records import ASKED_FOR, JournalEntry
 from schemas.topics import order_key
 
 PAGE, SMALL_LAG = 100, 200
-AGAIN_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message to write."""
-
-    topic: str
-    partition: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+AGAIN_SECONDS, TRANSACTION_SECONDS = 1.0, 20.0
 
 
 class Publisher:
@@ -42,8 +30,9 @@ class Publisher:
         self._count = reads.partition_count()
         name = f"{reads.settings.topic_prefix}-tool-{uuid.uuid4()}"
         config = transactional_producer_config(reads.settings, name)
-        self._producer = Producer({**config, "allow.auto.create.topics": False})
-        self._producer.init_transactions(TRANSACTION_SECONDS)
+        config["allow.auto.create.topics"] = False
+        self._writer = TransactionalWriter(lambda: Producer(config), TRANSACTION_SECONDS)
+        self._writer.open(TRANSACTION_SECONDS)
 
     def entries(self, entries: Sequence[JournalEntry]) -> None:
         """Write journal entries, marked as what the operator asked for."""
@@ -52,21 +41,17 @@ class Publisher:
             key = order_key(entry.order_id)
             partition = partition_of(key, self._count)
             value = self._reads.codec.encode(entry)
-            found.append(Message(self._reads.topics.journal, partition, key, value, ((ASKED_FOR, b"1"),)))
+            found.append(OutgoingMessage(self._reads.topics.journal, partition, key, value, ((ASKED_FOR, b"1"),)))
         self.messages(found)
 
-    def messages(self, messages: Iterable[Message]) -> None:
+    def messages(self, messages: Iterable[OutgoingMessage]) -> None:
         """Write all or none; Refused says whether it is known that none is there."""
         try:
-            with transaction(self._producer):
-                for one in messages:
-                    self._producer.produce(
-                        one.topic, partition=one.partition, key=one.key, value=one.value, headers=list(one.headers)
-                    )
-        except NotWritten as error:
-            raise Refused(f"Kafka rejected it, nothing was written: {error}") from None
+            self._writer.write(messages)
         except Unanswered as error:
             raise Refused(f"Kafka did not say whether it took it ({error}); doing it again does no harm") from None
+        except (NotCommitted, Fenced) as error:
+            raise Refused(f"Kafka rejected it, nothing was written: {error}") from None
 
 
 def drip(

@@ -32,7 +32,7 @@ from operations.times import read_time
 from operations.topic_reads import SECONDS
 from processor.enrich.order_pages import Orders, Windows
 from producer.sweep.sweep import CONFIRMED
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 from runtime.offsets import GroupOffsets
 from runtime.settings import load_settings
 from schemas.progress import Progress, read_progress
@@ -195,7 +195,7 @@ def move_offsets(reads: KafkaReads, plan: ReplayPlan) -> None:
         offsets.move(moved)
     except KafkaException as error:
         raise Refused(
-            f"Kafka did not move the group ({told_by(error)}): did a processor start? Stop them and run this again"
+            f"Kafka did not move the group ({describe(error)}): did a processor start? Stop them and run this again"
         ) from None
     finally:
         offsets.close()

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from operations.group_reads import Position
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 from runtime.offsets import GroupOffsets
 from schemas.progress import Progress
 
@@ -44,7 +44,7 @@ def stop_replay(reads: KafkaReads) -> Rest:
             offsets.move(ended)
         except KafkaException as error:
             raise Refused(
-                f"Kafka did not end the replay ({told_by(error)}): did a processor start? Stop them and run this again"
+                f"Kafka did not end the replay ({describe(error)}): did a processor start? Stop them and run this again"
             ) from None
         finally:
             offsets.close()

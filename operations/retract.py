@@ -37,14 +37,14 @@ from operations.output import (
 )
 from operations.times import read_span
 from operations.topic_reads import SECONDS
-from operations.transaction import NotWritten, Unanswered, transaction
-from runtime.kafka import consumer_config, cooperative, take_paused, transactional_producer_config
+from runtime.kafka import assign_paused, consumer_config, cooperative, transactional_producer_config
 from runtime.settings import Settings, load_settings
+from runtime.transaction import Fenced, NotCommitted, OutgoingMessage, TransactionalWriter, Unanswered
 from schemas.codec import DecodeError
 from schemas.records import ASKED_FOR, RETRACTED, Delivery, JournalEntry, Origin, Outcome
 from schemas.topics import order_key, parse_order_key, topic_id
 
-JOIN_SECONDS = 60.0
+JOIN_SECONDS, TRANSACTION_SECONDS = 60.0, 20.0
 PAGE = 200
 TRIES = 5
 STARTED_MEANWHILE = "a processor started meanwhile: stop it and run this again, nothing is doubled"
@@ -182,11 +182,12 @@ class _OnlyMember:
         self._consumer = Consumer(consumer_config(settings, settings.group_id))
         self._all = set(reads.partitions(reads.topics.journal))
         name = f"{settings.group_id}-{uuid.uuid4()}"
-        self._producer = Producer(transactional_producer_config(settings, name))
+        config = transactional_producer_config(settings, name)
+        self._writer = TransactionalWriter(lambda: Producer(config), TRANSACTION_SECONDS)
 
     def __enter__(self) -> "_OnlyMember":
         try:
-            self._producer.init_transactions(SECONDS * 3)
+            self._writer.open(SECONDS * 3)
             self._consumer.subscribe(
                 [self._reads.topics.journal], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
             )
@@ -220,30 +221,30 @@ class _OnlyMember:
             position = positions[number]
             told = position.progress.encode() if position.progress is not None else ""
             offsets.append(TopicPartition(self._reads.topics.journal, number, position.committed, told))
+        messages = [
+            OutgoingMessage(
+                self._reads.topics.deliveries,
+                one.partition,
+                order_key(one.order_id),
+                self._reads.codec.encode(row),
+            )
+            for one, row in rows
+        ]
         try:
-            with transaction(self._producer):
-                for one, row in rows:
-                    self._producer.produce(
-                        self._reads.topics.deliveries,
-                        partition=one.partition,
-                        key=order_key(one.order_id),
-                        value=self._reads.codec.encode(row),
-                    )
-                metadata = self._consumer.consumer_group_metadata()
-                self._producer.send_offsets_to_transaction(offsets, metadata, SECONDS)
+            self._writer.write(messages, offsets, self._consumer.consumer_group_metadata())
         except Unanswered as error:
             raise Refused(
                 f"Kafka did not say whether it took the rows ({error}): run `bl2sm explain` for one of these orders; if"
                 " its row is not retracted, stop all processors and run this again"
             ) from None
-        except NotWritten as error:
+        except (NotCommitted, Fenced) as error:
             raise Refused(
                 f"Kafka did not take the rows ({error}): stop all processors and run this again; the events"
                 " are deleted, the ledger does not know it yet"
             ) from None
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        take_paused(consumer, partitions, self._cooperative)
+        assign_paused(consumer, partitions, self._cooperative)
         self._owned |= {one.partition for one in partitions}
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

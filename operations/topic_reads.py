@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient
 
 from operations.output import Refused
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 from runtime.end_offsets import find_ends, offsets_from, watermarks
 from runtime.kafka import admin_config, consumer_config
 from runtime.logging import configure_logging
@@ -31,7 +31,7 @@ class KafkaAway(Refused):
 def away(settings: Settings, error: KafkaException) -> KafkaAway:
     """Return the error that says so in a sentence."""
     return KafkaAway(
-        f"Kafka does not answer at {settings.kafka_bootstrap_servers} ({told_by(error)}):"
+        f"Kafka does not answer at {settings.kafka_bootstrap_servers} ({describe(error)}):"
         " is it running, and is KAFKA_BOOTSTRAP_SERVERS right?"
     )
 

@@ -16,8 +16,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from clients import PacerClosed
-from runtime.assignment_known import GroupWord
-from runtime.kafka import admin_config, consumer_config, cooperative, give_back, take_paused
+from runtime.assignment_known import AssignmentKnown
+from runtime.kafka import admin_config, assign_paused, consumer_config, cooperative, unassign
 from runtime.settings import Settings
 from schemas.topics import Topics
 
@@ -183,7 +183,7 @@ class _Member:
         self.owns = False
         self._failing: float | None = None  # since when commits do not get through
         self._next: float | None = None  # monotonic; None = when the others asked last was not read yet
-        self._word = GroupWord(settings)
+        self._word = AssignmentKnown(settings)
         self._patience = _patience(settings)
         self._consumer = Consumer(consumer_config(settings, group_id, **self._word.config()))
         self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
@@ -191,7 +191,7 @@ class _Member:
     @property
     def answered(self) -> bool:
         """Whether the group has said whose turn it is."""
-        return self._word.given
+        return self._word.known
 
     def turn(self) -> None:
         """Keep the membership; _CantTell where it is refused."""
@@ -234,14 +234,14 @@ class _Member:
         self._consumer.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        take_paused(consumer, partitions, self._one_by_one)
-        self._word.told()
+        assign_paused(consumer, partitions, self._one_by_one)
+        self._word.assigned()
         if partitions:
             self.owns, self._next, self._failing = True, None, None
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.owns = self.owns and not partitions
-        give_back(consumer, partitions, self._one_by_one)
+        unassign(consumer, partitions, self._one_by_one)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._word.lost()

@@ -32,9 +32,9 @@ from processor.restore.ledger import Torn
 from processor.restore.partition_count import PartitionsChanged, check_partition_count
 from processor.restore.topic_identity import TopicReplaced
 from processor.session import Session
-from runtime.assignment_known import GroupWord
-from runtime.client_errors import told_by
-from runtime.health import Health, HealthServer, PortTaken
+from runtime.assignment_known import AssignmentKnown
+from runtime.client_errors import describe
+from runtime.health import Health, HealthServer, PortInUse
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
         watchdog = Watchdog(health) if server is not None else None
-    except PortTaken as error:
+    except PortInUse as error:
         print(error, file=sys.stderr)
         return 2
     try:
@@ -117,7 +117,7 @@ def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, 
                 log.warning("schema registry away: waiting for it", error=str(error))
                 stop.wait(2.0)
             except KafkaException as error:
-                log.warning("Kafka can't go on; joining anew", error=told_by(error))
+                log.warning("Kafka can't go on; joining anew", error=describe(error))
                 stop.wait(2.0)
         return False
     finally:
@@ -132,7 +132,7 @@ def _alone(
     try:
         names = rivals(admin, settings, topics.journal)
     except KafkaException as error:  # a coordinator is away: who can't be asked for can't record anything either
-        log.warning("whether another group is at work can't be told; going on", error=told_by(error))
+        log.warning("whether another group is at work can't be told; going on", error=describe(error))
         return True
     if not names:
         return True
@@ -163,7 +163,7 @@ def _join(
     metrics: Metrics,
 ) -> bool:
     """Be a member once: until told to stop, caught up (True), or thrown out."""
-    word = GroupWord(settings)
+    word = AssignmentKnown(settings)
     consumer, loader, follower = _consumers(settings, word)
     session: Session | None = None
     try:
@@ -282,13 +282,13 @@ def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop
             admin.poll(0)  # it tells why
             health.set_ready("broker", False, "Kafka does not answer")
             log.warning(
-                "Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=told_by(error)
+                "Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=describe(error)
             )
             stop.wait(2.0)
     return None
 
 
-def _consumers(settings: Settings, word: GroupWord) -> tuple[Consumer, Consumer, Consumer]:
+def _consumers(settings: Settings, word: AssignmentKnown) -> tuple[Consumer, Consumer, Consumer]:
     """Return those of the journal, the ledger, and the saved settings; the latter two join no group."""
     consumer = Consumer(consumer_config(settings, settings.group_id, **word.config()))
     over: dict[str, Any] = {"queued.max.messages.kbytes": 16384}
@@ -306,7 +306,7 @@ def _parts(
     count: int,
     admin: AdminClient,
     consumer: Consumer,
-    word: GroupWord,
+    word: AssignmentKnown,
     loader: Consumer,
     live: Live,
     clients: _Clients,

@@ -30,7 +30,7 @@ from processor.record.stage import Record
 from processor.restore.ledger import Ledger
 from processor.restore.restore import Restore
 from processor.stages import Stages
-from runtime.assignment_known import GroupWord
+from runtime.assignment_known import AssignmentKnown
 from runtime.health import Health
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.metrics import Metrics

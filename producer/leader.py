@@ -10,11 +10,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from producer.publish import CURSOR_KEY
-from runtime.assignment_known import GroupWord
+from runtime.assignment_known import AssignmentKnown
 from runtime.broker_watch import BrokerWatch
 from runtime.end_offsets import find_ends
 from runtime.health import Health
-from runtime.kafka import give_back, take_paused
+from runtime.kafka import assign_paused, unassign
 from runtime.logging import get_logger
 from schemas.codec import Codec
 from schemas.records import Cursor
@@ -39,7 +39,7 @@ class Leader:
     def __init__(
         self,
         make_consumer: Callable[..., Consumer],
-        word: GroupWord,
+        word: AssignmentKnown,
         admin: AdminClient,
         topics: Topics,
         codec: Codec,
@@ -66,7 +66,7 @@ class Leader:
     @property
     def answered(self) -> bool:
         """Whether the group has said who leads, be it another one."""
-        return self._word.given
+        return self._word.known
 
     def wait(self, seconds: float) -> None:
         """Poll for a while; Stopped when the program ends."""
@@ -146,8 +146,8 @@ class Leader:
                 raise KafkaException(error)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        take_paused(consumer, partitions, self._cooperative)
-        self._word.told()
+        assign_paused(consumer, partitions, self._cooperative)
+        self._word.assigned()
         if partitions:
             self._leads = True
             log.info("this producer leads now")
@@ -156,7 +156,7 @@ class Leader:
         if partitions:
             self._leads = False
             log.info("this producer stands by")
-        give_back(consumer, partitions, self._cooperative)
+        unassign(consumer, partitions, self._cooperative)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._word.lost()

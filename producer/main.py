@@ -11,7 +11,7 @@ from clients import Pacer
 from clients.pacing import producer_rate
 from producer.leader import Stopped
 from producer.service import Program, Wrong
-from runtime.health import Health, HealthServer, PortTaken
+from runtime.health import Health, HealthServer, PortInUse
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import SettingsError, load_settings
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
         watchdog = Watchdog(health) if server is not None else None
-    except PortTaken as error:
+    except PortInUse as error:
         print(error, file=sys.stderr)
         return 2
     try:

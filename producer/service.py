@@ -18,17 +18,18 @@ from producer.journal.topic_identity import NewTopic, check_count, find_identity
 from producer.journal.writer import Writer
 from producer.leader import Leader, LeadLost, Stopped
 from producer.options import Plan
-from producer.publish import Fenced, Publisher
+from producer.publish import Publisher
 from producer.sweep.gaps import told_gaps
 from producer.sweep.sweep import Remembered
 from producer.term import Poll
-from runtime.assignment_known import GroupWord
-from runtime.client_errors import told_by
+from runtime.assignment_known import AssignmentKnown
+from runtime.client_errors import describe
 from runtime.health import Health
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings
+from runtime.transaction import Fenced, TransactionalWriter
 from schemas.codec import Codec, DecodeError, make_codec
 from schemas.records import Cursor
 from schemas.registry import RegistryUnavailable
@@ -120,7 +121,7 @@ class Program:
         settings = self._settings
         return Leader(
             lambda **over: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer", **over)),
-            GroupWord(settings),
+            AssignmentKnown(settings),
             self._admin,
             self._topics,
             self._codec,
@@ -141,7 +142,9 @@ class Program:
         try:
             config = transactional_producer_config(settings, f"{settings.topic_prefix}-producer")
             # a deleted journal topic must not come back by itself, with the broker's partition count
-            publisher = Publisher(Producer({**config, "allow.auto.create.topics": False}), self._codec, self._topics)
+            writer = TransactionalWriter(lambda: Producer({**config, "allow.auto.create.topics": False}))
+            writer.open()  # fences the predecessor
+            publisher = Publisher(writer, self._codec, self._topics)
             self._metrics.leader.set(1)
             self._health.set_ready("leadership", True)
             poll: Poll | None = None
@@ -175,7 +178,7 @@ class Program:
         except PacerClosed:
             raise Stopped from None
         except KafkaException as error:
-            log.warning("Kafka can't go on; trying again", error=told_by(error))
+            log.warning("Kafka can't go on; trying again", error=describe(error))
             leader.wait(2.0)
         return False
 
@@ -219,7 +222,7 @@ class Program:
             try:
                 identity = leader.ask(lambda: find_identity(self._admin, self._topics, cursor.journal_partitions))
             except KafkaException as error:
-                log.warning("the topics can't be described; going on", error=told_by(error))
+                log.warning("the topics can't be described; going on", error=describe(error))
                 return
             if identity.topic_id != cursor.journal_topic_id:
                 raise NewTopic
@@ -272,6 +275,6 @@ class Program:
                 self._admin.poll(0)  # it tells why
                 self._health.set_ready("broker", False, "Kafka does not answer")
                 servers = self._settings.kafka_bootstrap_servers
-                log.warning("Kafka does not answer; waiting", servers=servers, error=told_by(error))
+                log.warning("Kafka does not answer; waiting", servers=servers, error=describe(error))
                 self._stop.wait(2.0)
         raise Stopped

@@ -1,8 +1,9 @@
-"""Has the group said what this member owns? For readiness, which must not be "ok" while nobody has answered.
+"""Does this member know its assignment? Readiness must not be "ok" before the group has answered.
 
-A group whose coordinator does not answer lets its members wait without an error. Assigned by members, each one hears
-what it owns, if nothing, too. Assigned by the broker (KIP-848), librdkafka tells a member that gets nothing of nothing:
-there the word is taken as given once the coordinator has been up for a while, by the client's statistics.
+While a group's coordinator does not answer, its members wait without an error. With the classic protocol each member's
+`on_assign` is called, also with no partitions. With the broker's assignor (KIP-848) librdkafka calls nothing where a
+member gets no partition: there the assignment counts as known once the client's statistics show the coordinator as up
+for a few seconds.
 """
 
 import json
@@ -15,30 +16,30 @@ STATISTICS_MS = 1000
 UP_MS = 5000
 
 
-class GroupWord:
-    """Of one consumer; used where its callbacks run."""
+class AssignmentKnown:
+    """Of one consumer; used on the thread that polls it."""
 
     def __init__(self, settings: Settings) -> None:
         self._by_broker = assigned_by_broker(settings)
-        self._told = self._up = False
+        self._assigned = self._up = False
 
     @property
-    def given(self) -> bool:
+    def known(self) -> bool:
         """Whether the group has said what this member owns."""
-        return self._told or self._up
+        return self._assigned or self._up
 
     def config(self) -> dict[str, Any]:
-        """Return what the consumer's configuration needs for it."""
-        return {"statistics.interval.ms": STATISTICS_MS, "stats_cb": self._hear} if self._by_broker else {}
+        """Return what to add to the consumer's configuration."""
+        return {"statistics.interval.ms": STATISTICS_MS, "stats_cb": self._on_statistics} if self._by_broker else {}
 
-    def told(self) -> None:
-        """Note it; called in `on_assign`, also where nothing is assigned."""
-        self._told = True
+    def assigned(self) -> None:
+        """Note an assignment, also an empty one; called in `on_assign`."""
+        self._assigned = True
 
     def lost(self) -> None:
-        """Note that the group has thrown this member out; called in `on_lost`."""
-        self._told = self._up = False
+        """Note that the group has removed this member; called in `on_lost`."""
+        self._assigned = self._up = False
 
-    def _hear(self, statistics: str) -> None:
+    def _on_statistics(self, statistics: str) -> None:
         group = json.loads(statistics).get("cgrp", {})
         self._up = group.get("state") == "up" and group.get("stateage", 0) >= UP_MS

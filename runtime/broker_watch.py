@@ -13,8 +13,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from runtime.client_errors import told_by
-from runtime.end_offsets import STALE, ask_ends, end_told
+from runtime.client_errors import describe
+from runtime.end_offsets import STALE, ask_ends, resolve_end
 from runtime.health import Health
 from runtime.logging import get_logger
 
@@ -52,14 +52,14 @@ class BrokerWatch:
 
     def _take(self, answer: "Future[Any]") -> None:
         try:
-            end_told(self._admin, answer)
+            resolve_end(self._admin, answer)
         except KafkaException as error:
             if error.args[0].code() in ANSWERS:
                 self._well()
                 return
             self._health.set_ready("broker", False, "Kafka does not answer")
             if not self._away:
-                log.warning("Kafka does not answer; waiting for it", error=told_by(error))
+                log.warning("Kafka does not answer; waiting for it", error=describe(error))
             self._away = True
             return
         self._well()

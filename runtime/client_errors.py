@@ -1,6 +1,6 @@
-"""What a Kafka client complains about, as log lines of ours: the same kind of trouble once in a while, not at each try.
+"""A Kafka client's errors as text and as log lines: each kind at most once in ten seconds.
 
-librdkafka itself writes a line for every connection it can't make, twenty a second from each client.
+librdkafka itself writes a line for every connection it can't make, twenty per second and client.
 """
 
 import time
@@ -15,22 +15,22 @@ AGAIN_SECONDS = 10.0
 log = get_logger(__name__)
 
 
-def told_by(error: Exception) -> str:
-    """Return the sentence in one of the Kafka client's exceptions; of another one, what it says."""
+def describe(error: Exception) -> str:
+    """Return the text of a KafkaException's error, or of any other exception."""
     cause = error.args[0] if error.args else None
     return str(cause.str()) if cause is not None and hasattr(cause, "str") else str(error)
 
 
-class Complaints:
+class ClientErrorLog:
     """A client's `error_cb`; it is called from the client's own poll."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._told: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
-        """Tell it unless one of its kind was told lately; a whole outage has one kind or two."""
+        """Log it, unless one of its kind was logged a moment ago; a whole outage has one kind or two."""
         now, kind = self._clock(), error.name()
-        if kind != "_ALL_BROKERS_DOWN" and now - self._told.get(kind, float("-inf")) >= AGAIN_SECONDS:
-            self._told[kind] = now
+        if kind != "_ALL_BROKERS_DOWN" and now - self._logged_at.get(kind, float("-inf")) >= AGAIN_SECONDS:
+            self._logged_at[kind] = now
             log.warning("Kafka client in trouble; it tries again by itself", error=error.str(), kind=kind)

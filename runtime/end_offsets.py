@@ -29,7 +29,7 @@ NO_LEADER = frozenset(  # perhaps only remembered by the client, so no sign that
 
 
 def ask_ends(admin: AdminClient, topic: str, numbers: Iterable[int], seconds: float) -> dict[int, "Future[Any]"]:
-    """Ask, without waiting, for the ends of a topic's partitions; `end_told` takes what a future brings."""
+    """Ask, without waiting, for the ends of a topic's partitions; `resolve_end` takes what a future brings."""
     wanted = {number: TopicPartition(topic, number) for number in numbers}
     futures = admin.list_offsets(
         {partition: OffsetSpec.latest() for partition in wanted.values()},  # type: ignore[no-untyped-call]
@@ -39,7 +39,7 @@ def ask_ends(admin: AdminClient, topic: str, numbers: Iterable[int], seconds: fl
     return {number: futures[partition] for number, partition in wanted.items()}
 
 
-def end_told(admin: AdminClient, answer: "Future[Any]", seconds: float | None = None) -> int:
+def resolve_end(admin: AdminClient, answer: "Future[Any]", seconds: float | None = None) -> int:
     """Return the end; KafkaException (what the client must learn anew, it has learnt by then), TimeoutError."""
     try:
         return reported(int(answer.result(seconds).offset))
@@ -94,7 +94,7 @@ def offsets_from(consumer: Consumer, topic: str, times: Mapping[int, int], secon
 
 def _all(admin: AdminClient, topic: str, numbers: list[int], seconds: float) -> dict[int, int]:
     answers = ask_ends(admin, topic, numbers, seconds)
-    return {number: end_told(admin, answer, 2 * seconds) for number, answer in answers.items()}
+    return {number: resolve_end(admin, answer, 2 * seconds) for number, answer in answers.items()}
 
 
 def _refresh(admin: AdminClient) -> None:

@@ -66,7 +66,7 @@ class Health:
         with self._lock:
             return {name: "ok" if ok else why or "not ready" for name, (ok, why) in self._checks.items()}
 
-    def told(self) -> dict[str, Any]:
+    def readiness(self) -> dict[str, Any]:
         """Return what /readyz tells: `ready`, `checks` as ready() has them, `last_error` {at, what, why} or None."""
         checks = self.ready()
         fine = bool(checks) and all(state == "ok" for state in checks.values())
@@ -86,12 +86,12 @@ class Health:
             log.warning("not ready", check=name, state=why, seconds=seconds)
 
 
-class PortTaken(Exception):
+class PortInUse(Exception):
     """Nobody can be served on the port; the text says what to do."""
 
 
 class HealthServer:
-    """Serves a Health and a registry on a port (0 = any) until closed; PortTaken where that can't be."""
+    """Serves a Health and a registry on a port (0 = any) until closed; PortInUse where that can't be."""
 
     def __init__(self, port: int, health: Health, registry: CollectorRegistry) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -99,7 +99,7 @@ class HealthServer:
                 if self.path == "/livez":
                     self._answer(200 if health.live else 503, "text/plain", b"ok" if health.live else b"stuck")
                 elif self.path == "/readyz":
-                    told = health.told()
+                    told = health.readiness()
                     self._answer(200 if told["ready"] else 503, "application/json", json.dumps(told).encode())
                 elif self.path == "/metrics":
                     self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))  # type: ignore[no-untyped-call]
@@ -119,7 +119,7 @@ class HealthServer:
         try:
             self._server = ThreadingHTTPServer(("", port), Handler)
         except OSError as error:
-            raise PortTaken(
+            raise PortInUse(
                 f"HTTP_PORT {port} can't be used ({error.strerror}): end what uses it, or choose another"
             ) from None
         self.port = int(self._server.server_address[1])

@@ -4,7 +4,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from runtime.client_errors import Complaints
+from runtime.client_errors import ClientErrorLog
 from runtime.settings import Settings
 
 CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queued.", "max.partition", "check.crcs")
@@ -38,20 +38,20 @@ def _common(settings: Settings, without: tuple[str, ...]) -> dict[str, Any]:
         "socket.keepalive.enable": True,
         "reconnect.backoff.ms": 500,
         "reconnect.backoff.max.ms": 5000,
-        "log_level": 2,  # without the lines about lost connections: `Complaints` tell of these, and less often
+        "log_level": 2,  # without the lines about lost connections: `ClientErrorLog` tell of these, and less often
         **own,
     }
 
 
 def admin_config(settings: Settings) -> dict[str, Any]:
     """Return what an AdminClient takes."""
-    return {"error_cb": Complaints(), **_common(settings, CONSUMER_ONLY + PRODUCER_ONLY)}
+    return {"error_cb": ClientErrorLog(), **_common(settings, CONSUMER_ONLY + PRODUCER_ONLY)}
 
 
 def consumer_config(settings: Settings, group_id: str, **over: Any) -> dict[str, Any]:
     """Return what a Consumer takes; the offsets are committed by a producer's transactions."""
     config = {
-        "error_cb": Complaints(),
+        "error_cb": ClientErrorLog(),
         **_common(settings, PRODUCER_ONLY),
         "group.id": group_id,
         "enable.auto.commit": False,
@@ -76,7 +76,7 @@ def cooperative(settings: Settings) -> bool:
     return assigned_by_broker(settings) or "cooperative" in assignor
 
 
-def take_paused(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
+def assign_paused(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
     """In `on_assign`: take partitions, and bring nothing of them yet; pausing needs the assignment first."""
     if one_by_one:
         consumer.incremental_assign(partitions)
@@ -86,7 +86,7 @@ def take_paused(consumer: Consumer, partitions: list[TopicPartition], one_by_one
         consumer.pause(partitions)
 
 
-def give_back(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
+def unassign(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
     """In `on_revoke` and `on_lost`: give up these partitions, or all of them where they come and go together."""
     if one_by_one:
         consumer.incremental_unassign(partitions)

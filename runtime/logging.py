@@ -44,7 +44,7 @@ class Mask:
         return _PHONE.sub("***", text) if "+" in text else text
 
 
-class Troubles:
+class ErrorNotes:
     """Tells `note` of every line that names an error or a reason, after the mask, whatever the level that is shown."""
 
     def __init__(self, note: Callable[[str, str], None]) -> None:
@@ -77,7 +77,7 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         Mask(secrets),
-        Troubles(note_error),
+        ErrorNotes(note_error),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

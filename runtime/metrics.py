@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from runtime.sliding_count import Recent
+from runtime.sliding_count import SlidingCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Metrics:
     journal_silent: Gauge = field(init=False)
     leader: Gauge = field(init=False)
     delivery: Histogram = field(init=False)
-    recent: Recent = field(default_factory=Recent)
+    recent: SlidingCount = field(default_factory=SlidingCount)
 
     def __post_init__(self) -> None:
         def make(name: str, metric: object) -> None:

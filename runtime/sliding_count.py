@@ -8,7 +8,7 @@ from collections.abc import Callable
 SECONDS = 60.0
 
 
-class Recent:
+class SlidingCount:
     """Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
 
-from runtime.assignment_known import GroupWord
-from runtime.kafka import give_back, take_paused
+from runtime.assignment_known import AssignmentKnown
+from runtime.kafka import unassign, assign_paused
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -31,7 +31,7 @@ class Walks(Protocol):
 class Rebalance:
     """One membership of the group. `owned` = the partitions that are assigned, ready or not."""
 
-    def __init__(self, consumer: Consumer, topic: str, known: GroupWord, cooperative: bool) -> None:
+    def __init__(self, consumer: Consumer, topic: str, known: AssignmentKnown, cooperative: bool) -> None:
         self._consumer, self._topic, self._known, self._cooperative = consumer, topic, known, cooperative
         self._walks: Walks | None = None
         self._trouble: Exception | None = None
@@ -61,7 +61,7 @@ class Rebalance:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions}
         log.info("partitions assigned", partitions=sorted(numbers))
-        take_paused(consumer, partitions, self._cooperative)
+        assign_paused(consumer, partitions, self._cooperative)
         self._known.told()
         self.owned |= numbers
         if self._walks is not None:
@@ -92,6 +92,6 @@ class Rebalance:
 
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.owned -= {partition.partition for partition in partitions}
-        give_back(consumer, partitions, self._cooperative)
+        unassign(consumer, partitions, self._cooperative)
         if not self._cooperative:
             self._known.lost()  # all were taken; which come back is not known yet

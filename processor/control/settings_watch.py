@@ -12,8 +12,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from processor.decide.rules import RuleSettings
-from runtime.client_errors import told_by
-from runtime.end_offsets import ask_ends, end_told
+from runtime.client_errors import describe
+from runtime.end_offsets import ask_ends, resolve_end
 from runtime.logging import get_logger
 from runtime.settings import SettingsError
 from schemas.codec import Codec, DecodeError, RegistryUnavailable
@@ -114,9 +114,9 @@ class Live:
             return
         asked, self._asked = self._asked, None
         try:
-            self._end = end_told(self._admin, asked)
+            self._end = resolve_end(self._admin, asked)
         except KafkaException as error:
-            log.warning("the end of the saved settings is not known yet; asking again", error=told_by(error))
+            log.warning("the end of the saved settings is not known yet; asking again", error=describe(error))
 
     def _take_over(self, now: float) -> None:
         while self._rows and now >= self._decode_at:

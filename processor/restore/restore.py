@@ -15,8 +15,8 @@ from confluent_kafka.admin import AdminClient
 from processor.partition import Partition
 from processor.restore.ledger import Ledger
 from processor.restore.positions import Found, find_positions, judge
-from runtime.client_errors import told_by
-from runtime.end_offsets import ask_ends, end_told
+from runtime.client_errors import describe
+from runtime.end_offsets import ask_ends, resolve_end
 from runtime.logging import get_logger
 from schemas.topics import Topics, parse_order_key
 
@@ -126,9 +126,9 @@ class Restore:
             return
         asked, loading.asked = loading.asked, None
         try:
-            loading.end = end_told(self._admin, asked)
+            loading.end = resolve_end(self._admin, asked)
         except KafkaException as error:
-            log.warning("the ledger's end is not known yet; asking again", error=told_by(error))
+            log.warning("the ledger's end is not known yet; asking again", error=describe(error))
 
     def _load(self) -> None:
         rows: dict[int, list[tuple[int, bytes | None]]] = {}
@@ -159,7 +159,7 @@ class Restore:
         try:
             found = answer.result()
         except (KafkaException, TimeoutError) as error:
-            log.info("the committed offsets are not known yet; asking again", error=told_by(error))
+            log.info("the committed offsets are not known yet; asking again", error=describe(error))
             return
         yield from self._ready(asked, found)
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from producer.publish import NotPublished
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
+from runtime.transaction import NotCommitted
 from schemas.records import Cursor, JournalEntry
 
 AGAIN_SECONDS = 0.5
@@ -17,7 +17,7 @@ class Publishes(Protocol):
     """Publishes entries and cursor: both or none."""
 
     def publish(self, entries: Sequence[JournalEntry], cursor: Cursor) -> None:
-        """NotPublished = none; Fenced = not known, give up."""
+        """NotCommitted = none; Fenced = not known, give up."""
 
 
 class Writer:
@@ -40,7 +40,7 @@ class Writer:
             try:
                 self._publisher.publish(entries, cursor)
                 break
-            except NotPublished as error:
+            except NotCommitted as error:
                 log.warning("Kafka did not take the transaction; trying again", error=str(error))
                 self._wait(AGAIN_SECONDS)
                 self._refused()

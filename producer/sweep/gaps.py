@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from runtime.client_errors import told_by
+from runtime.client_errors import describe
 from runtime.logging import get_logger
 from runtime.offsets import group_offsets
 from runtime.settings import Settings
@@ -23,7 +23,7 @@ def told_gaps(settings: Settings, topic: str) -> Callable[[int], list[Gap]]:
         try:
             answer = group_offsets(settings, settings.group_id, asked, SECONDS)
         except KafkaException as error:
-            log.warning("the processors' offsets can't be read; asking again in a minute", error=told_by(error))
+            log.warning("the processors' offsets can't be read; asking again in a minute", error=describe(error))
             return []
         found = [read_progress(part.metadata) for part in answer]
         return [progress.gap for progress in found if progress is not None and progress.gap is not None]

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from runtime.end_offsets import ask_ends, end_told, find_ends
+from runtime.end_offsets import ask_ends, find_ends, resolve_end
 from sandbox.kafka import broker as processes
 from tests.faults.broker import Broker, own_broker
 from tests.harness.ports import quiet_port
@@ -35,7 +35,7 @@ def test_ends_are_found_after_a_broker_was_killed_and_came_back() -> None:
         def followed() -> bool:
             """Ask as a loop does that does not wait."""
             try:
-                end_told(admin, ask_ends(admin, "followed", [0], 5.0)[0], 10.0)
+                resolve_end(admin, ask_ends(admin, "followed", [0], 5.0)[0], 10.0)
             except KafkaException:
                 return False
             return True

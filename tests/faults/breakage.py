@@ -155,10 +155,8 @@ BREAKS = (
         (
             (
                 "producer/publish.py",
-                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, last)\n",
-                "            self._producer.commit_transaction(TRANSACTION_SECONDS)\n"
-                "            self._producer.begin_transaction()\n"
-                "            self._produce(self._topics.cursor, 0, CURSOR_KEY, last)\n",
+                "        messages.append(",
+                "        self._writer.write(messages)\n        messages = []\n        messages.append(",
             ),
         ),
         (PRODUCER,),

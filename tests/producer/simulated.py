@@ -12,10 +12,10 @@ from producer.journal.cursor import first_cursor
 from producer.journal.silence import Silence
 from producer.journal.writer import Publishes, Writer
 from producer.options import Plan
-from producer.publish import Fenced, NotPublished
 from producer.sweep.sweep import PAGE, Remembered
 from producer.term import Poll
 from runtime.metrics import Metrics
+from runtime.transaction import Fenced, NotCommitted
 from schemas.progress import Gap
 from schemas.records import Cursor, JournalEntry, Origin
 
@@ -105,7 +105,7 @@ class Kafka:
     def publish(self, entries: Sequence[JournalEntry], cursor: Cursor) -> None:
         what = next(self.fails, "fine")
         if what == "aborted":
-            raise NotPublished(what)
+            raise NotCommitted(what)
         if what == "killed before":
             raise Killed
         if what != "unknown, not committed":

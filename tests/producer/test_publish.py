@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from producer.publish import Publisher
+from runtime.transaction import TransactionalWriter
 from schemas.progress import Gap
 from schemas.records import Cursor, JournalEntry, Origin
 from schemas.registry import RegistryUnavailable
@@ -84,7 +85,9 @@ def test_a_codec_that_fails_leaves_no_transaction_open() -> None:
         def encode(self, _: object) -> bytes:
             raise RegistryUnavailable("away")
 
-    publisher = Publisher(Quiet(), Away(), Topics("t"))  # type: ignore[arg-type]
+    writer = TransactionalWriter(Quiet)  # type: ignore[arg-type]
+    writer.open()
+    publisher = Publisher(writer, Away(), Topics("t"))  # type: ignore[arg-type]
     world = World(plan())
     world.term()
     assert world.kafka.cursor is not None

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from runtime import broker_watch
 from runtime import client_errors as complaining
 from runtime.broker_watch import ASK_EVERY_SECONDS, BrokerWatch
-from runtime.client_errors import AGAIN_SECONDS, Complaints
+from runtime.client_errors import AGAIN_SECONDS, ClientErrorLog
 from runtime.health import Health
 
 
@@ -78,7 +78,7 @@ def test_an_answer_that_no_broker_may_have_given_is_no_sign_of_one(answer: int) 
 
 def test_the_same_trouble_is_told_once_in_a_while_however_often_it_comes() -> None:
     now = [0.0]
-    complaints = Complaints(lambda: now[0])
+    complaints = ClientErrorLog(lambda: now[0])
     with capture_logs() as lines:
         for _ in range(200):
             complaints(KafkaError(KafkaError._TRANSPORT, "Connection refused"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_END, OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
-from runtime.end_offsets import ask_ends, end_told, fetched_end, find_ends, offsets_from, watermarks
+from runtime.end_offsets import ask_ends, fetched_end, find_ends, offsets_from, resolve_end, watermarks
 
 OLD = [
     KafkaError.FENCED_LEADER_EPOCH,
@@ -54,9 +54,9 @@ def test_ends_are_found_at_once_although_the_client_remembers_other_leaders(wron
 def test_a_loop_that_does_not_wait_gets_the_end_with_its_next_question(wrong: int) -> None:
     admin: Any = Admin(wrong)
     with pytest.raises(KafkaException) as caught:
-        end_told(admin, ask_ends(admin, "t", [0], 1.0)[0])
+        resolve_end(admin, ask_ends(admin, "t", [0], 1.0)[0])
     assert code(caught) == wrong
-    assert end_told(admin, ask_ends(admin, "t", [0], 1.0)[0]) == 7
+    assert resolve_end(admin, ask_ends(admin, "t", [0], 1.0)[0]) == 7
 
 
 def test_while_no_broker_answers_the_error_is_passed_on_and_the_end_is_found_once_one_does() -> None:
@@ -78,10 +78,10 @@ def test_other_errors_are_passed_on_without_another_question() -> None:
 def test_an_end_that_the_leader_did_not_report_is_a_retriable_error_and_the_leaders_are_asked_for_again() -> None:
     admin: Any = Admin(offset=OFFSET_INVALID)
     with pytest.raises(KafkaException) as caught:
-        end_told(admin, ask_ends(admin, "t", [0], 1.0)[0])
+        resolve_end(admin, ask_ends(admin, "t", [0], 1.0)[0])
     assert code(caught) == KafkaError.OFFSET_NOT_AVAILABLE
     assert caught.value.args[0].retriable()
-    assert end_told(admin, ask_ends(admin, "t", [0], 1.0)[0]) == 7
+    assert resolve_end(admin, ask_ends(admin, "t", [0], 1.0)[0]) == 7
     assert find_ends(Admin(offset=OFFSET_INVALID), "t", [0], 1.0) == {0: 7}  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from runtime.health import STUCK_SECONDS, Health, HealthServer
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
-from runtime.sliding_count import Recent
+from runtime.sliding_count import SlidingCount
 
 
 class Clock:
@@ -138,7 +138,7 @@ def test_the_last_line_that_names_an_error_is_told_without_what_is_masked(
 
 def test_requests_of_the_last_minute_are_counted_and_older_ones_are_not() -> None:
     now = [0.0]
-    recent = Recent(lambda: now[0])
+    recent = SlidingCount(lambda: now[0])
     for at in (0.0, 30.0, 59.0):
         now[0] = at
         recent.add()

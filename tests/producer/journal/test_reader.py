@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from clients import RetriableError
 from producer.journal.reader import find_end
-from producer.publish import Fenced
+from runtime.transaction import Fenced
 from schemas.records import Origin
 from tests.harness.cases import cases
 from tests.producer.fates import FATES

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from clients import Order, RetriableError
-from producer.publish import Fenced
 from producer.sweep.sweep import Paging
+from runtime.transaction import Fenced
 from schemas.progress import Gap
 from schemas.records import Origin
 from tests.harness.cases import cases

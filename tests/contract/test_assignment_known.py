@@ -6,8 +6,8 @@ import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
-from runtime.assignment_known import GroupWord
-from runtime.kafka import admin_config, consumer_config, cooperative, give_back, take_paused
+from runtime.assignment_known import AssignmentKnown
+from runtime.kafka import admin_config, assign_paused, consumer_config, cooperative, unassign
 from runtime.settings import load_settings
 from schemas.topics import Topics, ensure_topics
 
@@ -24,29 +24,29 @@ def test_two_members_of_one_partition_both_learn_what_the_group_assigned(
 ) -> None:
     settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix} | protocol, None, need="kafka")
     ensure_topics(AdminClient(admin_config(settings)), Topics(prefix), 1)
-    words = [GroupWord(settings) for _ in range(2)]
+    words = [AssignmentKnown(settings) for _ in range(2)]
     members = []
     for word in words:
         consumer = Consumer(consumer_config(settings, settings.group_id, **word.config()))
 
-        def assigned(of: Consumer, parts: list, word: GroupWord = word) -> None:  # type: ignore[type-arg]
-            take_paused(of, parts, cooperative(settings))
-            word.told()
+        def assigned(of: Consumer, parts: list, word: AssignmentKnown = word) -> None:  # type: ignore[type-arg]
+            assign_paused(of, parts, cooperative(settings))
+            word.assigned()
 
         consumer.subscribe(
             [Topics(prefix).journal],
             on_assign=assigned,
-            on_revoke=lambda of, parts: give_back(of, parts, cooperative(settings)),
+            on_revoke=lambda of, parts: unassign(of, parts, cooperative(settings)),
         )
         members.append(consumer)
-    assert not any(word.given for word in words)
+    assert not any(word.known for word in words)
     until = time.monotonic() + 60
-    while not all(word.given for word in words):
+    while not all(word.known for word in words):
         assert time.monotonic() < until
         for consumer in members:
             consumer.poll(0.1)
     assert sorted(len(consumer.assignment()) for consumer in members) == [0, 1]
     words[0].lost()
-    assert not words[0].given
+    assert not words[0].known
     for consumer in members:
         consumer.close()
