@@ -18,6 +18,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from confluent_kafka import Consumer, TopicPartition
+from processor.session import MOST_JOBS
 
 from bench.limit_figures import BUDGET, LIMIT, POLL_INTERVAL, SHARE, Kept
 from bench.standin import BaseLinkerSide
@@ -32,7 +33,6 @@ from processor.decide.rules import Enriched, RuleSettings
 from processor.enrich.enricher import Enricher
 from processor.enrich.stage import Read
 from processor.job import Job, Jobs
-from processor.session import MOST_JOBS
 from schemas.codec import Codec, make_codec
 from schemas.partitioner import partition_of
 from schemas.topics import Topics, order_key

@@ -18,7 +18,7 @@ from operations.init import source_tags, unlisted
 from operations.live_settings import Current, Difference, Value, differences, effective, save_rules, to_save
 from operations.output import Refused
 from operations.topic_reads import KafkaAway
-from processor.main import rule_settings
+from processor.decide.rule_settings import rule_settings
 from runtime.settings import SettingsError
 from runtime.settings_overlay import FIELDS, NAMES, merged, validated
 from schemas.records import ShopSettings

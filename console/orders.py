@@ -8,7 +8,7 @@ from console.ids import read_id
 from console.visit import Visit
 from operations.explain import HIDDEN, fresh_read, purchase_due, read_story
 from operations.find import LONGEST_EMAIL, orders_of
-from processor.main import rule_settings
+from processor.decide.rule_settings import rule_settings
 
 
 def page(visit: Visit) -> Response:

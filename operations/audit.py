@@ -25,8 +25,8 @@ from operations.output import age, command, line, note, print_json, progress, ta
 from operations.times import read_span
 from processor.decide.fingerprint import fingerprint
 from processor.decide.mapping import date_of, to_purchase
+from processor.decide.rule_settings import rule_settings
 from processor.decide.rules import RuleSettings, before_email, first_stop, is_anonymous
-from processor.main import rule_settings
 from runtime.settings import load_settings
 from schemas.records import Delivery, Outcome
 

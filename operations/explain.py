@@ -19,10 +19,10 @@ from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, sentence, table
 from processor.clock import boottime
 from processor.decide.explain import explain as judge
+from processor.decide.rule_settings import rule_settings
 from processor.decide.rules import Enriched, RuleSettings, Send, decide
 from processor.enrich.enricher import Enricher
 from processor.job import PURCHASE_TYPES
-from processor.main import rule_settings
 from runtime.settings import load_settings
 from runtime.settings_overlay import merged
 from schemas.partitioner import partition_of

@@ -1,13 +1,12 @@
 """The errors that end a membership of the group, and the one that ends the program.
 
-    NeedsOperator       a person must change something: exit 1
-    Rejoin              give up all partitions and join again
-      Fenced            this member's transactions are refused for good
-      LeaseLost         the loop stood still for too long
-      TopicReplaced     a topic was deleted or recreated
-      Overtaken         entries expired before they were read
-      Torn              the ledger's local copy is damaged
-    TooOld              a create came too long after its look or intent: it was not sent, and both are repeated
+NeedsOperator       a person must change something: exit 1
+Rejoin              give up all partitions and join again
+  LeaseLost         the loop stood still for too long
+  TopicReplaced     a topic was deleted or recreated
+  Overtaken         entries expired before they were read
+  Torn              the ledger's local copy is damaged
+TooOld              a create came too long after its look or intent: it was not sent, and both are repeated
 """
 
 
@@ -17,10 +16,6 @@ class NeedsOperator(Exception):
 
 class Rejoin(Exception):
     """All partitions must be given up; what was not committed comes again."""
-
-
-class Fenced(Rejoin):
-    """This producer cannot continue: another one must be made."""
 
 
 class LeaseLost(Rejoin):

@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One order's entries on their way, and the ledger's row as it was before them. At most one per order is unfinished.
+    """One order's entries on their way, and the ledger's row before them. At most one per order is unfinished.
 
     `settle_until`: another owner's create may be alive until then (seconds on the loop's clock, 0 = none is).
     """

@@ -84,6 +84,11 @@ class Pipeline:
             case _:
                 raise TypeError(f"nothing is done with {type(value).__name__}")
 
+    def close(self) -> None:
+        """End threads and files."""
+        self._restore.close()
+        self.stages.close()
+
     # ---- partitions come and go
 
     def assigned(self, partitions: Set[int]) -> None:
@@ -93,8 +98,11 @@ class Pipeline:
     def revoked(self, partitions: Set[int]) -> None:
         """Drop what was not sent, from the source down; wait for calls under way; commit what has an outcome."""
         stages = self.stages
-        for stage in (stages.source, stages.coalesce, stages.enrich, stages.record, stages.deliver):
-            stage.revoke(partitions)
+        stages.source.revoke(partitions)
+        stages.coalesce.revoke(partitions)
+        stages.enrich.revoke(partitions)
+        stages.record.revoke(partitions)
+        stages.deliver.revoke(partitions)
         until = (now := self._tick()) + self._join_seconds
         while stages.deliver.busy(partitions) and now < until:
             self._pass_on(stages.deliver.join(now, JOIN_SECONDS))
@@ -112,14 +120,16 @@ class Pipeline:
     def lost(self, partitions: Set[int]) -> None:
         """Forget all that is held of them: it comes again, to whoever owns them."""
         stages = self.stages
-        for stage in (stages.source, stages.coalesce, stages.enrich):
-            stage.revoke(partitions)
-        for stage in (stages.deliver, stages.record, stages.commit):
-            stage.lose(partitions)
+        stages.source.revoke(partitions)
+        stages.coalesce.revoke(partitions)
+        stages.enrich.revoke(partitions)
+        stages.deliver.lose(partitions)
+        stages.record.lose(partitions)
+        stages.commit.lose(partitions)
         self._restore.drop(partitions)
 
     def restart(self) -> None:
-        """Give all work up and begin again, without leaving the group: entries come again from the committed offsets."""
+        """Give all work up without leaving the group: entries come again from the committed offsets."""
         partitions = self.stages.commit.partitions | self._restore.numbers
         self.stages.source.pause(partitions)
         self.revoked(partitions)
@@ -150,8 +160,10 @@ class Pipeline:
         if not stages.source.open(partition):
             self._restore.begin({partition.number}, now)
             return
-        for stage in (stages.coalesce, stages.enrich, stages.record, stages.commit):
-            stage.assign(partition)
+        stages.coalesce.assign(partition)
+        stages.enrich.assign(partition)
+        stages.record.assign(partition)
+        stages.commit.assign(partition)
 
     def _obey(self, now: float) -> None:
         """Follow the operator and the breaker of dead letters: a pause is a restart after which nothing is taken."""

@@ -7,21 +7,21 @@ once the partition was revoked; its entries come again.
 from collections.abc import Iterable, Set
 from typing import Protocol, TypeVar
 
-In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
 
 
-class Stage(Protocol[In, Out]):
+class Stage(Protocol[In_contra, Out_co]):
     """One step of an order's way."""
 
     @property
     def room(self) -> int:
         """How many more values it takes now; the stage before keeps the rest (backpressure)."""
 
-    def submit(self, item: In) -> None:
+    def submit(self, item: In_contra) -> None:
         """Take a value; never blocks and does no I/O that waits."""
 
-    def poll(self, now: float) -> Iterable[Out]:
+    def poll(self, now: float) -> Iterable[Out_co]:
         """Start what may start, and hand on what is finished; `now` = seconds on the loop's clock."""
 
     def revoke(self, partitions: Set[int]) -> None:

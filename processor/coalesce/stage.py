@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from processor.errors import NeedsOperator
 from processor.job import Entry, Job, Raw
 from processor.ledger_rows import unreadable_row
-from processor.restore.ledger import Ledger
 from processor.partition import Partition
+from processor.restore.ledger import Ledger
 from runtime.logging import get_logger
 from schemas.codec import DecodeError, RegistryUnavailable, UnknownSchema
 from schemas.records import Delivery, Origin, Outcome

@@ -13,7 +13,7 @@ FORGOTTEN_SECONDS = 60.0  # without a new rejection: what was rejected has anoth
 
 
 class Refusals:
-    """A readiness check of its own: `commits` fails after three rejections in a row, until a transaction is accepted."""
+    """The readiness check `commits`: it fails after three rejections in a row, until a transaction is accepted."""
 
     def __init__(self, health: Health, clock: Callable[[], float]) -> None:
         self._health, self._clock = health, clock
@@ -42,7 +42,7 @@ class Refusals:
             self._count = 0
             self._health.set_ready("commits", True)
 
-    def turn(self) -> None:
+    def look(self) -> None:
         """Forget rejections that are long past."""
         if self._count and self._clock() - self._at >= FORGOTTEN_SECONDS:
             self.accepted()

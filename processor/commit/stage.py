@@ -20,14 +20,14 @@ from processor.commit.offset_tracker import OffsetTracker
 from processor.commit.policy import CommitPolicy
 from processor.commit.refusals import Refusals
 from processor.deliver.stage import Intent, Released
-from processor.errors import Fenced, TopicReplaced
+from processor.errors import TopicReplaced
 from processor.job import Job, Raw
 from processor.ledger_rows import intent_row
 from processor.partition import Partition
 from processor.record.letters import fitting
 from processor.record.stage import Recorded
 from runtime.logging import get_logger
-from runtime.transaction import Message, NotCommitted
+from runtime.transaction import Fenced, NotCommitted, OutgoingMessage
 from schemas.codec import Codec
 from schemas.records import DeadLetter, Delivery
 from schemas.topics import Topics, order_key
@@ -40,7 +40,10 @@ log = get_logger(__name__)
 class Writer(Protocol):
     """One transactional producer; `runtime.transaction.TransactionalWriter`."""
 
-    def write(self, messages: list[Message], offsets: list[TopicPartition], metadata: Any) -> None:
+    def open(self) -> None:
+        """Make the producer; KafkaException."""
+
+    def write(self, messages: list[OutgoingMessage], offsets: list[TopicPartition], metadata: Any) -> None:
         """Write all of it or nothing; NotCommitted = try again, Fenced = never again."""
 
 
@@ -114,6 +117,10 @@ class Commit:
     def unfinished(self, partition: int) -> int:
         """How many entries of a partition were taken and have no outcome."""
         return self._trackers[partition].unfinished
+
+    def open(self) -> None:
+        """Make the producer; KafkaException."""
+        self._writer.open()
 
     def assign(self, partition: Partition) -> None:
         """Begin with a partition, at the position where it was left."""
@@ -199,16 +206,16 @@ class Commit:
         metadata = self._metadata()
         self._under_way = self._thread.submit(self._writer.write, messages, offsets, metadata), batch
 
-    def _messages(self, batch: _Batch) -> list[Message]:
+    def _messages(self, batch: _Batch) -> list[OutgoingMessage]:
         rows = [
-            Message(self._topics.deliveries, number, order_key(order_id), value)
+            OutgoingMessage(self._topics.deliveries, number, order_key(order_id), value)
             for order_id, (number, value) in batch.rows.items()
         ]
         letters = []
         for raw, letter in batch.letters:
             value, headers = fitting(raw, letter)
             key = f"{raw.partition}/{raw.offset}".encode()
-            letters.append(Message(self._topics.dead_letters, raw.partition, key, value, headers))
+            letters.append(OutgoingMessage(self._topics.dead_letters, raw.partition, key, value, tuple(headers)))
         return rows + letters
 
     def _offsets(self, batch: _Batch) -> list[TopicPartition]:

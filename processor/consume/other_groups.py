@@ -17,7 +17,7 @@ MOST_ASKED = 20
 UNKNOWN_HERE = "Dead"  # what the old request is told of groups under KIP-848
 
 
-def rivals(admin: AdminClient, settings: Settings, topic: str) -> list[str]:
+def other_groups(admin: AdminClient, settings: Settings, topic: str) -> list[str]:
     """Return the other groups in which programs of ours have partitions of a topic; KafkaException.
 
     Others' consumers of the topic do no harm. Groups under KIP-848 are asked for by another request, and only those

@@ -9,7 +9,7 @@ from typing import Protocol
 from confluent_kafka import Consumer, TopicPartition
 
 from runtime.assignment_known import AssignmentKnown
-from runtime.kafka import unassign, assign_paused
+from runtime.kafka import assign_paused, unassign
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -51,7 +51,7 @@ class Rebalance:
     @property
     def known(self) -> bool:
         """Whether the group has said what this member owns."""
-        return self._known.given
+        return self._known.known
 
     def check(self) -> None:
         """Raise what went wrong in a callback."""
@@ -62,7 +62,7 @@ class Rebalance:
         numbers = {partition.partition for partition in partitions}
         log.info("partitions assigned", partitions=sorted(numbers))
         assign_paused(consumer, partitions, self._cooperative)
-        self._known.told()
+        self._known.assigned()
         self.owned |= numbers
         if self._walks is not None:
             self._walk(self._walks.assigned, numbers)

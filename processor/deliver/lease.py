@@ -18,13 +18,14 @@ class Lease:
         self._turned_at = clock()
         self._lost = False
 
-    def turn(self) -> None:
-        """Note a turn of the loop; raise LeaseLost when the last one is too long ago."""
+    def turn(self) -> float:
+        """Note a turn of the loop and return the time; LeaseLost when the last one is too long ago."""
         now = self._clock()
         if self._lost or now - self._turned_at > self._limit:
             self._lost = True
             raise LeaseLost(f"the main loop stood still for {now - self._turned_at:.1f} s")
         self._turned_at = now
+        return now
 
     def give_up(self) -> None:
         """Refuse every later write."""

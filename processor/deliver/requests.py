@@ -7,8 +7,7 @@ from typing import Any
 
 from clients import Contact, SalesManago
 from processor.deliver.attempt import Attempt, Step
-from processor.deliver.existing_purchase import Ask, look
-from processor.deliver.existing_purchase import has_newer_purchase
+from processor.deliver.existing_purchase import Ask, has_newer_purchase, look
 from processor.deliver.lease import Lease
 from processor.deliver.state_machine import Limits
 from processor.errors import TooOld

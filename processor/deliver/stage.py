@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from clients import BackpressureError, FatalError, RejectedError, RetriableError
 from processor.circuit_breaker import CircuitBreaker
-from processor.decide.mapping import lane_key
 from processor.decide.judge import Decided
+from processor.decide.mapping import lane_key
 from processor.deliver.attempt import Attempt, Step
 from processor.deliver.existing_purchase import CARDS_A_CALL, Seen
 from processor.deliver.lanes import Lanes

@@ -2,8 +2,8 @@
 
     [PRELOOK] → UPSERT → [wait] → LOOK → INTEND → CREATE     no purchase is known
                        → UPDATE                              its event is known
-One order of steps for everybody. The look comes first, and waits first where somebody's create may be alive: until it
-shows no purchase, the row in Kafka keeps naming the contact on which that one would be. The intent is the proof that the
+One order of steps for everybody. The look comes first, after a wait where somebody's create may be alive: until it
+shows no purchase, the row in Kafka keeps naming the contact on which that one would be. The intent proves that the
 partition was still ours after the look. Both must be young at the create; where one is too old, its step is repeated.
 """
 

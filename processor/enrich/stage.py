@@ -18,8 +18,8 @@ from processor.decide.rules import Enriched, RuleSettings
 from processor.ending import Ending
 from processor.enrich.missing_orders import MissingOrders
 from processor.job import Job
-from processor.redact import nameless
 from processor.partition import Partition
+from processor.redact import nameless
 from runtime.logging import get_logger
 from schemas.records import Outcome
 
@@ -73,6 +73,9 @@ class _Pending:
     missing_since: float | None = None
 
 
+_Then = Callable[[float, BaseException | None], Iterator[Read | Ending]]  # what an answer leads to
+
+
 class Enrich:
     """`attempts` = refusals after which an order is a dead letter."""
 
@@ -91,7 +94,7 @@ class Enrich:
         self._later: list[tuple[float, int, _Pending]] = []
         self._tick = itertools.count()
         self._batch: tuple[Future[dict[int, Enriched]], list[_Pending]] | None = None
-        self._question: tuple[Future[None], Callable[[float, BaseException | None], Iterator[Read | Ending]]] | None = None
+        self._question: tuple[Future[None], _Then] | None = None
         self._now = 0.0
         self._most = BATCH_ORDERS  # fewer after a refusal, until some batches in a row went well
         self._in_a_row = 0
@@ -172,7 +175,7 @@ class Enrich:
         ids = [one.job.order_id for one in batch]
         self._batch = self._thread.submit(self._orders.enrich, ids, LOOK_UPS_A_BATCH), batch
 
-    def _ask(self, then: Callable[[float, BaseException | None], Iterator[Read | Ending]]) -> None:
+    def _ask(self, then: _Then) -> None:
         self._question = self._thread.submit(self._orders.greet), then
 
     # ---- answers

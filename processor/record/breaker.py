@@ -1,4 +1,4 @@
-"""The circuit breaker of dead letters: one bad message goes, a run of refusals stops everything before it drains the topic.
+"""The circuit breaker of dead letters: one bad message goes, a run of refusals stops all before it drains the topic.
 
 Closed: dead letters are counted by the kind of write that was refused. An answered write of a kind shows that the kind
 is accepted, so its count starts again; contacts vouch for no purchase, and what needed no write vouches for nothing.

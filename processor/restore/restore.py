@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from processor.partition import Partition
 from processor.restore.ledger import Ledger
 from processor.restore.positions import Found, find_positions, judge
+from processor.restore.topic_identity import TopicWatch
 from runtime.client_errors import describe
 from runtime.end_offsets import ask_ends, resolve_end
 from runtime.logging import get_logger
@@ -43,11 +44,19 @@ class _Loading:
 
 
 class Restore:
-    """`member` knows the group's offsets; `loader` is in no group."""
+    """`member` knows the group's offsets; `loader` is in no group; `identity` knows the topics that were joined."""
 
-    def __init__(self, member: Consumer, loader: Consumer, admin: AdminClient, ledger: Ledger, topics: Topics) -> None:
-        self._member, self._loader, self._admin = member, loader, admin
-        self._ledger, self._topics = ledger, topics
+    def __init__(
+        self,
+        member: Consumer,
+        loader: Consumer,
+        admin: AdminClient,
+        topics: Topics,
+        ledger: Ledger,
+        identity: TopicWatch,
+    ) -> None:
+        self._member, self._loader, self._admin, self._topics = member, loader, admin, topics
+        self._ledger, self._identity = ledger, identity
         self._loading: dict[int, _Loading] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="restore")
         self._asked: tuple[Future[list[Found]], list[_Loading]] | None = None
@@ -64,7 +73,8 @@ class Restore:
         return bool(self._loading)
 
     def begin(self, partitions: Set[int], now: float) -> None:
-        """Note newly assigned partitions; the consumer holds them paused until they are ready."""
+        """Note newly assigned partitions; the consumer holds them paused until they are ready. NeedsOperator."""
+        self._identity.check(partitions)
         for number in partitions:
             self._ledger.open(number)
             self._loading[number] = _Loading(number, now)
@@ -171,6 +181,7 @@ class Restore:
             if not loading.reached:
                 continue
             del self._loading[loading.number]
+            self._identity.expect(self._topics.journal, here.topic_id)
             rows = self._ledger.count(loading.number)
             newest = self._ledger.newest(loading.number) if here.committed < here.low else None
             progress, position, new_gap = judge(here, newest)

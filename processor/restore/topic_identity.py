@@ -4,7 +4,7 @@ A journal recreated has other offsets; one that was given more partitions sends 
 the ledger's topic nothing can be recorded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import Future
 from typing import Any
 
@@ -42,7 +42,7 @@ class TopicWatch:
         if self._identity.setdefault(topic, identity) != identity:
             raise TopicReplaced(f"the topic {topic} was recreated")
 
-    def check(self, numbers: set[int]) -> None:
+    def check(self, numbers: Set[int]) -> None:
         """Raise NeedsOperator for a partition that the journal did not have."""
         if any(number >= self._partitions for number in numbers):
             raise NeedsOperator(moved_away(self._topics.journal, max(numbers) + 1, self._partitions))

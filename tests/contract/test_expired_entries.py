@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-
 from processor.commit.transaction import Batch
+
 from processor.consume.source import HIGH, Intake, Overtaken
 from processor.restore.ledger import Ledger
 from schemas.progress import Gap, read_progress

@@ -6,8 +6,9 @@ A probe a minute is right for an API and too slow for a test.
 import importlib
 import sys
 
-import processor.circuit_breaker
 import processor.stops
+
+import processor.circuit_breaker
 import producer.service
 
 PROBE_SECONDS = 3.0

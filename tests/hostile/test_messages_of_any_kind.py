@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from processor.commit.transaction import dead_letter
+
 from processor.consume.decode import Undecodable, decode
 from processor.job import Entry, Raw
 from schemas.codec import AvroCodec, Codec, schema_text, single_object_fingerprint

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from processor.commit.transaction import final_row, intent_row
 
 from clients import Contact
-from processor.commit.transaction import final_row, intent_row
 from processor.decide.rules import Send
 from processor.deliver.requests import ask_of
 from processor.deliver.state_machine import Ending, Next, after_contact, held_until

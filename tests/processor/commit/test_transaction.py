@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from processor.commit.transaction import Batch, Fenced, NotCommitted, Record, final_row, intent_row
 
 from clients import Contact, PurchaseEvent
 from processor.commit import transaction as record
 from processor.commit.offset_tracker import OffsetTracker
-from processor.commit.transaction import Batch, Fenced, NotCommitted, Record, final_row, intent_row
 from processor.decide.rules import Send
 from processor.deliver.existing_purchase import NotShown
 from processor.deliver.requests import ask_of

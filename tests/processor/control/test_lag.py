@@ -3,12 +3,12 @@
 from types import SimpleNamespace
 from typing import Any
 
-from prometheus_client import generate_latest
-
-from processor.commit.offset_tracker import OffsetTracker
 from processor.control.lag import Lag
 from processor.holdings import Holdings
 from processor.record.dead_letters import Deaths
+from prometheus_client import generate_latest
+
+from processor.commit.offset_tracker import OffsetTracker
 from runtime.metrics import Metrics
 
 

@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
+from processor.record.dead_letters import HOLD_SECONDS, Death, Deaths, Write, refused_write, vouched
 
 from processor.job import Job, Step
-from processor.record.dead_letters import HOLD_SECONDS, Death, Deaths, Write, refused_write, vouched
 from tests.processor.entries import entry, row
 
 CONTACT, PURCHASE = {Write.KNOWN_CONTACT}, {Write.KNOWN_CONTACT, Write.UPDATE, Write.PURCHASE}
