@@ -296,7 +296,7 @@ def _without(
 
 
 def _skip(order: Order, row: Delivery | None, rules: RuleSettings) -> str | None:
-    """Why the rules leave it out; None = they would send it. The Allegro match is taken from the ledger."""
+    """Why the rules leave it out; None = they would send it. The match by phone is taken from the ledger."""
     stop = first_stop(before_email(order, rules))
     if stop is not None:
         return str(stop)
