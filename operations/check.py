@@ -18,6 +18,7 @@ from operations.init import unlisted
 from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
 from operations.output import Refused, age, command, line, print_json, sentence, waits
+from operations.product_ids import product_ids
 from operations.recent_orders import recent_orders
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
@@ -160,7 +161,7 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
 
 def check_orders(orders: Sequence[Order], catalogs: Sequence[Catalog] | None, settings: Settings) -> Iterator[Finding]:
     """What the last orders say of the settings; `catalogs` None = not known."""
-    yield from ()
+    yield from product_ids(orders, settings.product_id_field)
 
 
 def check_disk() -> Finding:
