@@ -36,7 +36,8 @@ LAG_WARNING = 10_000
 JOURNAL_DAYS = timedelta(days=3)
 TWO_WRITERS = (
     "if the hosted BaseLinker integration of SALESmanago is on for this account, switch it off: two writers at the same"
-    " time can double a purchase, and nobody can see it from here"
+    " time can double a purchase, and nobody can see it from here; README, Coming from the hosted integration, has the"
+    " steps"
 )
 
 
