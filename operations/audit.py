@@ -6,7 +6,7 @@ Reads only. Two cards' calls a hundred orders; a card that is not shown is told 
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -22,6 +22,14 @@ from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.options import AsJson
 from operations.output import age, command, line, note, print_json, progress, table
+from operations.possible_doubles import (
+    EXPLAINED,
+    PossibleDouble,
+    foreign_purchases,
+    named,
+    possible_doubles,
+    sent_by_another,
+)
 from operations.times import read_span
 from processor.fingerprint import fingerprint
 from processor.main import rule_settings
@@ -32,6 +40,7 @@ from schemas.records import Delivery, Outcome
 
 CARDS = 50
 AT_ONCE = 50
+LEFT_TO_ANOTHER = "retracted, another program's purchase is there"
 JUST_READ = timedelta(seconds=60)  # what is read is judged within seconds, unless it waits
 
 
@@ -47,7 +56,10 @@ class AuditFinding:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """`orders` confirmed; `sent` with exactly one purchase; `skipped` rightly without, by reason."""
+    """`orders` confirmed; `sent` with exactly one purchase; `skipped` rightly without, by reason.
+
+    `possibly_doubled` = another integration's purchases that look like one of ours.
+    """
 
     since: datetime
     until: datetime
@@ -56,6 +68,7 @@ class AuditReport:
     skipped: Mapping[str, int]
     findings: tuple[AuditFinding, ...]
     requests: int
+    possibly_doubled: tuple[PossibleDouble, ...] = ()
 
 
 def audit_orders(
@@ -81,6 +94,7 @@ def audit_orders(
                 events.setdefault(event.external_id, {})[event.event_id] = event
                 holders[event.event_id] = card.contact_id
     shown = {card.contact_id for card in cards}
+    foreign = foreign_purchases(cards, {*rows, *(order.order_id for order in orders)})
     sent, skipped, findings = 0, Counter[str](), []
     for order in orders:
         row = rows[order.order_id].row if order.order_id in rows else None
@@ -88,6 +102,14 @@ def audit_orders(
         late = order.order_id in waiting or (row is None and _is_new(order, read_to))
         letter = (letters or {}).get(order.order_id)
         finding = _judge(order, row, found, holders, shown, rules, secret, late, letter)
+        if finding is not None and finding.kind == "missing" and finding.mend.startswith("bl2sm replay"):
+            other = sent_by_another(order, row.contact_id if row is not None else None, foreign)
+            if other is not None and row is not None and row.outcome is Outcome.RETRACTED:
+                skipped[LEFT_TO_ANOTHER] += 1
+                continue
+            if other is not None:
+                why = f"{finding.why}; purchase {other.event.event_id} of another program ({named(other)}) may be its"
+                finding = replace(finding, why=why, mend=f"look at it in SALESmanago; if it is not: {finding.mend}")
         if finding is not None:
             findings.append(finding)
         elif found:
@@ -128,7 +150,7 @@ def audit(
     until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Did every order get there, once? Exit 1 if one is missing, doubled or differs. Reads only.
+    """Did every order get there, once? Exit 1 if one is missing, doubled or differs, or may be. Reads only.
 
     Example: bl2sm audit --since 2026-11-01 --until 2026-11-08
     """
@@ -163,15 +185,20 @@ def audit(
                 done(len(cards))
         read_to = cursor.read_at if cursor is not None else None
         sent, skipped, findings = audit_orders(orders, rows, cards, rules, secret, waiting, read_to, letters)
-        report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests())
+        foreign = foreign_purchases(cards, {*rows, *listed, *reads.rows(began - JUST_READ)})  # also what was sent since
+        doubles = tuple(possible_doubles(orders, rows, cards, foreign))
+        report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests(), doubles)
     if as_json:
         print_json(report)
     else:
         line(f"{report.orders} orders confirmed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
         line(f"with exactly one purchase: {report.sent}")
         for reason, count in skipped.most_common():
-            line(f"not sent, as the rules say ({reason}): {count}")
+            line(
+                f"{reason}: {count}" if reason == LEFT_TO_ANOTHER else f"not sent, as the rules say ({reason}): {count}"
+            )
         line(f"missing, doubled or differing: {len(findings)}")
+        line(f"possibly doubled by another integration: {len(doubles)}")
         if findings:
             table(["order", "what", "why", "mend"], [(one.order_id, one.kind, one.why, one.mend) for one in findings])
             replayed = [
@@ -182,7 +209,24 @@ def audit(
                 note(f"what replay mends, at once: bl2sm replay {options} --execute")
             if any(f"retract --order {one.order_id} --execute" in one.mend for one in findings):
                 note("retract wants the processors stopped (not with --extra), replay wants them running again")
-    raise typer.Exit(1 if findings else 0)
+        if doubles:
+            _print_doubles(doubles)
+    raise typer.Exit(1 if findings or doubles else 0)
+
+
+def _print_doubles(doubles: Sequence[PossibleDouble]) -> None:
+    line()
+    table(
+        ["order", "purchase", "other purchase", "its external id", "value", "apart", "mend"],
+        [
+            (
+                one.order_id, one.event_id, one.other_event_id, one.other_external_id, one.value,
+                age(one.apart.total_seconds()), one.mend,
+            )
+            for one in doubles
+        ],
+    )  # fmt: skip
+    note(EXPLAINED)
 
 
 def _judge(
