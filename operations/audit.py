@@ -7,16 +7,16 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from clients import ContactCard, ExtEvent, Order, SalesManago
 from operations.apis import open_apis, seconds_for
+from operations.audit_order import JUST_READ, AuditFinding, is_new, judge, skip_of
 from operations.backfill import pages
 from operations.dead_letters import retryable
-from operations.differing import differences
 from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
@@ -31,27 +31,14 @@ from operations.possible_doubles import (
     sent_by_another,
 )
 from operations.times import read_span
-from processor.fingerprint import fingerprint
 from processor.main import rule_settings
-from processor.mapping import date_of, to_purchase
-from processor.rules import RuleSettings, before_email, first_stop, is_anonymous
+from processor.rules import RuleSettings
 from runtime.settings import load_settings
-from schemas.records import Delivery, Outcome
+from schemas.records import Outcome
 
 CARDS = 50
 AT_ONCE = 50
 LEFT_TO_ANOTHER = "retracted, another program's purchase is there"
-JUST_READ = timedelta(seconds=60)  # what is read is judged within seconds, unless it waits
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """One order that is not as it should be: missing, doubled, differing or unseen; why, and what mends it."""
-
-    order_id: int
-    kind: str
-    why: str
-    mend: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +86,9 @@ def audit_orders(
     for order in orders:
         row = rows[order.order_id].row if order.order_id in rows else None
         found = events.get(str(order.order_id), {})
-        late = order.order_id in waiting or (row is None and _is_new(order, read_to))
+        late = order.order_id in waiting or (row is None and is_new(order, read_to))
         letter = (letters or {}).get(order.order_id)
-        finding = _judge(order, row, found, holders, shown, rules, secret, late, letter)
+        finding = judge(order, row, found, holders, shown, rules, secret, late, letter)
         if finding is not None and finding.kind == "missing" and finding.mend.startswith("bl2sm replay"):
             other = sent_by_another(order, row.contact_id if row is not None else None, foreign)
             if other is not None and row is not None and row.outcome is Outcome.RETRACTED:
@@ -115,7 +102,7 @@ def audit_orders(
         elif found:
             sent += 1
         else:
-            skipped[_skip(order, row, rules) or "nothing due"] += 1
+            skipped[skip_of(order, row, rules) or "nothing due"] += 1
     return sent, skipped, findings
 
 
@@ -227,131 +214,3 @@ def _print_doubles(doubles: Sequence[PossibleDouble]) -> None:
         ],
     )  # fmt: skip
     note(EXPLAINED)
-
-
-def _judge(
-    order: Order,
-    row: Delivery | None,
-    events: Mapping[str, ExtEvent],
-    holders: Mapping[str, str],
-    shown: set[str],
-    rules: RuleSettings,
-    secret: bytes,
-    late: bool,
-    letter: str | None,
-) -> AuditFinding | None:
-    number = order.order_id
-    replay = f"bl2sm replay --order {number} --execute"
-    anew = f"bl2sm retract --order {number} --execute, then {replay}"
-    if len(events) > 1:
-        own = row.contact_id if row is not None else None
-        others = sorted({holders[one] for one in events} - {own})
-        where = "".join(f" --contact {contact}" for contact in others)
-        extra = f"bl2sm retract --order {number} --extra{where} --execute"
-        if row is None or not row.event_id:
-            ours, mend = "the ledger names none of them", f"{replay}, then {extra}"
-        elif row.event_id in events:
-            ours, mend = f"the ledger names {row.event_id}", extra
-        else:
-            ours, mend = f"the ledger names {row.event_id}, which is none of them", f"{anew}, then {extra}"
-        return AuditFinding(
-            number, "doubled",
-            f"SALESmanago shows {len(events)} purchases ({', '.join(sorted(events))}), {ours}: does another program"
-            " write purchases, too?", mend,
-        )  # fmt: skip
-    if events:
-        event_id, event = next(iter(events.items()))
-        if row is None or not row.event_id:
-            if late or (row is not None and row.outcome is Outcome.SENDING):
-                return None
-            return AuditFinding(
-                number, "differing", f"purchase {event_id} is there, the ledger does not name it: a replay adopts it",
-                replay,
-            )  # fmt: skip
-        if row.event_id != event_id:
-            return AuditFinding(
-                number, "differing", f"SALESmanago shows {event_id}, the ledger names {row.event_id}: the one"
-                " shown is taken as the order's", anew,
-            )  # fmt: skip
-        return _compare(order, row, event, rules, secret)
-    if row is not None and row.event_id:
-        if row.contact_id not in shown:
-            return AuditFinding(
-                number, "unseen", f"the card of contact {row.contact_id} is not shown: was it merged or deleted in"
-                " SALESmanago? Only where the purchase is with no other contact it is to be sent anew", anew,
-            )  # fmt: skip
-        return AuditFinding(
-            number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",
-            anew,
-        )  # fmt: skip
-    return _without(order, row, rules, late, letter)
-
-
-def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, secret: bytes) -> AuditFinding | None:
-    """Whether the purchase is what would be sent now, and who changed something: we sent what the fingerprint says."""
-    if first_stop(before_email(order, rules)) is not None or date_of(order) is None:
-        return None  # today nothing would be sent
-    now = to_purchase(order, rules.location, rules.product_id_field)
-    if not (found := differences(now, event)):
-        return None
-    sent = (row.fingerprint or "").partition(".")[2]
-    if row.reason == "adopted":
-        why = "another program made it, it was left as it is"
-    elif sent and sent == fingerprint(now.to_json(), secret):
-        why = "it was changed in SALESmanago after it was sent"
-    else:
-        why = "the order or the settings changed after it was sent"
-    return AuditFinding(
-        order.order_id, "differing", f"{why}: {'; '.join(found)}", f"bl2sm replay --order {order.order_id} --execute"
-    )
-
-
-def _without(
-    order: Order, row: Delivery | None, rules: RuleSettings, late: bool, letter: str | None
-) -> AuditFinding | None:
-    number = order.order_id
-    replay = f"bl2sm replay --order {number} --execute"
-    skip = _skip(order, row, rules)
-    if late and skip is None:
-        return AuditFinding(number, "missing", "not sent yet: it waits, or is newer than what was read", "bl2sm status")
-    if row is None:
-        if skip is not None:
-            return None
-        return AuditFinding(number, "missing", "no row in the ledger", replay)
-    if row.outcome is Outcome.DEAD:
-        if letter is not None:
-            mend = f"bl2sm dead-letters retry {letter} --execute"
-            return AuditFinding(number, "missing", f"dead letter ({row.reason}): mend its cause first", mend)
-        why = f"was a dead letter ({row.reason}), which is off the list: mend its cause first"
-        return AuditFinding(number, "missing", why, replay)
-    if row.outcome is Outcome.SENDING:
-        why = "is being sent; where no processor runs, its successor looks it up first"
-        return AuditFinding(number, "missing", why, "bl2sm status")
-    if row.outcome is Outcome.RETRACTED:
-        return AuditFinding(number, "missing", "was retracted", replay)
-    if row.outcome is Outcome.SKIPPED and skip is None:
-        return AuditFinding(
-            number, "missing", f"was skipped ({row.reason}), today's rules would send it",
-            replay,
-        )  # fmt: skip
-    if row.outcome is Outcome.DELIVERED:
-        return AuditFinding(number, "missing", "only its contact was written", replay)
-    return None
-
-
-def _skip(order: Order, row: Delivery | None, rules: RuleSettings) -> str | None:
-    """Why the rules leave it out; None = they would send it. The Allegro match is taken from the ledger."""
-    stop = first_stop(before_email(order, rules))
-    if stop is not None:
-        return str(stop)
-    skipped = row is not None and row.outcome is Outcome.SKIPPED
-    if is_anonymous(order, rules):
-        return row.reason if skipped and row is not None else None
-    if not order.email.strip():
-        return "no_email"
-    return row.reason if skipped and row is not None and row.reason in {"invalid_email", "undated"} else None
-
-
-def _is_new(order: Order, read_to: datetime | None) -> bool:
-    """Whether the producer has not asked BaseLinker since the order was confirmed."""
-    return read_to is not None and order.date_confirmed is not None and order.date_confirmed > read_to - JUST_READ

@@ -8,7 +8,8 @@ import pytest
 
 from clients import ContactCard, ExtEvent, Order
 from clients.contacts import Contact, PurchaseEvent
-from operations.audit import JUST_READ, audit_orders
+from operations.audit import audit_orders
+from operations.audit_order import JUST_READ
 from operations.ledger_reads import RowAt
 from processor.rules import RuleSettings
 from sandbox.remote import fetch_state
