@@ -9,6 +9,7 @@ from processor.circuit_breaker import CircuitBreaker
 from processor.clock import boottime
 from processor.decide.rules import RuleSettings
 from processor.enrich.enricher import Enricher
+from processor.enrich.relay_tally import RelayTally
 from processor.errors import NeedsOperator
 from runtime.health import Health
 from runtime.logging import get_logger
@@ -46,12 +47,14 @@ class Apis:
             self.pacer,
             counted=metrics.asked_baselinker,
         )
+        self._relays = RelayTally(tuple(settings.masked_email_domains))
+        metrics.unlisted_relays.read = self._relays.domains
         self.salesmanago_breaker = CircuitBreaker("SALESmanago", patient)
         self.baselinker_breaker = CircuitBreaker("BaseLinker", patient)
 
     def enricher(self, rules: RuleSettings) -> Enricher:
         """Return a new one: each membership has its own, because the last one's thread may still be reading."""
-        return Enricher(self._baselinker, rules, boottime)
+        return Enricher(self._baselinker, rules, boottime, self._relays.note)
 
     def greet(self, stop: Event, health: Health) -> None:
         """Ask SALESmanago who we are: NeedsOperator when it refuses; where it does not answer it is asked again.
