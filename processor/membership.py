@@ -61,10 +61,11 @@ class Membership:
         return caught_up
 
     def leave(self) -> None:
-        """Refuse every later write; the group's callbacks do nothing any more."""
+        """Refuse every later write; the group's callbacks do nothing any more, and its consumer can be closed."""
         self._rebalance.leave()
         self._report.end()
         self._lease.give_up()
+        self._pipeline.leave()
 
     def close(self) -> None:
         """End threads and files; calls under way are waited for."""

@@ -84,10 +84,17 @@ class Pipeline:
             case _:
                 raise TypeError(f"nothing is done with {type(value).__name__}")
 
-    def close(self) -> None:
-        """End threads and files."""
+    def leave(self) -> None:
+        """Ask the group's consumer nothing more: it can be closed."""
         self._restore.close()
-        self.stages.close()
+        self.stages.source.close()
+
+    def close(self) -> None:
+        """End threads and files; calls under way are waited for."""
+        self.stages.deliver.close()
+        self.stages.enrich.close()
+        self.stages.commit.close()
+        self.stages.coalesce.close()
 
     # ---- partitions come and go
 
@@ -186,7 +193,7 @@ class Pipeline:
         if not self._operator.may_take:
             return 0
         if stages.record.breaker.open:
-            return int(stages.record.breaker.trial(now, idle=stages.coalesce.unfinished == 0))
+            return int(stages.record.try_one(now, idle=stages.coalesce.unfinished == 0))
         return max(0, min(stages.coalesce.room, stages.deliver.room))
 
     def _wait(self) -> float:

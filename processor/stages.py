@@ -20,11 +20,3 @@ class Stages:
     deliver: Deliver
     record: Record
     commit: Commit
-
-    def close(self) -> None:
-        """End threads and files."""
-        self.source.close()
-        self.deliver.close()
-        self.enrich.close()
-        self.commit.close()
-        self.coalesce.close()

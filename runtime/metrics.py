@@ -200,7 +200,7 @@ class Metrics:
             "delivery",
             Histogram(
                 "bl2sm_delivery_seconds",
-                "From taking an entry to its outcome; high = APIs slow or budget short",
+                "From an entry's arrival in the topic to its order's outcome; high = APIs slow or budget short",
                 buckets=(0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
                 registry=where,
             ),

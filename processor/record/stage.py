@@ -93,6 +93,13 @@ class Record:
         changed, self._changed = self._changed, False
         return changed
 
+    def try_one(self, now: float, idle: bool) -> bool:
+        """Whether one order is to be taken although the breaker is open."""
+        if not self.breaker.trial(now, idle):
+            return False
+        log.warning("still paused by dead letters: trying one order", streak=self.breaker.streak)
+        return True
+
     @property
     def held(self) -> int:
         """Dead letters that are not recorded yet."""

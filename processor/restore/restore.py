@@ -7,7 +7,6 @@ thread of their own.
 from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -17,12 +16,12 @@ from processor.restore.ledger import Ledger
 from processor.restore.positions import Found, find_positions, judge
 from processor.restore.topic_identity import TopicWatch
 from runtime.client_errors import describe
-from runtime.end_offsets import ask_ends, resolve_end
+from runtime.end_offsets import find_ends
 from runtime.logging import get_logger
 from schemas.topics import Topics, parse_order_key
 
 LOAD_MESSAGES = 10_000
-ASK_SECONDS, GIVEN_UP_SECONDS, AGAIN_SECONDS = 2.0, 4.0, 0.2
+ASK_SECONDS, AGAIN_SECONDS = 2.0, 0.1
 
 log = get_logger(__name__)
 
@@ -35,8 +34,6 @@ class _Loading:
     assigned_at: float
     end: int | None = None
     read_to: int = 0
-    asked: "Future[Any] | None" = None
-    asked_at: float = float("-inf")
 
     @property
     def reached(self) -> bool:
@@ -59,7 +56,8 @@ class Restore:
         self._ledger, self._identity = ledger, identity
         self._loading: dict[int, _Loading] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="restore")
-        self._asked: tuple[Future[list[Found]], list[_Loading]] | None = None
+        self._ends: tuple[Future[dict[int, int]], list[_Loading]] | None = None
+        self._positions: tuple[Future[list[Found]], list[_Loading]] | None = None
         self._ask_at = float("-inf")
 
     @property
@@ -91,18 +89,13 @@ class Restore:
         """Load some more; return the partitions that became ready."""
         if not self._loading:
             return
-        for loading in self._loading.values():
-            if loading.end is None:
-                self._find_end(loading, now)
+        self._take_ends()
+        ready = list(self._take_positions())
         if any(not loading.reached for loading in self._loading.values()):
             self._load()
-        reached = [loading for loading in self._loading.values() if loading.reached]
-        if self._asked is None and reached and now >= self._ask_at:
+        if now >= self._ask_at:
             self._ask_at = now + AGAIN_SECONDS
-            numbers = [loading.number for loading in reached]
-            ask = self._thread.submit(find_positions, self._member, self._admin, self._topics, numbers)
-            self._asked = ask, reached
-        ready = list(self._answered())
+            self._ask()
         if ready:
             self._assign_loader()
         yield from ready
@@ -121,24 +114,33 @@ class Restore:
                 [TopicPartition(self._topics.deliveries, number, OFFSET_BEGINNING) for number in new]
             )
 
-    def _find_end(self, loading: _Loading, now: float) -> None:
-        """Ask for the true end: the last stable offset hides the rows of a killed member's open transaction."""
-        if loading.asked is None:
-            if now - loading.asked_at >= ASK_SECONDS / 4:
-                loading.asked = ask_ends(self._admin, self._topics.deliveries, [loading.number], ASK_SECONDS)[
-                    loading.number
-                ]
-                loading.asked_at = now
+    def _ask(self) -> None:
+        """Ask for the true ends of the rows (the last stable offset hides an open transaction's), or for positions."""
+        if self._ends is not None or self._positions is not None:
             return
-        if not loading.asked.done():
-            if now - loading.asked_at >= GIVEN_UP_SECONDS:  # the client was seen never to answer after a broker's sleep
-                loading.asked = None
+        unknown = [loading for loading in self._loading.values() if loading.end is None]
+        reached = [loading for loading in self._loading.values() if loading.reached]
+        if unknown:
+            numbers = [loading.number for loading in unknown]
+            ends = self._thread.submit(find_ends, self._admin, self._topics.deliveries, numbers, ASK_SECONDS)
+            self._ends = ends, unknown
+        elif reached:
+            numbers = [loading.number for loading in reached]
+            found = self._thread.submit(find_positions, self._member, self._admin, self._topics, numbers)
+            self._positions = found, reached
+
+    def _take_ends(self) -> None:
+        if self._ends is None or not self._ends[0].done():
             return
-        asked, loading.asked = loading.asked, None
+        answer, asked = self._ends
+        self._ends = None
         try:
-            loading.end = resolve_end(self._admin, asked)
-        except KafkaException as error:
+            ends = answer.result()
+        except (KafkaException, TimeoutError) as error:
             log.warning("the ledger's end is not known yet; asking again", error=describe(error))
+            return
+        for loading in asked:
+            loading.end = ends[loading.number]
 
     def _load(self) -> None:
         rows: dict[int, list[tuple[int, bytes | None]]] = {}
@@ -161,11 +163,11 @@ class Restore:
         for number, found in rows.items():
             self._ledger.load(number, found)
 
-    def _answered(self) -> Iterator[Partition]:
-        if self._asked is None or not self._asked[0].done():
+    def _take_positions(self) -> Iterator[Partition]:
+        if self._positions is None or not self._positions[0].done():
             return
-        answer, asked = self._asked
-        self._asked = None
+        answer, asked = self._positions
+        self._positions = None
         try:
             found = answer.result()
         except (KafkaException, TimeoutError) as error:
