@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_INVALID, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
 from processor.errors import NeedsOperator, TopicReplaced
 from processor.partition import Partition
 from processor.restore.ledger import Ledger
-from processor.restore.restore import AGAIN_SECONDS, ASK_SECONDS, GIVEN_UP_SECONDS, Restore
+from processor.restore.restore import AGAIN_SECONDS, Restore
 from processor.restore.topic_identity import TopicWatch
 from schemas.codec import make_codec
 from schemas.progress import Progress
@@ -27,14 +27,14 @@ ROWS, COMMITTED, END = 23, 40, 50
 class Kafka:
     """Ledgers of `rows` rows and a journal read up to `committed`.
 
-    `ends` and `marks` are answers before the true ones; `mute` = as many questions for an end are never answered.
-    `hold` keeps the thread that asks for positions waiting.
+    `ends` and `marks` are answers before the true ones. `hold` keeps the thread that asks waiting.
     """
 
     def __init__(self) -> None:
         self.ends: list[int] = []
         self.marks: list[tuple[int, int]] = []
-        self.rows, self.committed_at, self.mute = ROWS, COMMITTED, 0
+        self.rows, self.committed_at = ROWS, COMMITTED
+        self.end_error: KafkaError | None = None
         self.true_marks = (0, END)
         self.topic_id = "T"
         self.committed_error: KafkaError | None = None
@@ -46,8 +46,8 @@ class Kafka:
 
     def list_offsets(self, asked: dict[TopicPartition, Any], **_: Any) -> "dict[TopicPartition, Future[Any]]":
         end: Future[Any] = Future()
-        if self.mute:
-            self.mute -= 1
+        if self.end_error is not None:
+            end.set_exception(KafkaException(self.end_error))
         else:
             end.set_result(SimpleNamespace(offset=self.ends.pop(0) if self.ends else self.rows))
         return dict.fromkeys(asked, end)
@@ -114,8 +114,10 @@ class Place:
         """One turn; whoever waits for an answer has it before the next one."""
         self.now += seconds
         ready = list(self.restore.poll(self.now))
-        if self.restore._asked is not None and self.kafka.hold.is_set():
-            self.restore._asked[0].exception(30)
+        if self.kafka.hold.is_set():
+            for question in (self.restore._ends, self.restore._positions):
+                if question is not None:
+                    question[0].exception(30)
         return ready
 
     def turns_until_ready(self, most: int = 20) -> tuple[int, list[Partition]]:
@@ -132,6 +134,18 @@ def place() -> Iterator[Place]:
     found.kafka.hold.set()
     found.restore.close()
     found.ledger.close()
+
+
+def asked_for_positions(place: Place) -> None:
+    """Begin with a partition, up to the question for its committed offset, which has no answer yet."""
+    place.begin(0)
+    while place.restore._positions is None:
+        if place.restore._ends is None:
+            place.poll()
+            continue
+        place.restore._ends[0].exception(30)
+        place.kafka.hold.clear()
+        place.poll()
 
 
 def test_a_partition_is_ready_with_its_rows_at_its_committed_offset(place: Place) -> None:
@@ -153,7 +167,7 @@ def test_several_partitions_are_loaded_side_by_side(place: Place) -> None:
     assert sorted((one.number, one.rows) for one in found) == [(0, ROWS), (1, ROWS), (4, ROWS)]
 
 
-@pytest.mark.parametrize("ends", [[OFFSET_INVALID], [ROWS, OFFSET_INVALID]])
+@pytest.mark.parametrize("ends", [[OFFSET_INVALID] * 2, [ROWS, *[OFFSET_INVALID] * 2]])
 def test_a_ledger_whose_end_was_not_reported_is_not_ready_before_its_rows_are_there(
     place: Place, ends: list[int]
 ) -> None:
@@ -187,10 +201,7 @@ def test_offsets_that_an_open_transaction_hides_are_asked_for_again(place: Place
 
 def test_rows_that_came_after_the_end_was_asked_for_are_loaded_before_it_is_ready(place: Place) -> None:
     """A transaction that was waited for may have written its rows last."""
-    place.kafka.hold.clear()
-    place.begin(0)
-    place.poll()
-    place.poll()
+    asked_for_positions(place)
     place.kafka.rows = ROWS + 1
     place.kafka.hold.set()
     assert [place.poll() for _ in range(5)] == [[]] * 5, "its ledger ends further on"
@@ -203,12 +214,11 @@ def test_rows_that_came_after_the_end_was_asked_for_are_loaded_before_it_is_read
     assert ready.rows == ROWS + 1
 
 
-def test_a_question_for_an_end_that_is_never_answered_is_asked_again(place: Place) -> None:
-    place.kafka.mute = 1
+def test_a_ledger_whose_end_is_not_known_is_waited_for(place: Place) -> None:
+    place.kafka.end_error = KafkaError(KafkaError._TIMED_OUT)
     place.begin(0)
-    assert place.poll() == place.poll(GIVEN_UP_SECONDS / 2) == []
-    assert place.poll(GIVEN_UP_SECONDS) == []
-    place.poll(ASK_SECONDS)
+    assert [place.poll() for _ in range(6)] == [[]] * 6
+    place.kafka.end_error = None
     _, (ready,) = place.turns_until_ready()
     assert ready.rows == ROWS
 
@@ -224,10 +234,7 @@ def test_polling_never_waits_for_the_broker(place: Place) -> None:
 
 
 def test_an_answer_about_a_partition_that_was_taken_away_meanwhile_makes_nothing_ready(place: Place) -> None:
-    place.kafka.hold.clear()
-    place.begin(0)
-    place.poll()
-    place.poll()
+    asked_for_positions(place)
     place.restore.drop({0})
     assert not place.restore.loading
     place.begin(0)
@@ -238,7 +245,7 @@ def test_an_answer_about_a_partition_that_was_taken_away_meanwhile_makes_nothing
 
 
 def test_a_partition_taken_away_while_it_was_loaded_is_loaded_from_the_start_when_it_comes_back(place: Place) -> None:
-    place.kafka.ends = [OFFSET_INVALID]
+    place.kafka.ends = [OFFSET_INVALID] * 2
     place.begin(0)
     place.poll()
     place.restore.drop({0})
@@ -285,14 +292,11 @@ def test_a_journal_that_was_recreated_since_it_was_joined_ends_the_membership(pl
 
 def test_closing_waits_for_the_question_under_way(place: Place) -> None:
     """It is asked through the member's consumer, which must not be closed under it."""
-    place.kafka.hold.clear()
-    place.begin(0)
-    place.poll()
-    place.poll()
+    asked_for_positions(place)
     closing = threading.Thread(target=place.restore.close)
     closing.start()
-    assert place.restore._asked is not None
-    question = place.restore._asked[0]
+    assert place.restore._positions is not None
+    question = place.restore._positions[0]
     place.kafka.hold.set()
     closing.join(30)
     assert question.done()
