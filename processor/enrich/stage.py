@@ -88,7 +88,7 @@ class Enrich:
         executor: Executor | None = None,
     ) -> None:
         self._orders, self.breaker, self._missing, self._attempts = orders, breaker, missing, attempts
-        self._thread = executor or ThreadPoolExecutor(1, thread_name_prefix="read")
+        self._thread = executor if executor is not None else ThreadPoolExecutor(1, thread_name_prefix="read")
         self._pending: dict[int, _Pending] = {}  # by order id; whoever is not here was dropped
         self._ready: list[_Pending] = []
         self._later: list[tuple[float, int, _Pending]] = []
@@ -176,6 +176,7 @@ class Enrich:
         self._batch = self._thread.submit(self._orders.enrich, ids, LOOK_UPS_A_BATCH), batch
 
     def _ask(self, then: _Then) -> None:
+        self._answers = self._orders.answers
         self._question = self._thread.submit(self._orders.greet), then
 
     # ---- answers
