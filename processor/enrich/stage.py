@@ -20,6 +20,7 @@ from processor.enrich.missing_orders import MissingOrders
 from processor.job import Job
 from processor.partition import Partition
 from processor.redact import nameless
+from processor.values import Read
 from runtime.logging import get_logger
 from schemas.records import Outcome
 
@@ -52,14 +53,6 @@ class Orders(Protocol):
 
     def greet(self) -> None:
         """Make one harmless request: FatalError when the token is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A job, and its order as it is now."""
-
-    job: Job
-    enriched: Enriched
 
 
 @dataclass(slots=True, eq=False)

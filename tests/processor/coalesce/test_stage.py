@@ -11,13 +11,13 @@ from processor.coalesce.stage import (
     LINGER_SECONDS,
     REGISTRY_PAUSE_SECONDS,
     Coalesce,
-    Passed,
     is_done,
 )
 from processor.errors import NeedsOperator, Torn
 from processor.job import Entry, Job
 from processor.partition import Partition
 from processor.restore.ledger import Ledger
+from processor.values import Passed
 from schemas.codec import RegistryUnavailable, UnknownSchema, make_codec
 from schemas.progress import Progress
 from schemas.records import ASKED_FOR, Delivery, Origin, Outcome

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from processor.consume.decode import Undecodable, decode
+from processor.consume.decode import decode
 from processor.job import Entry, Raw
+from processor.values import Undecodable
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.topics import Topics
 from tests.processor.entries import entry

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
-from processor.consume.decode import Undecodable
 from processor.consume.source import (
     HIGH,
     LEVEL_SECONDS,
@@ -21,6 +20,7 @@ from processor.consume.source import (
 from processor.errors import Overtaken
 from processor.job import Entry
 from processor.partition import Partition
+from processor.values import Undecodable
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.progress import Progress
 from schemas.records import JournalEntry, Origin

@@ -12,10 +12,11 @@ from processor.decide.rules import RuleSettings
 from processor.ending import Ending, Write
 from processor.enrich.enricher import HAND_ON_SECONDS, Enricher
 from processor.enrich.missing_orders import UNKNOWN_SECONDS, MissingOrders
-from processor.enrich.stage import BATCH_ORDERS, LOOK_UPS_A_BATCH, Enrich, Read
+from processor.enrich.stage import BATCH_ORDERS, LOOK_UPS_A_BATCH, Enrich
 from processor.errors import NeedsOperator
 from processor.job import Job
 from processor.partition import Partition
+from processor.values import Read
 from schemas.progress import Progress
 from schemas.records import Outcome
 from tests.processor.by_hand import Threads
