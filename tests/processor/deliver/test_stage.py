@@ -19,11 +19,12 @@ from processor.circuit_breaker import STORM, CircuitBreaker
 from processor.deliver import stage as module
 from processor.deliver.lease import Lease
 from processor.deliver.requests import Requests
-from processor.deliver.stage import NOT_SHOWN_SECONDS, OPEN_A_THREAD, Deliver, Intent, Released
+from processor.deliver.stage import NOT_SHOWN_SECONDS, OPEN_A_THREAD, Deliver
 from processor.deliver.state_machine import Limits
 from processor.ending import Ending, Write
 from processor.errors import NeedsOperator
 from processor.job import Job
+from processor.values import Intent, Released
 from schemas.records import Outcome
 from tests.processor.by_hand import Threads, by_hand
 from tests.processor.deliver.attempts import Sales, a_job, decided
