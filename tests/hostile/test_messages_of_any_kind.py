@@ -10,10 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from processor.commit.transaction import dead_letter
 
-from processor.consume.decode import Undecodable, decode
+from processor.consume.decode import decode
+from processor.dead_letters import dead_letter
 from processor.job import Entry, Raw
+from processor.values import Undecodable
 from schemas.codec import AvroCodec, Codec, schema_text, single_object_fingerprint
 from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, dead_letter_from_headers
 from schemas.registry import Registry, RegistryUnavailable
