@@ -12,23 +12,7 @@ import pytest
 from clients.errors import RetriableError
 from clients.http import Http
 from clients.network import Call, Network
-
-
-@contextmanager
-def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that handles each connection by hand."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+from tests.clients.listening import listening
 
 
 def whole(connection: socket.socket) -> bytes:
