@@ -22,7 +22,7 @@ from clients.transport import Transport
 USER_AGENT = "baselinker-salesmanago/0.1"
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"}
 LARGEST_ANSWER = 64 * 1024 * 1024
-BODY_WRITE, BODY_WRITTEN = "http11.send_request_body.started", "http11.send_request_body.complete"
+BODY_WRITE = "http11.send_request_body.started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,6 @@ class Http:
                     check()
                     self._call.check = check
                 written = True
-            elif event == BODY_WRITTEN:
-                self._call.check = None
 
         def check() -> None:
             assert before_write is not None

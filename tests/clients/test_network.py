@@ -12,7 +12,7 @@ import pytest
 from clients.errors import RetriableError
 from clients.http import Http
 from clients.network import Call, Network
-from tests.clients.listening import listening
+from tests.clients.listening import listening, read_request
 
 
 def whole(connection: socket.socket) -> bytes:
@@ -46,6 +46,27 @@ def test_a_check_that_turns_bad_after_the_writing_began_keeps_the_body_unsent() 
         http.close()
         assert asked.wait(10)
     assert b"POST" in received and b"never sent" not in received
+
+
+def test_a_check_that_turns_bad_once_the_body_is_written_does_not_count_as_unsent() -> None:
+    received = bytearray()
+
+    def serve(connection: socket.socket) -> None:
+        received.extend(read_request(connection))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) > 2:  # once when httpx begins with the body, once at the socket
+            raise TimeoutError("too old")
+
+    with listening(serve) as url:
+        http = Http("test", 5.0)
+        assert http.post_json(url, {"what": "sent"}, check).content == b"{}"
+        http.close()
+    assert b'"sent"' in received
 
 
 def test_headers_that_dribble_are_given_up_at_the_calls_end() -> None:
