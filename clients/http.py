@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import httpx2 as httpx
+import httpx
 
+from clients.certificates import machine_context
 from clients.errors import BackpressureError, RetriableError
 from clients.network import Call, Network
 from clients.transport import Transport
@@ -51,7 +52,7 @@ class Http:
         self._api, self.seconds, self._clock = api, seconds, clock
         self._call = Call()
         self._given = transport
-        self._context = httpx.create_ssl_context(trust_env=False) if transport is None else None
+        self._context = machine_context() if transport is None else None
         self._made: list[httpx.BaseTransport] = []
         self._free: list[httpx.BaseTransport] = []  # the one used last is taken first: the others may grow old
 

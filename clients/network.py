@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET
 from typing import Any
 
-import httpcore2 as httpcore
+import httpcore
 
 if sys.platform == "linux":
     from socket import TCP_USER_TIMEOUT

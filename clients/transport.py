@@ -1,10 +1,15 @@
-"""httpx's transport over one kept connection: httpx's own has no option for the network behind its connections."""
+"""httpx's transport over one kept connection: httpx's own has no option for the network behind its connections.
+
+Answers leave it unpacked.
+"""
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-import httpcore2 as httpcore
-import httpx2 as httpx
+import httpcore
+import httpx
+
+from clients.unpacking import unpacked
 
 KEPT_SECONDS = 30.0
 _ERRORS: Mapping[type[Exception], type[httpx.TransportError]] = {
@@ -53,8 +58,12 @@ class Transport(httpx.BaseTransport):
             response = self._pool.handle_request(sent)
         except _KINDS as error:
             raise _ERRORS[type(error)](str(error)) from error
+        headers = httpx.Headers(response.headers)
+        codings = headers.get_list("content-encoding", split_commas=True)
+        if codings:
+            del headers["content-encoding"]
         return httpx.Response(
-            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+            response.status, headers=headers, stream=_Body(response, codings), extensions=response.extensions
         )
 
     def close(self) -> None:
@@ -63,12 +72,12 @@ class Transport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
+    def __init__(self, response: httpcore.Response, codings: Sequence[str]) -> None:
+        self._response, self._codings = response, codings
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._response.iter_stream()
+            yield from unpacked(self._response.iter_stream(), self._codings)
         except _KINDS as error:
             raise _ERRORS[type(error)](str(error)) from error
 

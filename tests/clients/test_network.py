@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import httpcore2 as httpcore
+import httpcore
 import pytest
 
 from clients.errors import RetriableError

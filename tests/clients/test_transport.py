@@ -4,8 +4,8 @@ import socket
 import ssl
 from typing import Any
 
-import httpcore2 as httpcore
-import httpx2 as httpx
+import httpcore
+import httpx
 import pytest
 
 from clients.errors import BackpressureError, RetriableError

@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import confluent_kafka
 import confluent_kafka.admin
-import httpcore2 as httpcore
+import httpcore
 
 TRACED = {
     "http11.send_request_body.complete": "written",
