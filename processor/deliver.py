@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 from clients import BackpressureError, FatalError, RejectedError, RetriableError, SalesManago
 from processor.calls import Calls
+from processor.cards import CARDS_A_CALL
 from processor.gate import Gate
 from processor.jobs import WRITES_EVENT, Job, Step
 from processor.lanes import Lanes
 from processor.lease import Lease, LeaseLost
-from processor.look import CARDS_A_CALL, Seen
+from processor.look import Seen
 from processor.mapping import lane_key
 from processor.pool import Pool, Reply
 from processor.way import (
