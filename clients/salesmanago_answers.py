@@ -79,6 +79,8 @@ def read_account_list(
     body = body_of(answer)
     if success_of(body) is True:
         return found
+    if failed_itself(answer):
+        return RetriableError(f"SALESmanago failed (HTTP {answer.status})", api=API)
     if answer.status in {404, 405}:
         return CallMissing(f"SALESmanago has no account-wide list of contacts (HTTP {answer.status})", api=API)
     if answer.status in {401, 403} or isinstance(found, FatalError | RejectedError):
