@@ -38,7 +38,8 @@ class NotShown(RetriableError):
 
     def __init__(self, own: bool) -> None:
         which = "the contact just written" if own else "the contact of an earlier try"
-        super().__init__(f"{which} is not listed with its events", api="SALESmanago", may_have_applied=False)
+        text = f"{which} is not listed with its events; is it another user's? `bl2sm check` tells"
+        super().__init__(text, api="SALESmanago", may_have_applied=False)
 
 
 @dataclass(frozen=True, slots=True)
