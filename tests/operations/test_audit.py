@@ -212,7 +212,7 @@ OTHER = "second@example.com"
 
 
 def test_a_purchase_of_another_users_contact_is_not_missing_and_its_double_is_found(kafka: str) -> None:
-    with deployment(kafka, "--orders", "1") as shop:
+    with deployment(kafka, "--orders", "15") as shop:
         url = shop["SALESMANAGO_API_URL"]
         switch(url, other_users=[OTHER], co_owner=False)
         numbers = sell(shop, 2)
