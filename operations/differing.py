@@ -13,7 +13,7 @@ from typing import Any
 
 from clients import ExtEvent, PurchaseEvent
 from clients.parsing import as_text
-from processor.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
+from processor.decide.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
 
 SECONDS_APART = 1.0
 LONGEST_LOCATION = 36
@@ -23,6 +23,11 @@ CUT_BYTES = 3  # a cut at bytes may leave out a whole character
 def differences(ours: PurchaseEvent, theirs: ExtEvent) -> list[str]:
     """Return the fields, with both values where these are not personal: value, location, date."""
     return list(_differences(ours, theirs, theirs.shown))
+
+
+def value_of(event: ExtEvent) -> Decimal | None:
+    """Return the value that the card shows; None = none, or no number."""
+    return _number(event.shown.get("value"))
 
 
 def _differences(ours: PurchaseEvent, theirs: ExtEvent, shown: Mapping[str, Any]) -> Iterator[str]:

@@ -82,7 +82,7 @@ def test_a_purchase_of_another_users_contact_is_adopted_and_a_missing_one_create
 def test_without_the_account_wide_list_an_order_of_a_hidden_contact_fails_alone(
     kafka: str, account_list: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("processor.deliver.NOT_SHOWN_SECONDS", 0.0)
+    monkeypatch.setattr("processor.deliver.stage.NOT_SHOWN_SECONDS", 0.0)
     with shop(kafka, co_owner=False, account_list=account_list) as here:
         catch_up(here.environment, MAX_ATTEMPTS="3")
         assert outcomes(here.environment) == {BOUGHT: "gave_up", NEW: "gave_up", OURS: "created"}
