@@ -77,7 +77,8 @@ def judge(
         if row.contact_id not in shown:
             return AuditFinding(
                 number, "unseen", f"the card of contact {row.contact_id} is not shown: was it merged or deleted in"
-                " SALESmanago? Only where the purchase is with no other contact it is to be sent anew", anew,
+                " SALESmanago, or is it another user's (see `bl2sm check`)? Only where the purchase is with no other"
+                " contact it is to be sent anew", anew,
             )  # fmt: skip
         return AuditFinding(
             number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",

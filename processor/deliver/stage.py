@@ -13,7 +13,8 @@ from collections.abc import Callable
 from clients import BackpressureError, FatalError, RejectedError, RetriableError, SalesManago
 from processor.circuit_breaker import Gate
 from processor.decide.mapping import lane_key
-from processor.deliver.existing_purchase import CARDS_A_CALL, Seen
+from processor.deliver.cards import CARDS_A_CALL
+from processor.deliver.existing_purchase import Seen
 from processor.deliver.lanes import Lanes
 from processor.deliver.lease import Lease, LeaseLost
 from processor.deliver.pool import Pool, Reply

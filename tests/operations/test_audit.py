@@ -16,7 +16,7 @@ from sandbox.remote import fetch_state
 from schemas.records import Delivery, Outcome
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import ask_sandbox, purchases
+from tests.harness.stand_ins import ask_sandbox, purchases, switch
 from tests.operations.shop import another_program, buyer, deployment, sell
 from tests.processor.entries import row
 from tests.processor.shop import an_order, at
@@ -255,3 +255,29 @@ def test_a_purchase_that_is_gone_is_never_delivered_unchanged(shop: dict[str, st
         assert ran.code == 0, ran.err
     catch_up(shop, "processor")
     assert [str(one["externalId"]) for one in fetch_state(shop["SALESMANAGO_API_URL"])["events"]].count(order) == 1
+
+
+OTHER = "second@example.com"
+
+
+def test_a_purchase_of_another_users_contact_is_not_missing_and_its_double_is_found(kafka: str) -> None:
+    with deployment(kafka, "--orders", "15") as shop:
+        url = shop["SALESMANAGO_API_URL"]
+        switch(url, other_users=[OTHER], co_owner=False)
+        numbers = sell(shop, 2)
+        other = another_program(shop, OTHER)
+        contact = other.upsert_contact(Contact(email=buyer(numbers[0])))
+        catch_up(shop)
+        assert purchases(shop)[str(numbers[0])] == 1
+        assert bl2sm(shop, "audit", "--since", "1d").code == 0
+        second = PurchaseEvent(str(numbers[0]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
+        double = other.add_event(contact, second)
+        (found,) = bl2sm(shop, "audit", "--since", "1d", "--json").data["findings"]
+        assert (found["kind"], found["order_id"]) == ("doubled", numbers[0])
+        assert bl2sm(shop, *found["mend"].split()[1:]).code == 0
+        assert double not in {one["eventId"] for one in fetch_state(url)["events"]}
+        assert bl2sm(shop, "audit", "--since", "1d").code == 0
+        switch(url, account_list="denied")
+        (found,) = bl2sm(shop, "audit", "--since", "1d", "--json").data["findings"]
+        assert (found["kind"], found["order_id"]) == ("unseen", numbers[0])
+        assert "is it another user's (see `bl2sm check`)?" in found["why"]
