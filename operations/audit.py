@@ -16,17 +16,18 @@ from clients import ContactCard, ExtEvent, Order, SalesManago
 from operations.apis import open_apis, seconds_for
 from operations.backfill import pages
 from operations.dead_letters import retryable
-from operations.differing import differences
+from operations.differing import at_another_rate, differences
 from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.options import AsJson
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
+from processor.currency import money_of
 from processor.fingerprint import fingerprint
 from processor.main import rule_settings
-from processor.mapping import date_of, to_purchase
-from processor.rules import RuleSettings, before_email, first_stop, is_anonymous
+from processor.mapping import date_of
+from processor.rules import RuleSettings, before_email, first_stop, is_anonymous, purchase_of
 from runtime.settings import load_settings
 from schemas.records import Delivery, Outcome
 
@@ -247,10 +248,14 @@ def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, 
     """Whether the purchase is what would be sent now, and who changed something: we sent what the fingerprint says."""
     if first_stop(before_email(order, rules)) is not None or date_of(order) is None:
         return None  # today nothing would be sent
-    now = to_purchase(order, rules.location, rules.product_id_field)
+    now = purchase_of(order, rules)
     if not (found := differences(now, event)):
         return None
     sent = (row.fingerprint or "").partition(".")[2]
+    if at_another_rate(
+        money_of(order, rules.currency), now, event, lambda one: fingerprint(one.to_json(), secret) == sent
+    ):
+        return None
     if row.reason == "adopted":
         why = "another program made it, it was left as it is"
     elif sent and sent == fingerprint(now.to_json(), secret):

@@ -19,6 +19,7 @@ from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, P
 from processor.clock import boottime
 from processor.commits import Commits
 from processor.consume import Overtaken
+from processor.currency import CurrencyRules
 from processor.enrich import Enricher
 from processor.lease import LeaseLost
 from processor.ledger import Torn
@@ -267,6 +268,7 @@ def rule_settings(settings: Settings) -> RuleSettings:
         skip_shop_orders=settings.skip_shop_orders,
         product_id_field=settings.product_id_field,
         masked_email_domains=tuple(settings.masked_email_domains),
+        currency=CurrencyRules(settings.shop_currency, settings.exchange_rates, settings.foreign_currency == "skip"),
     )
 
 
