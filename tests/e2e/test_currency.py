@@ -25,6 +25,11 @@ def sell(apis: dict[str, str]) -> None:
         ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": order, "log_types": [1]})
 
 
+def edit(apis: dict[str, str], order_id: int) -> None:
+    """Its data are edited in BaseLinker."""
+    ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": {"order_id": order_id}, "log_types": [11, 16]})
+
+
 def values(apis: dict[str, str]) -> dict[int, Any]:
     """The value of each purchase of ours."""
     events = fetch_state(apis["SALESMANAGO_API_URL"])["events"]
@@ -35,14 +40,8 @@ def values(apis: dict[str, str]) -> dict[int, Any]:
     ("given", "choice", "arrived"),
     [
         ({}, {}, {GERMAN: 50.0, CZECH: 50.0, POLISH: 50.0, NONE: 50.0}),
-        ({"SHOP_CURRENCY": "PLN"}, {"shop_currency": "PLN"}, {GERMAN: 50.0, CZECH: 50.0, POLISH: 50.0, NONE: 50.0}),
         (
-            {"SHOP_CURRENCY": "pln", "EXCHANGE_RATES": "EUR:4.27,CZK:0.1735", "FOREIGN_CURRENCY": "skip"},
-            {"shop_currency": "PLN", "exchange_rates": RATES, "foreign_currency": "skip"},
-            {GERMAN: 213.5, CZECH: 8.68, POLISH: 50.0, NONE: 50.0},
-        ),
-        (
-            {"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": "EUR:4.27"},
+            {"SHOP_CURRENCY": "pln", "EXCHANGE_RATES": "eur:4.27"},
             {"shop_currency": "PLN", "exchange_rates": {"EUR": RATES["EUR"]}},
             {GERMAN: 213.5, CZECH: 50.0, POLISH: 50.0, NONE: 50.0},
         ),
@@ -58,71 +57,38 @@ def test_foreign_orders_arrive_as_the_rates_and_the_choice_say(
 ) -> None:
     with sandbox("--orders", "30") as apis:
         sell(apis)
-        environment = settings(apis, kafka, prefix) | given
-        catch_up(environment)
+        catch_up(settings(apis, kafka, prefix) | given)
         assert values(apis) == arrived
         rows = ledger_rows(kafka, prefix)
         skipped = {number: rows[number] for number in (GERMAN, CZECH, POLISH, NONE) if number not in arrived}
         assert {(row.reason, row.purchase_due) for row in skipped.values()} <= {("foreign_currency", True)}
         assert wrong(apis, Choice(CHOICE.location, CHOICE.contact_tag, CHOICE.tag_order_source, **choice)) == []
-        assert bl2sm(environment, "audit", "--since", "30d").code == 0
 
 
-@pytest.mark.parametrize("asked", ["replay", "backfill", "an edit"])
-def test_a_skipped_foreign_order_is_sent_once_after_a_rate_was_added(kafka: str, prefix: str, asked: str) -> None:
+def test_new_rates_send_nothing_by_themselves_and_everything_that_is_asked_for_once(kafka: str, prefix: str) -> None:
     with sandbox("--orders", "6") as apis:
         sell(apis)
         environment = settings(apis, kafka, prefix) | {"SHOP_CURRENCY": "PLN", "FOREIGN_CURRENCY": "skip"}
         catch_up(environment)
         assert values(apis) == {POLISH: 50.0, NONE: 50.0}
-        environment |= {"EXCHANGE_RATES": "EUR:4.27"}
-        catch_up(environment)
-        assert GERMAN not in values(apis), "a rate alone sends nothing"
-        commands = {"replay": ("replay", "--order", str(GERMAN)), "backfill": ("backfill", "--since", "1d")}
-        for _ in range(2):
-            if asked in commands:
-                assert bl2sm(environment, *commands[asked], "--execute").code == 0
-            else:
-                edit = {"order": {"order_id": GERMAN}, "log_types": [16]}
-                ask_sandbox(apis["BASELINKER_API_URL"], "orders", edit)
-            catch_up(environment)
-        assert values(apis) == {GERMAN: 213.5, POLISH: 50.0, NONE: 50.0}
-        assert set(purchases(apis).values()) == {1}
 
-
-def test_a_changed_rate_leaves_purchases_as_they_are_until_they_are_replayed(kafka: str, prefix: str) -> None:
-    with sandbox("--orders", "6") as apis:
-        sell(apis)
-        environment = settings(apis, kafka, prefix) | {"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": "EUR:4.27"}
+        environment["EXCHANGE_RATES"] = "EUR:4.27,CZK:0.1735"
         catch_up(environment)
+        assert values(apis) == {POLISH: 50.0, NONE: 50.0}, "a rate alone sends nothing"
+        edit(apis, CZECH)
+        assert bl2sm(environment, "replay", "--order", str(GERMAN), "--execute").code == 0
+        catch_up(environment)
+        assert values(apis) == {GERMAN: 213.5, CZECH: 8.68, POLISH: 50.0, NONE: 50.0}
+
         before = writes(apis)
-        environment |= {"EXCHANGE_RATES": "EUR:4.31"}
-        assert bl2sm(environment, "backfill", "--since", "30d", "--execute").code == 0
+        environment["EXCHANGE_RATES"] = "EUR:4.31,CZK:0.1735"
+        assert bl2sm(environment, "backfill", "--since", "2d", "--execute").code == 0
+        edit(apis, GERMAN)
         catch_up(environment)
-        assert writes(apis) == before
-        ask_sandbox(apis["BASELINKER_API_URL"], "orders", {"order": {"order_id": GERMAN}, "log_types": [11, 16]})
-        catch_up(environment)
+        assert {one["kind"] for one in writes(apis)[len(before) :]} <= {"contact"}
         assert values(apis)[GERMAN] == 213.5
         assert bl2sm(environment, "audit", "--since", "30d").code == 0, "it is as it was sent"
         assert bl2sm(environment, "replay", "--order", str(GERMAN), "--execute").code == 0
-        catch_up(environment)
+        catch_up(environment, "processor")
         assert values(apis)[GERMAN] == 215.5
-        assert purchases(apis)[str(GERMAN)] == 1
-
-
-def test_a_dry_run_and_explain_show_what_arrives(kafka: str, prefix: str) -> None:
-    with sandbox("--orders", "6") as apis:
-        sell(apis)
-        environment = settings(apis, kafka, prefix) | {"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": "EUR:4.27"}
-        catch_up(environment)
-        told = bl2sm(environment, "explain", str(GERMAN), "--json").data["now"]
-        assert told["money"] == {
-            "value": "50.00", "currency": "EUR", "treatment": "converted", "rate": "4.27", "sent": "213.50",
-            "shop_currency": "PLN",
-        }  # fmt: skip
-        assert told["payload"]["contactEvent"]["value"] == values(apis)[GERMAN]
-        assert told["payload"]["contactEvent"]["detail9"] == "EUR"
-        ran = bl2sm(environment, "process", "--dry-run", FOREIGN_CURRENCY="skip")
-        lines = {line.split()[0]: line for line in ran.out.splitlines() if line[:1] == "9"}
-        assert "213.50" in lines[str(GERMAN)]
-        assert "foreign_currency" in lines[str(CZECH)]
+        assert set(purchases(apis).values()) == {1}
