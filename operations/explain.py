@@ -18,12 +18,12 @@ from operations.live_settings import Value, effective, read_from
 from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, sentence, table
 from processor.clock import boottime
-from processor.currency import Money, money_of
+from processor.currency import Money
 from processor.enrich import Enricher
 from processor.explain import explain as judge
 from processor.jobs import PURCHASE_TYPES
 from processor.main import rule_settings
-from processor.rules import Enriched, RuleSettings, Send, SkipReason, decide
+from processor.rules import Enriched, RuleSettings, Send, decide, money_judged
 from runtime.settings import load_settings
 from runtime.shop_choice import merged
 from schemas.partitioner import partition_of
@@ -122,9 +122,8 @@ def fresh_read(
     )
     verdict = decide(enriched, purchase, rules)
     source, confirmed = (order.order_source, order.confirmed) if order is not None else ("", False)
-    money = money_of(order, rules.currency) if order is not None and rules.currency.shop else None
+    money = money_judged(enriched, purchase, verdict, rules) if rules.currency.shop else None
     if not isinstance(verdict, Send):
-        money = money if verdict.reason is SkipReason.FOREIGN_CURRENCY else None
         would = _would("nothing", row)
         return FreshRead(source, confirmed, verdicts, f"skip: {verdict.reason}", "nothing", would, None, money)
     payload = verdict.contact.to_json()
@@ -132,8 +131,6 @@ def fresh_read(
         payload["contact"] = hide(payload["contact"])
     if verdict.purchase is not None:
         payload["contactEvent"] = json_ready(verdict.purchase.to_json())
-    else:
-        money = None
     fate = _fate(verdict, row)
     return FreshRead(source, confirmed, verdicts, "send", fate, _would(fate, row), payload, money)
 

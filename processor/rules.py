@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from clients import Contact, Order, PurchaseEvent
-from processor.currency import CurrencyRules, money_of
+from processor.currency import CurrencyRules, Money, money_of
 from processor.mapping import date_of, to_contact, to_purchase
 from processor.tags import TagSource, tags_for
 
@@ -194,6 +194,12 @@ def purchase_of(order: Order, rules: RuleSettings) -> PurchaseEvent:
 def first_stop(found: list[Verdict]) -> SkipReason | None:
     """The reason that decides, if any."""
     return next((verdict.stops for verdict in found if verdict.stops is not None), None)
+
+
+def money_judged(enriched: Enriched, purchase: bool, verdict: "Send | Skip", rules: RuleSettings) -> Money | None:
+    """Return the money of a purchase that is sent, or that is skipped for its currency; None for anything else."""
+    sent = isinstance(verdict, Send) or verdict.reason is SkipReason.FOREIGN_CURRENCY
+    return money_of(enriched.order, rules.currency) if enriched.order is not None and purchase and sent else None
 
 
 def decide(enriched: Enriched, purchase: bool, rules: RuleSettings) -> Send | Skip:

@@ -27,7 +27,7 @@ from processor.outcomes import Outcomes
 from processor.parts import Parts, WrongKey
 from processor.read import Read
 from processor.record import Batch, Fenced, NotCommitted, Record, intent_row
-from processor.rules import Enriched, Send, Skip, decide
+from processor.rules import Enriched, Send, Skip, decide, money_judged
 from processor.stops import Stops
 from processor.topic_watch import TopicWatch
 from processor.unexpected import Unexpected, nameless
@@ -193,7 +193,10 @@ class Session:
                 )
             self._later(job, seconds)
             return
-        verdict = decide(enriched, job.purchase, self._parts.live.rules)
+        rules = self._parts.live.rules
+        verdict = decide(enriched, job.purchase, rules)
+        if (money := money_judged(enriched, job.purchase, verdict, rules)) is not None:
+            self._parts.metrics.currencies.note(money.currency, money.treatment)
         if isinstance(verdict, Skip):
             self._ended(job, Ending(Outcome.SKIPPED, str(verdict.reason)))
             return

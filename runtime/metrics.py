@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from runtime.last_currencies import LastCurrencies
 from runtime.recent import Recent
+
+LAST_PURCHASES = "bl2sm_last_purchases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Metrics:
     journal_silent: Gauge = field(init=False)
     leader: Gauge = field(init=False)
     delivery: Histogram = field(init=False)
+    currencies: LastCurrencies = field(init=False)
     recent: Recent = field(default_factory=Recent)
 
     def __post_init__(self) -> None:
@@ -181,6 +185,15 @@ class Metrics:
                 registry=where,
             ),
         )
+
+        last = Gauge(
+            LAST_PURCHASES,
+            "The last 100 purchases by currency and what becomes of the value; many unconverted = they count as if they"
+            " were in the e-shop's currency: see SHOP_CURRENCY and EXCHANGE_RATES",
+            ["currency", "treatment"],
+            registry=where,
+        )
+        make("currencies", LastCurrencies(last))
 
     def asked_baselinker(self, method: str) -> None:
         """Count a request."""

@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         "product_id", description="What identifies a product in SALESmanago: product_id, variant_id, sku or ean"
     )
     shop_currency: str = Field(
-        "", description="Currency of the e-shop, e.g. PLN; empty = values are sent unconverted, in any currency"
+        "", description="Currency of the e-shop, e.g. PLN; none = values are sent unconverted, in any currency"
     )
     exchange_rates: Rates = Field(
         (), description="What one unit is in SHOP_CURRENCY, e.g. EUR:4.27,CZK:0.1735; orders in these are converted"

@@ -1,17 +1,22 @@
 """Orders in another currency on a real Kafka: what arrives under rates, without them, and after they change."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from operations.kafka_reads import KafkaReads
+from operations.status_read import read_status
+from runtime.settings import load_settings
 from sandbox.expected import Choice
 from sandbox.remote import fetch_state
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import CHOICE, wrong
-from tests.harness.programs import settings
+from tests.harness.programs import Programs, settings
 from tests.harness.stand_ins import an_order, ask_sandbox, purchases, sandbox, writes
 from tests.harness.topics import ledger_rows
+from tests.harness.waiting import LONG, wait_until
 
 GERMAN, CZECH, POLISH, NONE = range(990_000_001, 990_000_005)
 RATES = {"EUR": Decimal("4.27"), "CZK": Decimal("0.1735")}
@@ -92,3 +97,20 @@ def test_new_rates_send_nothing_by_themselves_and_everything_that_is_asked_for_o
         catch_up(environment, "processor")
         assert values(apis)[GERMAN] == 215.5
         assert set(purchases(apis).values()) == {1}
+
+
+def test_the_processors_count_their_last_purchases_by_currency_and_status_adds_them_up(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    with sandbox("--orders", "2") as apis:
+        sell(apis)
+        environment = settings(apis, kafka, prefix) | {"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": "EUR:4.27"}
+        with Programs(environment, tmp_path) as programs:
+            programs.catch_up("producer")
+            processor = programs.serve("processor")
+            wait_until(lambda: len(values(apis)) == 4, LONG, "they arrive", processor)
+            with KafkaReads(
+                load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka, "TOPIC_PREFIX": prefix}, None, "kafka")
+            ) as reads:
+                found = {(one.currency, one.treatment): one.purchases for one in read_status(reads).currencies}
+        assert (found["EUR", "converted"], found["CZK", "unconverted"], found["none", "own"]) == (1, 1, 1)

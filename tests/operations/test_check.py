@@ -65,3 +65,26 @@ def test_check_notices_a_journal_that_is_switched_off(delivered: dict[str, str])
         switch(delivered["BASELINKER_API_URL"], journal=True)
     assert ran.code == 1
     assert [one["name"] for one in ran.data["findings"] if one["state"] == "failed"] == ["BaseLinker journal"]
+
+
+def test_check_counts_the_last_orders_that_are_in_another_currency(delivered: dict[str, str]) -> None:
+    def said(**more: str) -> dict[str, str]:
+        ran = bl2sm(delivered, "check", "--json", **more)
+        assert ran.code == 0, ran.out
+        return {one["name"]: f"{one['state']}: {one['text']}" for one in ran.data["findings"]}
+
+    orders = [one for one in fetch_state(delivered["BASELINKER_API_URL"])["orders"] if one["confirmed"]]
+    kept = [one["currency"] for one in orders if one["order_source"] != "order_return"]
+    total, german = len(kept), kept.count("EUR")
+    assert german
+    unset = said()
+    assert unset["orders' currencies"] == (
+        f"warning: of the last {total} orders {total - german} in PLN, {german} in EUR, and the product catalogue is in"
+        " PLN: nothing is converted, 50 EUR count as 50 PLN"
+    )
+    assert "currency" not in unset
+    rated = said(SHOP_CURRENCY="PLN", EXCHANGE_RATES="EUR:4.27")
+    assert rated["orders' currencies"] == (
+        f"note: {german} of the last {total} orders are not in PLN ({german} in EUR: converted at 4.27)"
+    )
+    assert rated["currency"] == "ok: SHOP_CURRENCY is PLN, as in the product catalogue"
