@@ -1,14 +1,18 @@
 """The search for an order, and the page of one that the program has never seen and BaseLinker knows."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from starlette.testclient import TestClient
 
-from console import orders
+from console import filters, orders
+from console.visit import TEMPLATES
 from console.words import Words
 from operations.explain import EntryView, Story, fresh_read
+from processor.currency import CurrencyRules
 from processor.rules import Enriched, RuleSettings
 from schemas.records import Delivery, Origin, Outcome
 from tests.console.clients import browser, log_in, token
@@ -92,3 +96,35 @@ def test_what_would_happen_is_said_as_explain_says_it(found: Delivery | None, fa
     assert Words("pl").has(f"order.would_{fresh.fate}")
     assert ("retracted" in fresh.would) is (fate == "retracted")
     assert fresh_read(Enriched(None), True, found, RULES, reveal=False).fate == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("currency", "language", "said"),
+    [
+        ("EUR", "en", "The value, 30.00 EUR, is sent at the rate 4.27: 128.10 PLN."),
+        ("EUR", "pl", "Wartość 30.00 EUR jest wysyłana po kursie 4.27: 128.10 PLN."),
+        ("CZK", "en", "sent unconverted and counts as 30.00 PLN: EXCHANGE_RATES has no rate of CZK"),
+        ("USD", "pl", "FOREIGN_CURRENCY=skip"),
+        ("PLN", "en", None),
+    ],
+)
+def test_the_page_says_what_becomes_of_a_value_in_another_currency(
+    currency: str, language: str, said: str | None
+) -> None:
+    rules = CurrencyRules("PLN", (("EUR", Decimal("4.27")),), skip_foreign=currency == "USD")
+    fresh = fresh_read(Enriched(order(currency=currency)), True, None, replace(RULES, currency=rules), reveal=False)
+    words = Words(language)
+    shown = TEMPLATES.get_template("now.html").render(
+        t=words,
+        f=filters,
+        partial=True,
+        known=True,
+        rules=[],
+        would="",
+        unseen=False,
+        fresh=fresh,
+        hidden=False,
+        order=1,
+    )
+    assert ('id="money"' in shown) is (said is not None)
+    assert said is None or said in shown
