@@ -25,13 +25,13 @@ from bench.topics import PARTITIONS, entry_of
 from clients import BaseLinker, Http, Pacer
 from clients.http import Answer
 from clients.pacing import processor_share
-from processor.consume import Intake
-from processor.decode import Undecodable
-from processor.enrich import Enricher
-from processor.gate import Gate
-from processor.jobs import Job, Jobs
-from processor.read import Read
-from processor.rules import Enriched, RuleSettings
+from processor.circuit_breaker import Gate
+from processor.consume.decode import Undecodable
+from processor.consume.source import Intake
+from processor.decide.rules import Enriched, RuleSettings
+from processor.enrich.enricher import Enricher
+from processor.enrich.stage import Read
+from processor.job import Job, Jobs
 from processor.session import MOST_JOBS
 from schemas.codec import Codec, make_codec
 from schemas.partitioner import partition_of
@@ -45,7 +45,6 @@ RULES = RuleSettings(
     tag_order_source="code",
     skip_shop_orders=False,
     product_id_field="product_id",
-    masked_email_domains=("allegromail.pl",),
 )
 
 

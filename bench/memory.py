@@ -17,8 +17,8 @@ from bench.report import Section, Table, say
 from bench.setting import Setting
 from bench.shop import Choice, make
 from bench.topics import PARTITIONS, entry_of, fill_entries, fill_ledger, own_topics
-from producer.sweep import CONFIRMED
-from runtime.log_ends import watermarks
+from producer.sweep.sweep import CONFIRMED
+from runtime.end_offsets import watermarks
 from schemas.records import JournalEntry, Origin
 from schemas.topics import Topics
 

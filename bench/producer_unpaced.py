@@ -4,7 +4,7 @@ import sys
 from threading import Event
 
 from clients import Pacer
-from producer.program import Program
+from producer.service import Program
 from runtime.health import Health
 from runtime.logging import configure_logging
 from runtime.metrics import Metrics

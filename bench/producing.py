@@ -10,7 +10,7 @@ from bench.report import Section, Table, say, spread
 from bench.setting import Setting
 from bench.standin import PAGE
 from bench.topics import PARTITIONS, own_topics
-from runtime.log_ends import find_ends
+from runtime.end_offsets import find_ends
 
 
 @dataclass(frozen=True, slots=True)

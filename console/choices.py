@@ -20,7 +20,7 @@ from operations.output import Refused
 from operations.topic_reads import KafkaAway
 from processor.main import rule_settings
 from runtime.settings import SettingsError
-from runtime.shop_choice import FIELDS, NAMES, merged, validated
+from runtime.settings_overlay import FIELDS, NAMES, merged, validated
 from schemas.records import ShopSettings
 
 LAST, SINCE = 100, timedelta(days=30)

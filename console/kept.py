@@ -5,7 +5,7 @@ import time
 
 from clients import BaseLinker
 from operations.explain import read_order
-from processor.rules import Enriched, RuleSettings
+from processor.decide.rules import Enriched, RuleSettings
 
 KEPT_SECONDS = 120.0
 

@@ -22,7 +22,7 @@ from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.status_read import Status, read_status
 from runtime.settings import Settings, load_settings
-from runtime.shop_choice import merged
+from runtime.settings_overlay import merged
 from schemas.records import Outcome
 
 FRESH_SECONDS = 2.5

@@ -17,7 +17,7 @@ from operations.endpoints import Told, ask, targets
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json
 from operations.status_read import JOURNAL_WARNING, OLD_ENTRY, SWITCH, Status, check_kind, letters_of, read_status
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
 from runtime.settings import WHOLE_URL, Settings, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 

@@ -23,11 +23,11 @@ from operations.ledger_reads import RowAt
 from operations.options import AsJson
 from operations.output import age, command, line, note, print_json, progress, table
 from operations.times import read_span
-from processor.currency import money_of
-from processor.fingerprint import fingerprint
+from processor.decide.currency import money_of
+from processor.decide.fingerprint import fingerprint
+from processor.decide.mapping import date_of
+from processor.decide.rules import RuleSettings, before_email, first_stop, is_anonymous, purchase_of
 from processor.main import rule_settings
-from processor.mapping import date_of
-from processor.rules import RuleSettings, before_email, first_stop, is_anonymous, purchase_of
 from runtime.settings import load_settings
 from schemas.records import Delivery, Outcome
 
@@ -301,7 +301,7 @@ def _without(
 
 
 def _skip(order: Order, row: Delivery | None, rules: RuleSettings) -> str | None:
-    """Why the rules leave it out; None = they would send it. The Allegro match is taken from the ledger."""
+    """Why the rules leave it out; None = they would send it. The match by phone is taken from the ledger."""
     stop = first_stop(before_email(order, rules))
     if stop is not None:
         return str(stop)

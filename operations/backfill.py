@@ -18,7 +18,7 @@ from operations.options import AsJson, Execute
 from operations.output import age, command, line, note, print_json, progress, unfinished
 from operations.publish import Publisher, drip
 from operations.times import read_span
-from producer.sweep import CONFIRMED, Paging
+from producer.sweep.sweep import CONFIRMED, Paging
 from runtime.settings import load_settings
 from schemas.records import JournalEntry, Origin, Outcome
 

@@ -20,10 +20,11 @@ from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
 from operations.output import Refused, age, command, line, print_json, sentence, waits
 from operations.recent_orders import recent_orders
+from operations.relay_check import check_relays
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
-from processor.mapping import date_of
-from runtime.complaints import told_by
+from processor.decide.mapping import date_of
+from runtime.client_errors import told_by
 from runtime.settings import Settings, SettingsError, load_settings
 from schemas.codec import DecodeError, RegistryUnavailable
 from schemas.records import Cursor
@@ -162,6 +163,7 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
 def check_orders(orders: Sequence[Order], catalogs: Sequence[Catalog] | None, settings: Settings) -> Iterator[Finding]:
     """What the last orders say of the settings; `catalogs` None = not known."""
     yield from check_currency(orders, catalogs, settings)
+    yield from check_relays(orders, settings)
 
 
 def check_disk() -> Finding:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from clients import Catalog, Order
 from operations.finding import Finding
-from processor.currency import CurrencyRules, currency_of, treatment_of
+from processor.decide.currency import CurrencyRules, currency_of, treatment_of
+from processor.decide.rules import RuleSettings, SkipReason, before_email, first_stop
 from processor.main import rule_settings
-from processor.rules import RuleSettings, SkipReason, before_email, first_stop
 from runtime.currencies import CURRENCIES
 from runtime.settings import Settings
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from clients import ExtEvent, PurchaseEvent
 from clients.parsing import as_text
-from processor.currency import Money
-from processor.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
+from processor.decide.currency import Money
+from processor.decide.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
 
 SECONDS_APART = 1.0
 LONGEST_LOCATION = 36

@@ -16,10 +16,10 @@ from operations.journal_reads import EntryAt
 from operations.kafka_reads import KafkaReads
 from operations.output import json_ready
 from processor.clock import boottime
-from processor.enrich import Enricher
-from processor.jobs import PURCHASE_TYPES
+from processor.decide.rules import Enriched, RuleSettings, Send, decide
+from processor.enrich.enricher import Enricher
+from processor.job import PURCHASE_TYPES
 from processor.main import rule_settings
-from processor.rules import Enriched, RuleSettings, Send, decide
 
 BATCH = 300
 LOOK_UPS = 2  # before the decisions made so far are told: each costs several requests

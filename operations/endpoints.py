@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 from clients import ApiError, Http
 from runtime.group_members import Member
 from runtime.kafka import port_of
-from runtime.metrics import LAST_PURCHASES
+from runtime.metrics import LAST_PURCHASES, UNLISTED_RELAYS
 
 SECONDS = 2.0
 MOST_AT_ONCE = 16
@@ -55,7 +55,7 @@ class InCurrency:
 class Told:
     """What one program told; with `not_asked` (why nothing is known of it) all others are empty.
 
-    `checks` are those of /readyz that are not ok; `share` is requests a minute.
+    `checks` are those of /readyz that are not ok; `share` is requests a minute; `unlisted_relays` are orders by domain.
     """
 
     program: str
@@ -72,6 +72,7 @@ class Told:
     share: float | None = None
     last_error: LastError | None = None
     currencies: tuple[InCurrency, ...] = ()
+    unlisted_relays: Mapping[str, int] | None = None
 
 
 def targets(
@@ -118,8 +119,7 @@ def _ask(target: Target) -> Told:
 
 
 def _told(target: Target, ready: Mapping[str, Any], samples: Sequence[Sample]) -> Told:
-    error = ready["last_error"]
-    numbers = {sample.name: sample.value for sample in samples if not sample.labels}
+    error, numbers = ready["last_error"], {one.name: one.value for one in samples if not one.labels}
     return Told(
         target.program,
         target.member,
@@ -140,6 +140,7 @@ def _told(target: Target, ready: Mapping[str, Any], samples: Sequence[Sample]) -
             for sample in samples
             if sample.name == LAST_PURCHASES
         ),
+        unlisted_relays={one.labels["domain"]: int(one.value) for one in samples if one.name == UNLISTED_RELAYS},
     )
 
 
@@ -148,7 +149,7 @@ def _unknown(target: Target, why: str) -> Told:
 
 
 def _samples(text: str) -> list[Sample]:
-    """Return the metrics that are numbers."""
+    """Return the metrics that have a number."""
     return [
         sample
         for family in text_string_to_metric_families(text)  # type: ignore[no-untyped-call]

@@ -18,14 +18,14 @@ from operations.live_settings import Value, effective, read_from
 from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, sentence, table
 from processor.clock import boottime
-from processor.currency import Money
-from processor.enrich import Enricher
-from processor.explain import explain as judge
-from processor.jobs import PURCHASE_TYPES
+from processor.decide.currency import Money
+from processor.decide.explain import explain as judge
+from processor.decide.rules import Enriched, RuleSettings, Send, decide, money_judged
+from processor.enrich.enricher import Enricher
+from processor.job import PURCHASE_TYPES
 from processor.main import rule_settings
-from processor.rules import Enriched, RuleSettings, Send, decide, money_judged
 from runtime.settings import load_settings
-from runtime.shop_choice import merged
+from runtime.settings_overlay import merged
 from schemas.partitioner import partition_of
 from schemas.records import Delivery, Origin, Outcome
 from schemas.topics import order_key

@@ -14,7 +14,7 @@ from operations.apis import Apis, tell_pace
 from operations.audit import contacts_of, emails_of, read_cards
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused
-from processor.windows import Windows
+from processor.enrich.order_pages import Windows
 from schemas.records import Outcome
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from clients import BaseLinker
 from operations.output import WrongUsage
-from processor.rules import source_of
+from processor.decide.rules import source_of
 
 LONGEST_EMAIL = 50  # BaseLinker's filter takes no more
 

@@ -6,7 +6,7 @@ from operations.kafka_reads import KafkaReads
 from operations.live_settings import Current, Value, effective, read, read_from
 from operations.output import Refused, note
 from runtime.settings import Settings
-from runtime.shop_choice import FIELDS, merged
+from runtime.settings_overlay import FIELDS, merged
 
 
 def in_force(reads: KafkaReads) -> Settings:

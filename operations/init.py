@@ -16,7 +16,7 @@ from operations.apis import open_apis
 from operations.currency_check import catalog_currency, mismatch
 from operations.options import AsJson
 from operations.output import Refused, command, line, note, print_json, sentence, table
-from processor.tags import tags_for
+from processor.decide.tags import tags_for
 from runtime.environment import read_variables
 from runtime.settings import LEAST_PASSWORD, REQUIRED, SECRETS, Settings, SettingsError, load_settings
 

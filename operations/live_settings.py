@@ -24,7 +24,7 @@ from operations.settings_write import write
 from operations.topic_reads import away
 from runtime.kafka import admin_config
 from runtime.settings import Settings, SettingsError
-from runtime.shop_choice import FIELDS, NAMES, merged, validated
+from runtime.settings_overlay import FIELDS, NAMES, merged, validated
 from schemas.codec import RegistryUnavailable
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 from schemas.topics import TopicProblem, Topics, ensure_topics

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clients import ApiError, BackpressureError
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
 from runtime.settings import SettingsError
 from runtime.standard_streams import OutputLost, refused_by_system
 from schemas.codec import DecodeError, RegistryUnavailable

@@ -34,7 +34,7 @@ from operations.kafka_reads import KafkaReads
 from operations.late_ids import late_ids, watch_end
 from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, line, note, print_json
-from processor.rules import is_usable
+from processor.decide.rules import is_usable
 from runtime.settings import load_settings
 from schemas.codec import RegistryUnavailable
 

@@ -30,9 +30,9 @@ from operations.publish import Publisher, drip
 from operations.replay_stop import replay_rest, stop_replay
 from operations.times import read_time
 from operations.topic_reads import SECONDS
-from processor.windows import Orders, Windows
-from producer.sweep import CONFIRMED
-from runtime.complaints import told_by
+from processor.enrich.order_pages import Orders, Windows
+from producer.sweep.sweep import CONFIRMED
+from runtime.client_errors import told_by
 from runtime.offsets import GroupOffsets
 from runtime.settings import load_settings
 from schemas.progress import Progress, read_progress

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from operations.group_reads import Position
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
 from runtime.offsets import GroupOffsets
 from schemas.progress import Progress
 

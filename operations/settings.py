@@ -23,7 +23,7 @@ from operations.live_settings import (
 from operations.options import AsJson, By, Execute
 from operations.output import Refused, WrongUsage, command, line, note, print_json, sentence, table
 from runtime.settings import Settings, load_settings
-from runtime.shop_choice import merged
+from runtime.settings_overlay import merged
 from schemas.records import Switch
 
 TAKEN_OVER = (

@@ -9,9 +9,9 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from operations.kafka_reads import KafkaReads
-from runtime.log_ends import NO_LEADER, find_ends
+from runtime.end_offsets import NO_LEADER, find_ends
 from runtime.settings import SettingsError
-from runtime.shop_choice import FIELDS, validated
+from runtime.settings_overlay import FIELDS, validated
 from schemas.codec import DecodeError
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 

@@ -9,9 +9,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient
 
 from operations.output import Refused
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
+from runtime.end_offsets import find_ends, offsets_from, watermarks
 from runtime.kafka import admin_config, consumer_config
-from runtime.log_ends import find_ends, offsets_from, watermarks
 from runtime.logging import configure_logging
 from runtime.settings import Settings
 from schemas.codec import Codec, make_codec

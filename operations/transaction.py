@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 from confluent_kafka import KafkaException, Producer
 
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
 
 TRANSACTION_SECONDS = 20.0
 

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from clients import PacerClosed
-from runtime.group_word import GroupWord
+from runtime.assignment_known import GroupWord
 from runtime.kafka import admin_config, consumer_config, cooperative, give_back, take_paused
 from runtime.settings import Settings
 from schemas.topics import Topics

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from processor.assignment import Partition
-from processor.deaths import Deaths
-from processor.decode import Undecodable
-from processor.jobs import Entry, Job, Jobs, Raw
-from processor.record import Batch
+from processor.commit.transaction import Batch
+from processor.consume.decode import Undecodable
+from processor.job import Entry, Job, Jobs, Raw
+from processor.record.dead_letters import Deaths
+from processor.restore.restore import Partition
 
 
 @dataclass(slots=True)

@@ -17,30 +17,31 @@ from confluent_kafka.admin import AdminClient
 
 from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, SalesManago
 from processor.clock import boottime
-from processor.commits import Commits
-from processor.consume import Overtaken
-from processor.currency import CurrencyRules
-from processor.enrich import Enricher
-from processor.lease import LeaseLost
-from processor.ledger import Torn
-from processor.live import Live
-from processor.obey import PausedByOperator
-from processor.partition_count import PartitionsChanged, check_partition_count
+from processor.commit.refusals import Commits
+from processor.commit.transaction import Fenced
+from processor.consume.other_groups import rivals
+from processor.consume.source import Overtaken
+from processor.control.operator import PausedByOperator
+from processor.control.settings_watch import Live
+from processor.decide.currency import CurrencyRules
+from processor.decide.rules import RuleSettings
+from processor.deliver.lease import LeaseLost
+from processor.deliver.state_machine import Limits
+from processor.enrich.enricher import Enricher
+from processor.enrich.relay_tally import RelayTally
 from processor.parts import Parts, WrongKey
-from processor.record import Fenced
-from processor.rivals import rivals
-from processor.rules import RuleSettings
+from processor.restore.ledger import Torn
+from processor.restore.partition_count import PartitionsChanged, check_partition_count
+from processor.restore.topic_identity import TopicReplaced
 from processor.session import Session
-from processor.topic_watch import TopicReplaced
-from processor.way import Limits
-from runtime.complaints import told_by
-from runtime.group_word import GroupWord
+from runtime.assignment_known import GroupWord
+from runtime.client_errors import told_by
 from runtime.health import Health, HealthServer, PortTaken
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings, SettingsError, load_settings
-from runtime.shop_choice import merged
+from runtime.settings_overlay import merged
 from runtime.watchdog import Watchdog
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.records import ShopSettings
@@ -211,11 +212,13 @@ class _Clients:
         self._settings = settings
         self.token_verified = Event()
         self._base = base
+        self._relays = RelayTally(tuple(settings.masked_email_domains))
+        metrics.unlisted_relays.read = self._relays.domains
         self.codec = make_codec(Topics(settings.topic_prefix), settings.schema_registry)
 
     def enricher(self) -> Enricher:
         """Return a new one: each session has its own, for the last one's thread may still be reading."""
-        return Enricher(self._base, self.rules_of(None), boottime)
+        return Enricher(self._base, self.rules_of(None), boottime, self._relays.note)
 
     def rules_of(self, saved: ShopSettings | None) -> RuleSettings:
         """Return the rules under what was saved; SettingsError."""

@@ -8,11 +8,11 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from clients import Pacer, SalesManago
-from processor.commits import Commits
-from processor.enrich import Enricher
-from processor.live import Live
-from processor.way import Limits
-from runtime.group_word import GroupWord
+from processor.commit.refusals import Commits
+from processor.control.settings_watch import Live
+from processor.deliver.state_machine import Limits
+from processor.enrich.enricher import Enricher
+from runtime.assignment_known import GroupWord
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.codec import Codec

@@ -8,31 +8,31 @@ import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from processor.admit import Admit
-from processor.assignment import Assignment
-from processor.consume import Intake
-from processor.deaths import Deaths
-from processor.deliver import Deliver
-from processor.fingerprint import fingerprint
-from processor.gate import Gate
-from processor.group_end import GroupEnd
+from processor.circuit_breaker import Gate
+from processor.coalesce.admit import Admit
+from processor.commit.transaction import Batch, Fenced, NotCommitted, Record, intent_row
+from processor.consume.caught_up import GroupEnd
+from processor.consume.rebalance import Membership
+from processor.consume.source import Intake
+from processor.control.lag import Lag
+from processor.control.operator import Obey
+from processor.decide.fingerprint import fingerprint
+from processor.decide.rules import Enriched, Send, Skip, decide, money_judged
+from processor.deliver.lease import Lease, LeaseLost
+from processor.deliver.stage import Deliver
+from processor.deliver.state_machine import Ending, held_until
+from processor.enrich.missing_orders import Unknown
+from processor.enrich.stage import Read
 from processor.holdings import Holdings
-from processor.jobs import Job, Step
-from processor.lag import Lag
-from processor.lease import Lease, LeaseLost
-from processor.ledger import Ledger, Torn
-from processor.membership import Membership
-from processor.obey import Obey
-from processor.outcomes import Outcomes
+from processor.job import Job, Step
 from processor.parts import Parts, WrongKey
-from processor.read import Read
-from processor.record import Batch, Fenced, NotCommitted, Record, intent_row
-from processor.rules import Enriched, Send, Skip, decide, money_judged
+from processor.record.dead_letters import Deaths
+from processor.record.stage import Outcomes
+from processor.redact import Unexpected, nameless
+from processor.restore.ledger import Ledger, Torn
+from processor.restore.restore import Assignment
+from processor.restore.topic_identity import TopicWatch
 from processor.stops import Stops
-from processor.topic_watch import TopicWatch
-from processor.unexpected import Unexpected, nameless
-from processor.unknown import Unknown
-from processor.way import Ending, held_until
 from runtime.broker_watch import BrokerWatch
 from runtime.logging import get_logger
 from schemas.codec import DecodeError, RegistryUnavailable

@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Set
 
 from clients import FatalError
-from processor.deaths import Death, Write, refused_write, vouched
-from processor.decode import Undecodable
-from processor.deliver import Deliver
-from processor.gate import Gate
+from processor.circuit_breaker import Gate
+from processor.consume.decode import Undecodable
+from processor.control.lag import Lag
+from processor.deliver.stage import Deliver
+from processor.deliver.state_machine import Ending
+from processor.enrich.stage import Read
 from processor.holdings import Holdings
-from processor.jobs import Entry, Job, Raw
-from processor.lag import Lag
-from processor.outcomes import Outcomes
+from processor.job import Entry, Job, Raw
 from processor.parts import Parts, WrongKey
-from processor.read import Read
-from processor.way import Ending
+from processor.record.dead_letters import Death, Write, refused_write, vouched
+from processor.record.stage import Outcomes
 from runtime.logging import get_logger
 from schemas.codec import RegistryUnavailable
 from schemas.records import Outcome

@@ -10,11 +10,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from producer.publish import CURSOR_KEY
+from runtime.assignment_known import GroupWord
 from runtime.broker_watch import BrokerWatch
-from runtime.group_word import GroupWord
+from runtime.end_offsets import find_ends
 from runtime.health import Health
 from runtime.kafka import give_back, take_paused
-from runtime.log_ends import find_ends
 from runtime.logging import get_logger
 from schemas.codec import Codec
 from schemas.records import Cursor

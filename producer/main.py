@@ -10,7 +10,7 @@ from threading import Event
 from clients import Pacer
 from clients.pacing import producer_rate
 from producer.leader import Stopped
-from producer.program import Program, Wrong
+from producer.service import Program, Wrong
 from runtime.health import Health, HealthServer, PortTaken
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from confluent_kafka import KafkaException, Producer
 
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
 from schemas.codec import Codec
 from schemas.partitioner import partition_of
 from schemas.records import Cursor, JournalEntry

@@ -13,9 +13,9 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from runtime.complaints import told_by
+from runtime.client_errors import told_by
+from runtime.end_offsets import STALE, ask_ends, end_told
 from runtime.health import Health
-from runtime.log_ends import STALE, ask_ends, end_told
 from runtime.logging import get_logger
 
 ASK_EVERY_SECONDS, GIVEN_UP_SECONDS = 5.0, 20.0

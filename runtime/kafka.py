@@ -4,7 +4,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from runtime.complaints import Complaints
+from runtime.client_errors import Complaints
 from runtime.settings import Settings
 
 CONSUMER_ONLY = ("group.", "fetch.", "heartbeat.", "partition.assignment", "queued.", "max.partition", "check.crcs")

@@ -12,7 +12,7 @@ from typing import Any
 
 from operations.live_settings import read, save_rules, save_switch
 from runtime.settings import Settings, load_settings
-from runtime.shop_choice import merged
+from runtime.settings_overlay import merged
 from sandbox.remote import fetch_state
 from schemas.codec import make_codec
 from schemas.records import JournalEntry, ShopSettings, Switch

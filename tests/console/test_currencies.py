@@ -8,7 +8,7 @@ import pytest
 from console.currencies import FOREIGN, sentence
 from console.words import Words
 from operations.endpoints import InCurrency
-from processor.currency import Treatment
+from processor.decide.currency import Treatment
 from tests.console.test_overview import HEALTHY, shown
 
 ENGLISH = Words("en")

@@ -12,8 +12,8 @@ from console import filters, orders
 from console.visit import TEMPLATES
 from console.words import Words
 from operations.explain import EntryView, Story, fresh_read
-from processor.currency import CurrencyRules
-from processor.rules import Enriched, RuleSettings
+from processor.decide.currency import CurrencyRules
+from processor.decide.rules import Enriched, RuleSettings
 from schemas.records import Delivery, Origin, Outcome
 from tests.console.clients import browser, log_in, token
 from tests.console.offline import Offline

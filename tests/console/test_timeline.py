@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from console import timeline
 from console.words import Words
 from operations.explain import Story, fresh_read
-from processor.rules import Enriched, RuleSettings
+from processor.decide.rules import Enriched, RuleSettings
 from schemas.records import Delivery, Outcome
 from tests.processor.simulated import order
 

@@ -13,7 +13,7 @@ from console.words import Words, catalog, choose, plural
 from operations.alerts import Kind
 from operations.explain import Fate
 from operations.status_read import CheckKind, ProblemKind
-from processor.rules import SkipReason
+from processor.decide.rules import SkipReason
 from schemas.records import RETRACTED, Outcome
 
 CONSOLE = Path(__file__).parents[2] / "console"
@@ -38,7 +38,7 @@ def test_every_reason_and_outcome_has_words() -> None:
 
 def test_every_reason_that_the_programs_write_has_words() -> None:
     root = Path(__file__).parents[2]
-    written = "\n".join(path.read_text() for path in root.glob("processor/*.py"))
+    written = "\n".join(path.read_text() for path in (root / "processor").rglob("*.py"))
     codes = set(re.findall(r"(?:Ending\(Outcome\.\w+, |Undecodable\(raw, )\"(\w+)\"", written)) | {RETRACTED}
     assert {"order_refused", "undecidable", "undecodable", "created"} <= codes
     assert {code for code in codes if not Words("pl").has(f"reason.{code}")} == set()

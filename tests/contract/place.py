@@ -10,10 +10,10 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor.assignment import Assignment, Partition
-from processor.ledger import Ledger
-from processor.record import Batch, Record
-from processor.tracker import OffsetTracker
+from processor.commit.offset_tracker import OffsetTracker
+from processor.commit.transaction import Batch, Record
+from processor.restore.ledger import Ledger
+from processor.restore.restore import Assignment, Partition
 from schemas.codec import Codec, make_codec
 from schemas.progress import Progress
 from schemas.records import Delivery, Outcome

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from processor.consume import HIGH, Intake, Overtaken
-from processor.ledger import Ledger
-from processor.record import Batch
+from processor.commit.transaction import Batch
+from processor.consume.source import HIGH, Intake, Overtaken
+from processor.restore.ledger import Ledger
 from schemas.progress import Gap, read_progress
 from tests.contract.place import Place, has, until_ready
 from tests.harness.waiting import wait_until

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
-from runtime.group_word import GroupWord
+from runtime.assignment_known import GroupWord
 from runtime.kafka import admin_config, consumer_config, cooperative, give_back, take_paused
 from runtime.settings import load_settings
 from schemas.topics import Topics, ensure_topics

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from runtime.log_ends import ask_ends, end_told, find_ends
+from runtime.end_offsets import ask_ends, end_told, find_ends
 from sandbox.kafka import broker as processes
 from tests.faults.broker import Broker, own_broker
 from tests.harness.ports import quiet_port

@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from processor.record import Batch, Fenced, NotCommitted, Record
+from processor.commit.transaction import Batch, Fenced, NotCommitted, Record
 from schemas.topics import order_key
 from tests.contract.place import SESSION, Place, has, one_row
 from tests.harness.waiting import wait_until

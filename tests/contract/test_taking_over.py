@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor.assignment import Assignment
-from processor.ledger import Ledger
+from processor.restore.ledger import Ledger
+from processor.restore.restore import Assignment
 from schemas.progress import Progress
 from schemas.topics import order_key, topic_id
 from tests.contract.place import Place, has, until_ready

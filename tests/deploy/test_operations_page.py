@@ -50,7 +50,7 @@ def test_log_lines_are_the_programs_own() -> None:
     source = "".join(
         path.read_text()
         for room in ("producer", "processor", "runtime", "clients")
-        for path in (ROOT / room).glob("*.py")
+        for path in (ROOT / room).rglob("*.py")
     )
     source = re.sub(r'"\s*\n\s*"', "", source)  # long texts are written in parts
     events = [json.loads(f'"{text}"') for text in re.findall(r'"event": "([^"]*)"', TEXT)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor.group_end import AGAIN_SECONDS, ASK_SECONDS, GroupEnd
+from processor.consume.caught_up import AGAIN_SECONDS, ASK_SECONDS, GroupEnd
 from schemas.topics import Topics, ensure_topics
 from tests.harness.judge import wrong
 from tests.harness.programs import QUICK, Programs, settings

@@ -30,7 +30,7 @@ BREAKS = (
         "An entry's offset is committed as soon as it was taken, not when its order has an outcome.",
         (
             (
-                "processor/admit.py",
+                "processor/coalesce/admit.py",
                 "        self.open(entry.record.order_id, entry.raw.partition, [entry], row)\n",
                 "        self.open(entry.record.order_id, entry.raw.partition, [entry], row)\n"
                 "        self._holdings.pass_over(entry.raw)\n",
@@ -44,7 +44,7 @@ BREAKS = (
         "A purchase is created whatever SALESmanago's cards show.",
         (
             (
-                "processor/deliver.py",
+                "processor/deliver/stage.py",
                 "        self._go(job, after_look(job, seen, self._clock(), self._limits))\n",
                 "        self._go(job, after_look(job, Seen(None, None, 0), self._clock(), self._limits))\n",
             ),
@@ -57,23 +57,23 @@ BREAKS = (
         "An order that somebody may still be creating is looked at first, waited for, and created; looks do not age.",
         (
             (
-                "processor/way.py",
+                "processor/deliver/state_machine.py",
                 "        return Next(Step.LOOK, job.settle_until)\n    return Next(Step.INTEND)\n",
                 "        return Next(Step.LOOK)\n    return Next(Step.INTEND)\n",
             ),
             (
-                "processor/way.py",
+                "processor/deliver/state_machine.py",
                 "if job.slow_look else None\n        return Next(Step.INTEND)\n",
                 "if job.slow_look else None\n        return Next(Step.INTEND, job.settle_until)\n",
             ),
             (
-                "processor/deliver.py",
+                "processor/deliver/stage.py",
                 "job.intended_contact = at, job.contact_id\n"
                 "                self._go(job, after_intent(job, self._clock(), self._limits))\n",
                 "job.intended_contact = at, job.contact_id\n                self._go(job, Next(Step.CREATE))\n",
             ),
             (
-                "processor/calls.py",
+                "processor/deliver/requests.py",
                 "if now - looked_at > LOOK_AGE_SECONDS or now - intended_at",
                 "if now - intended_at",
             ),
@@ -85,7 +85,7 @@ BREAKS = (
         "Nothing is checked at the write of a create: not the loop, not the age of look and intent.",
         (
             (
-                "processor/calls.py",
+                "processor/deliver/requests.py",
                 "            self._lease.check()\n            now = self._clock()\n",
                 "            return\n            now = self._clock()\n",
             ),
@@ -98,7 +98,7 @@ BREAKS = (
         "The lease is checked before the call instead of at the write of the request body.",
         (
             (
-                "processor/calls.py",
+                "processor/deliver/requests.py",
                 "partial(self._api.add_event, contact_id, event, before_write=check)\n",
                 "lambda: [check(), self._api.add_event(contact_id, event)][1]\n",
             ),
@@ -111,7 +111,7 @@ BREAKS = (
         "The ledger is read up to the last stable offset only: rows behind an open transaction are not seen.",
         (
             (
-                "runtime/log_ends.py",
+                "runtime/end_offsets.py",
                 "isolation_level=IsolationLevel.READ_UNCOMMITTED,",
                 "isolation_level=IsolationLevel.READ_COMMITTED,",
             ),
@@ -123,7 +123,7 @@ BREAKS = (
         "Intents are written without their partitions' offsets: nobody checks whether the member still owns them.",
         (
             (
-                "processor/record.py",
+                "processor/commit/transaction.py",
                 "            self._send_offsets(offsets)\n",
                 "            if not batch.intents:\n                self._send_offsets(offsets)\n",
             ),
@@ -136,13 +136,13 @@ BREAKS = (
         "An entry whose order has an unfinished job opens another one beside it.",
         (
             (
-                "processor/jobs.py",
+                "processor/job.py",
                 "        job = self._by_order.get(entry.record.order_id)\n        if job is None:\n",
                 "        job = self._by_order.get(entry.record.order_id)\n"
                 "        if job is None or job.step is not Step.WAITING:\n",
             ),
             (
-                "processor/jobs.py",
+                "processor/job.py",
                 "        if order_id in self._by_order:\n            raise ValueError(",
                 "        if False:\n            raise ValueError(",
             ),

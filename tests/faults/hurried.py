@@ -6,9 +6,9 @@ A probe a minute is right for an API and too slow for a test.
 import importlib
 import sys
 
-import processor.gate
+import processor.circuit_breaker
 import processor.stops
-import producer.program
+import producer.service
 
 PROBE_SECONDS = 3.0
 
@@ -16,7 +16,7 @@ PROBE_SECONDS = 3.0
 def main() -> int:
     """Run the program that the first argument names."""
     program, *options = sys.argv[1:]
-    for module in (processor.gate, processor.stops, producer.program):
+    for module in (processor.circuit_breaker, processor.stops, producer.service):
         assert module.PROBE_SECONDS == 60.0
         module.PROBE_SECONDS = PROBE_SECONDS  # type: ignore[attr-defined]
     code: int = importlib.import_module(f"{program}.main").main(options)

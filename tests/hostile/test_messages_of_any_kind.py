@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.decode import Undecodable, decode
-from processor.jobs import Entry, Raw
-from processor.record import dead_letter
+from processor.commit.transaction import dead_letter
+from processor.consume.decode import Undecodable, decode
+from processor.job import Entry, Raw
 from schemas.codec import AvroCodec, Codec, schema_text, single_object_fingerprint
 from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, dead_letter_from_headers
 from schemas.registry import Registry, RegistryUnavailable

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from clients import BaseLinker, Http, Order, Pacer, RetriableError, SalesManago
 from clients.http import Answer
-from processor.fingerprint import fingerprint
-from processor.lookups import matchable
-from processor.mapping import lane_key
-from processor.phones import LONGEST_TYPED, has_country_code, is_filler, normal, spellings
-from processor.rules import Enriched, RuleSettings, Send, Skip, decide, needs_buyer, verdicts
-from processor.tags import clean_tag
+from processor.decide.fingerprint import fingerprint
+from processor.decide.mapping import lane_key
+from processor.decide.phones import LONGEST_TYPED, has_country_code, is_filler, normal, spellings
+from processor.decide.rules import Enriched, RuleSettings, Send, Skip, decide, needs_buyer, verdicts
+from processor.decide.tags import clean_tag
+from processor.enrich.buyers import matchable
 from tests.harness.cases import cases
 from tests.hostile.odd import VALUES, mutated, odd, places, replaced
 from tests.hostile.references import LINE, ORDER, ORDERS, SOURCES

@@ -10,9 +10,9 @@ from clients import ContactCard, ExtEvent, Order
 from clients.contacts import Contact, PurchaseEvent
 from operations.audit import JUST_READ, audit_orders
 from operations.ledger_reads import RowAt
-from processor.currency import CurrencyRules
-from processor.fingerprint import fingerprint
-from processor.rules import RuleSettings, purchase_of
+from processor.decide.currency import CurrencyRules
+from processor.decide.fingerprint import fingerprint
+from processor.decide.rules import RuleSettings, purchase_of
 from sandbox.remote import fetch_state
 from schemas.records import Delivery, Outcome
 from tests.harness.commands import bl2sm, catch_up

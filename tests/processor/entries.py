@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from processor.jobs import Entry, Raw
+from processor.job import Entry, Raw
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

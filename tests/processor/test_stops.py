@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from clients import FatalError
-from processor.commits import Commits
-from processor.deaths import HOLD_SECONDS, Death, Deaths
-from processor.decode import Undecodable
-from processor.gate import Gate
+from processor.circuit_breaker import Gate
+from processor.commit.refusals import Commits
+from processor.consume.decode import Undecodable
+from processor.control.lag import Lag
+from processor.deliver.state_machine import Ending
 from processor.holdings import Holdings
-from processor.jobs import Entry, Job, Raw, Step
-from processor.lag import Lag
+from processor.job import Entry, Job, Raw, Step
 from processor.parts import WrongKey
+from processor.record.dead_letters import HOLD_SECONDS, Death, Deaths
 from processor.stops import PROBE_SECONDS, Stops
-from processor.way import Ending
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.records import Outcome

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from clients import JournalLog, Order
 from producer.clock import Clock as Clocks
-from producer.cursor import first_cursor
-from producer.plan import Plan
-from producer.poll import Poll
+from producer.journal.cursor import first_cursor
+from producer.journal.silence import Silence
+from producer.journal.writer import Publishes, Writer
+from producer.options import Plan
 from producer.publish import Fenced, NotPublished
-from producer.silence import Silence
-from producer.sweep import PAGE, Remembered
-from producer.writer import Publishes, Writer
+from producer.sweep.sweep import PAGE, Remembered
+from producer.term import Poll
 from runtime.metrics import Metrics
 from schemas.progress import Gap
 from schemas.records import Cursor, JournalEntry, Origin

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from clients import BaseLinker, Http, Pacer
 from producer.clock import Clock
-from producer.cursor import first_cursor
-from producer.due import due, swept
+from producer.journal.cursor import first_cursor
+from producer.sweep.schedule import due, swept
 from schemas.records import Origin
 from tests.harness.cases import cases
 from tests.producer.simulated import DAY, HOUR, MINUTE, NOW, World, plan

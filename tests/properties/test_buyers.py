@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients import Order
-from processor.coverage import Coverage
-from processor.lookups import Buyers, matchable
-from processor.rules import RuleSettings
-from processor.windows import Windows
+from processor.decide.rules import RuleSettings
+from processor.enrich.buyers import Buyers, matchable
+from processor.enrich.coverage import Coverage
+from processor.enrich.order_pages import Windows
 from tests.harness.cases import cases
 from tests.processor.shop import MASK, Shop, an_order, at
 
@@ -61,10 +61,10 @@ def test_the_buyer_is_whom_the_rule_names_whatever_is_remembered(
     data: st.DataObject, stride: int, inclusive: bool, room: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("processor.windows.FULL_WINDOW", PAGE)
-        patch.setattr("processor.lookups.MOST_CANDIDATES", 1000)
-        patch.setattr("processor.lookups.MOST_BOUGHT_BY_ONE", room)
-        patch.setattr("processor.lookups.MOST_ORDERS", 2 * room)
+        patch.setattr("processor.enrich.order_pages.FULL_WINDOW", PAGE)
+        patch.setattr("processor.enrich.buyers.MOST_CANDIDATES", 1000)
+        patch.setattr("processor.enrich.buyers.MOST_BOUGHT_BY_ONE", room)
+        patch.setattr("processor.enrich.buyers.MOST_ORDERS", 2 * room)
         play(data, stride, inclusive)
 
 

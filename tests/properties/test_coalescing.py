@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from processor.jobs import Entry, Job, Jobs, Raw, Step
-from processor.lanes import Lanes
+from processor.deliver.lanes import Lanes
+from processor.job import Entry, Job, Jobs, Raw, Step
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 from tests.harness.cases import cases
 

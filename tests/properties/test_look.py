@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients import Http, RetriableError, SalesManago
-from processor.look import Ask, Seen, look
+from processor.deliver.existing_purchase import Ask, Seen, look
 from tests.harness.cases import cases
 
 MAILS = ("ann@example.com", "bob@example.com", "Zoë@example.com")

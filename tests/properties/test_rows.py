@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from clients import Contact
-from processor.calls import ask_of
-from processor.jobs import Entry, Job, Raw, Step
-from processor.ledger import Ledger
-from processor.record import final_row, intent_row
-from processor.rules import Send
-from processor.way import Ending, Next, after_contact, held_until
+from processor.commit.transaction import final_row, intent_row
+from processor.decide.rules import Send
+from processor.deliver.requests import ask_of
+from processor.deliver.state_machine import Ending, Next, after_contact, held_until
+from processor.job import Entry, Job, Raw, Step
+from processor.restore.ledger import Ledger
 from schemas.codec import AvroCodec, DecodeError
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
 from schemas.topics import Topics

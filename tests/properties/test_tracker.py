@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from processor.tracker import OffsetTracker
+from processor.commit.offset_tracker import OffsetTracker
 from tests.harness.cases import cases
 
 

@@ -10,9 +10,9 @@ from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPar
 from structlog.testing import capture_logs
 
 from runtime import broker_watch
-from runtime import complaints as complaining
+from runtime import client_errors as complaining
 from runtime.broker_watch import ASK_EVERY_SECONDS, BrokerWatch
-from runtime.complaints import AGAIN_SECONDS, Complaints
+from runtime.client_errors import AGAIN_SECONDS, Complaints
 from runtime.health import Health
 
 

@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from runtime.health import STUCK_SECONDS, Health, HealthServer
 from runtime.logging import configure_logging, get_logger
 from runtime.metrics import Metrics
-from runtime.recent import Recent
+from runtime.sliding_count import Recent
 
 
 class Clock:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runtime.example import env_example
+from runtime.env_example import env_example
+from runtime.relay_domains import RELAY_DOMAINS
 from runtime.settings import REQUIRED, SECRETS, Need, Settings, SettingsError, load_settings, setting_names
 
 SECRET = "hunter2-hunter2"
@@ -45,6 +46,7 @@ WRONG = {
     "SHOP_CURRENCY": "ZLOTY",
     "EXCHANGE_RATES": "EUR:0",
     "FOREIGN_CURRENCY": "perhaps",
+    "MASKED_EMAIL_DOMAINS": "*.com",
     "LOG_LEVEL": "LOUD",
     "LOG_FORMAT": "xml",
     "HTTP_PORT": "70000",
@@ -368,3 +370,20 @@ def test_rates_and_a_skip_need_a_shop_currency_which_has_no_rate_itself(
 def test_every_problem_with_currencies_is_named_beside_all_others() -> None:
     lines = problems({"EXCHANGE_RATES": "EUR:4.27", "FOREIGN_CURRENCY": "skip", "LOG_LEVEL": "LOUD"})
     assert {line.split(":")[0] for line in lines} == {"EXCHANGE_RATES", "FOREIGN_CURRENCY", "LOG_LEVEL"}
+
+
+def test_relay_domains_are_the_default_list_replaced_or_added_to() -> None:
+    assert load().masked_email_domains == RELAY_DOMAINS
+    assert load({"MASKED_EMAIL_DOMAINS": "example.com"}).masked_email_domains == ("example.com",)
+    assert load({"MASKED_EMAIL_DOMAINS": "+example.com"}).masked_email_domains == (*RELAY_DOMAINS, "example.com")
+
+
+def test_wrong_relay_domains_are_named_together_with_all_other_problems() -> None:
+    lines = problems(
+        {"MASKED_EMAIL_DOMAINS": "a.example,,gmail.com", "LOG_LEVEL": "LOUD"}, without=["BASELINKER_TOKEN"]
+    )
+    assert sorted(line.split(":")[0] for line in lines) == ["BASELINKER_TOKEN", "LOG_LEVEL", "MASKED_EMAIL_DOMAINS"]
+    (line,) = (line for line in lines if line.startswith("MASKED"))
+    assert "entry 2 is empty" in line
+    assert "entry 3 covers a mail provider's domain" in line
+    assert "gmail" not in line

@@ -1,0 +1,1 @@
+"""Rows, dead letters and offsets: one Kafka transaction."""

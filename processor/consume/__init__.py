@@ -1,0 +1,1 @@
+"""From the topic to entries, one queue per partition."""

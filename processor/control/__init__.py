@@ -1,0 +1,1 @@
+"""What the shop saved, and what the outside sees."""

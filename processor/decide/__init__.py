@@ -1,0 +1,1 @@
+"""Send or skip, and what is sent: pure."""

@@ -1,0 +1,1 @@
+"""What a newly assigned partition needs before its first entry is taken."""

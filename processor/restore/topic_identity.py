@@ -1,0 +1,63 @@
+"""Are the topics still those that were joined? Asked every few seconds, without waiting for the answer.
+
+A journal made anew has other offsets; one that was given more partitions sends orders away from their rows; without
+the ledger's topic nothing can be recorded.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from processor.restore.partition_count import PartitionsChanged, moved_away
+from schemas.topics import Topics
+
+ASK_EVERY_SECONDS = 5.0
+
+
+class TopicReplaced(Exception):
+    """A topic was deleted or made anew: join again, from what is there."""
+
+
+class TopicWatch:
+    """`look` is called at every turn of the loop."""
+
+    def __init__(self, admin: AdminClient, topics: Topics, partitions: int, clock: Callable[[], float]) -> None:
+        self._admin, self._topics, self._partitions, self._clock = admin, topics, partitions, clock
+        self._asked_at = clock()
+        self._answers: dict[str, Future[Any]] = {}
+        self._identity: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Raise PartitionsChanged or TopicReplaced once the broker says so; a broker that is away says nothing."""
+        now = self._clock()
+        for topic in [topic for topic, answer in self._answers.items() if answer.done()]:
+            self._judge(topic, self._answers.pop(topic))
+        if not self._answers and now - self._asked_at >= ASK_EVERY_SECONDS:
+            self._asked_at = now
+            asked = [self._topics.journal, self._topics.deliveries, self._topics.dead_letters]
+            self._answers = self._admin.describe_topics(TopicCollection(asked), request_timeout=5.0)
+
+    def expect(self, topic: str, identity: str) -> None:
+        """Note the id of the topic that is worked on."""
+        if self._identity.setdefault(topic, identity) != identity:
+            raise TopicReplaced(f"the topic {topic} was made anew")
+
+    def check(self, numbers: set[int]) -> None:
+        """Raise PartitionsChanged for a partition that the journal did not have."""
+        if any(number >= self._partitions for number in numbers):
+            raise PartitionsChanged(moved_away(self._topics.journal, max(numbers) + 1, self._partitions))
+
+    def _judge(self, topic: str, answer: Future[Any]) -> None:
+        try:
+            described = answer.result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise TopicReplaced(f"the topic {topic} is gone") from None
+            return
+        self.expect(topic, str(described.topic_id))
+        count = len(described.partitions)
+        if topic == self._topics.journal and count != self._partitions:
+            raise PartitionsChanged(moved_away(topic, count, self._partitions))

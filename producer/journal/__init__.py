@@ -1,0 +1,1 @@
+"""BaseLinker's journal: how far it was read, and what to do where it fails."""

@@ -1,0 +1,1 @@
+"""Confirmed orders by date: what the journal never named."""
