@@ -42,6 +42,11 @@ def at_another_rate(
     return as_sent(replace(ours, value=value))
 
 
+def value_of(event: ExtEvent) -> Decimal | None:
+    """Return the value that the card shows; None = none, or no number."""
+    return _number(event.shown.get("value"))
+
+
 def _differences(ours: PurchaseEvent, theirs: ExtEvent, shown: Mapping[str, Any]) -> Iterator[str]:
     if theirs.date is not None and abs((theirs.date - ours.date).total_seconds()) > SECONDS_APART:
         yield f"date {theirs.date:%Y-%m-%d %H:%M:%S}, now {ours.date:%Y-%m-%d %H:%M:%S}"

@@ -89,6 +89,7 @@ def _place(
     order = _order(chance, order_id, at, f"{first} {last}", mail, phone)
     if kind in {"shop", "no_email"}:
         order |= {"order_source": "shop", "order_source_id": 2001, "shop_order_id": 9000 + index}
+        order["products"] = [{**line, "storage": "shop", "storage_id": 2001} for line in order["products"]]
         if kind == "no_email":
             order["email"] = ""
         elif chance.random() < 0.8:
