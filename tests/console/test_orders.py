@@ -2,23 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 from starlette.testclient import TestClient
 
 from clients import ContactCard, RetriableError
-from console import filters, orders
-from console.visit import TEMPLATES
+from console import orders
 from console.words import Words
 from operations.explain import EntryView, Story, fresh_read
-from processor.decide.currency import CurrencyRules
 from processor.decide.rules import Enriched, RuleSettings
+from runtime.settings import load_settings
 from schemas.records import Delivery, Origin, Outcome
 from tests.console.clients import browser, log_in, token
-from tests.console.offline import Offline
+from tests.console.offline import GIVEN, Offline
 from tests.processor.simulated import START, order
 
 ENTRY = EntryView(0, 1, START, 1, 1, Origin.JOURNAL, START, "waiting")
@@ -151,22 +148,18 @@ def test_what_would_happen_is_said_as_explain_says_it(found: Delivery | None, fa
     ],
 )
 def test_the_page_says_what_becomes_of_a_value_in_another_currency(
-    currency: str, language: str, said: str | None
+    monkeypatch: pytest.MonkeyPatch, currency: str, language: str, said: str | None
 ) -> None:
-    rules = CurrencyRules("PLN", (("EUR", Decimal("4.27")),), skip_foreign=currency == "USD")
-    fresh = fresh_read(Enriched(order(currency=currency)), True, None, replace(RULES, currency=rules), reveal=False)
-    words = Words(language)
-    shown = TEMPLATES.get_template("now.html").render(
-        t=words,
-        f=filters,
-        partial=True,
-        known=True,
-        rules=[],
-        would="",
-        unseen=False,
-        fresh=fresh,
-        hidden=False,
-        order=1,
-    )
+    given = {"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": "EUR:4.27"}
+    given |= {"FOREIGN_CURRENCY": "skip"} if currency == "USD" else {}
+    monkeypatch.setattr(orders, "read_story", lambda *_: Story(747000046, 0, 0, (), None, (), "", None))
+    program, base = Shop(), Base(True, None)
+    program.settings = load_settings({**GIVEN, **given}, None, "kafka")
+    monkeypatch.setattr(base, "read", lambda *_: Enriched(order(747000046, currency=currency)))
+    monkeypatch.setattr(program, "kept", base)
+    monkeypatch.setattr(program, "apis", lambda: base)
+    client = browser(program)
+    log_in(client)
+    shown = client.get("/orders/747000046/now", headers={"accept-language": language}).text
     assert ('id="money"' in shown) is (said is not None)
     assert said is None or said in shown
