@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from clients import ApiError, CallUnavailable, Catalog, FatalError, Order, SalesManago
 from operations.apis import UNKNOWN_CONTACT, Apis, open_apis, tell_pace
+from operations.currency_check import check_currency
 from operations.finding import Finding
 from operations.in_force import findings, saved_over
 from operations.init import unlisted
@@ -164,6 +165,7 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
 
 def check_orders(orders: Sequence[Order], catalogs: Sequence[Catalog] | None, settings: Settings) -> Iterator[Finding]:
     """What the last orders say of the settings; `catalogs` None = not known."""
+    yield from check_currency(orders, catalogs, settings)
     yield from check_relays(orders, settings)
     yield from product_ids(orders, settings.product_id_field)
 

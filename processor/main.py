@@ -23,6 +23,7 @@ from processor.consume.other_groups import rivals
 from processor.consume.source import Overtaken
 from processor.control.operator import PausedByOperator
 from processor.control.settings_watch import Live
+from processor.decide.currency import CurrencyRules
 from processor.decide.rules import RuleSettings
 from processor.deliver.lease import LeaseLost
 from processor.deliver.state_machine import Limits
@@ -270,6 +271,7 @@ def rule_settings(settings: Settings) -> RuleSettings:
         skip_shop_orders=settings.skip_shop_orders,
         product_id_field=settings.product_id_field,
         masked_email_domains=tuple(settings.masked_email_domains),
+        currency=CurrencyRules(settings.shop_currency, settings.exchange_rates, settings.foreign_currency == "skip"),
     )
 
 

@@ -17,7 +17,7 @@ from processor.consume.source import Intake
 from processor.control.lag import Lag
 from processor.control.operator import Obey
 from processor.decide.fingerprint import fingerprint
-from processor.decide.rules import Enriched, Send, Skip, decide
+from processor.decide.rules import Enriched, Send, Skip, decide, money_judged
 from processor.deliver.lease import Lease, LeaseLost
 from processor.deliver.stage import Deliver
 from processor.deliver.state_machine import Ending, held_until
@@ -193,7 +193,10 @@ class Session:
                 )
             self._later(job, seconds)
             return
-        verdict = decide(enriched, job.purchase, self._parts.live.rules)
+        rules = self._parts.live.rules
+        verdict = decide(enriched, job.purchase, rules)
+        if (money := money_judged(enriched, job.purchase, verdict, rules)) is not None:
+            self._parts.metrics.currencies.note(money.currency, money.treatment)
         if isinstance(verdict, Skip):
             self._ended(job, Ending(Outcome.SKIPPED, str(verdict.reason)))
             return

@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx as httpx
+import httpx
 import pytest
 
 from clients import (

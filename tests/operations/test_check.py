@@ -107,3 +107,26 @@ def test_check_draws_no_conclusion_from_a_failure_of_the_account_wide_list(deliv
         switch(url, faults=[])
     (found,) = (one for one in ran.data["findings"] if one["name"] == "SALESmanago contacts")
     assert found["state"] == "warning"
+
+
+def test_check_counts_the_last_orders_that_are_in_another_currency(delivered: dict[str, str]) -> None:
+    def said(**more: str) -> dict[str, str]:
+        ran = bl2sm(delivered, "check", "--json", **more)
+        assert ran.code == 0, ran.out
+        return {one["name"]: f"{one['state']}: {one['text']}" for one in ran.data["findings"]}
+
+    orders = [one for one in fetch_state(delivered["BASELINKER_API_URL"])["orders"] if one["confirmed"]]
+    kept = [one["currency"] for one in orders if one["order_source"] != "order_return"]
+    total, german = len(kept), kept.count("EUR")
+    assert german
+    unset = said()
+    assert unset["orders' currencies"] == (
+        f"warning: of the last {total} orders {total - german} in PLN, {german} in EUR, and the product catalogue is in"
+        " PLN: nothing is converted, 50 EUR count as 50 PLN"
+    )
+    assert "currency" not in unset
+    rated = said(SHOP_CURRENCY="PLN", EXCHANGE_RATES="EUR:4.27")
+    assert rated["orders' currencies"] == (
+        f"note: {german} of the last {total} orders are not in PLN ({german} in EUR: converted at 4.27)"
+    )
+    assert rated["currency"] == "ok: SHOP_CURRENCY is PLN, as in the product catalogue"
