@@ -11,7 +11,7 @@ from processor.coalesce.stage import Passed
 from processor.commit.stage import Acknowledged
 from processor.consume.decode import Undecodable
 from processor.control.operator import Operator
-from processor.decide.judge import Decided, judge
+from processor.decide.judge import Decided, Judge
 from processor.deliver.stage import Intent, Released
 from processor.ending import Ending
 from processor.enrich.stage import Read
@@ -20,8 +20,11 @@ from processor.partition import Partition
 from processor.record.stage import Dropped, Recorded
 from processor.restore.restore import Restore
 from processor.stages import Stages
+from runtime.logging import get_logger
 
 IDLE_SECONDS, WORK_SECONDS, REPLY_SECONDS, JOIN_SECONDS = 0.1, 0.02, 0.01, 0.05
+
+log = get_logger(__name__)
 
 
 class Pipeline:
@@ -32,11 +35,11 @@ class Pipeline:
         stages: Stages,
         restore: Restore,
         operator: Operator,
-        secret: bytes,
+        judge: Judge,
         join_seconds: float,
         tick: Callable[[], float],
     ) -> None:
-        self.stages, self._restore, self._operator, self._secret = stages, restore, operator, secret
+        self.stages, self._restore, self._operator, self._judge = stages, restore, operator, judge
         self._join_seconds, self._tick = join_seconds, tick
         self._rules, self._paused = operator.rules, False
 
@@ -64,7 +67,7 @@ class Pipeline:
             case Job():
                 stages.enrich.submit(value)
             case Read():
-                self._route(judge(value.job, value.enriched, self._rules, self._secret))
+                self._route(self._judge.judge(value.job, value.enriched, self._rules))
             case Decided():
                 stages.deliver.submit(value)
             case Ending() | Undecodable():
@@ -167,6 +170,7 @@ class Pipeline:
         if not stages.source.open(partition):
             self._restore.begin({partition.number}, now)
             return
+        log.info("partition ready", partition=partition.number, offset=partition.position, ledger_rows=partition.rows)
         stages.coalesce.assign(partition)
         stages.enrich.assign(partition)
         stages.record.assign(partition)
@@ -183,6 +187,7 @@ class Pipeline:
         if changed or (operator.paused and not self._paused):
             self.restart()
         self._paused = operator.paused
+        operator.report()
         stages.record.idle = stages.record.held_jobs == stages.coalesce.unfinished
         stages.deliver.held = stages.commit.doubted
         if stages.commit.doubted and stages.commit.idle and (found := stages.coalesce.unfinished_row()) is not None:

@@ -16,6 +16,7 @@ from processor.consume.source import Source
 from processor.control.operator import Operator
 from processor.control.report import Report
 from processor.control.settings_watch import Live
+from processor.decide.judge import Judge
 from processor.decide.rule_settings import rule_settings
 from processor.deliver.lease import Lease
 from processor.deliver.requests import Requests
@@ -122,7 +123,7 @@ def build(
         stages,
         Restore(kafka.member, kafka.loader, kafka.admin, topics, ledger, identity),
         Operator(saved, health, metrics, patient),
-        settings.salesmanago_api_secret.get_secret_value().encode(),
+        Judge(settings.salesmanago_api_secret.get_secret_value().encode(), metrics.currencies.note),
         limits.create_timeout_seconds + AFTER_TIMEOUT_SECONDS,
         lambda: turn_of(lease, health),
     )

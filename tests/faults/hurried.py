@@ -6,9 +6,8 @@ A probe a minute is right for an API and too slow for a test.
 import importlib
 import sys
 
-import processor.record.breaker
-
 import processor.circuit_breaker
+import processor.record.breaker
 import producer.service
 
 PROBE_SECONDS = 3.0

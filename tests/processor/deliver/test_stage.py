@@ -8,7 +8,9 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-from clients import Contact, ContactCard, FatalError, PurchaseEvent, RejectedError
+import pytest
+
+from clients import CallMissing, CallRefused, Contact, ContactCard, FatalError, PurchaseEvent, RejectedError
 from processor.circuit_breaker import Gate
 from processor.decide.rules import Send
 from processor.deliver import stage as module
@@ -24,7 +26,9 @@ class Place:
 
     def __init__(self, intent_seconds: float = 10.0, **calls: Any) -> None:
         self.ended: dict[int, Ending] = {}
-        api: Any = SimpleNamespace(**{"contacts_by_id": lambda ids: [], **calls})
+        reads = ("contacts_by_email", "contacts_by_id", "account_contacts_by_email", "account_contacts_by_id")
+        nothing: dict[str, Any] = dict.fromkeys(reads, lambda values: [])
+        api: Any = SimpleNamespace(**{**nothing, **calls})
         lease = Lease(1000, time.monotonic)
         limits = Limits(4, 20, 10, 20, intent_seconds)
         self.gate = Gate("SALESmanago")
@@ -152,3 +156,52 @@ def test_cards_that_take_longer_than_an_intent_is_good_for_stall_no_purchase() -
         here.turn_until(lambda: len(here.ended) == 2, at_least_intents=2)
     assert sorted(created) == ["c-m1@x.pl", "c-m2@x.pl"]
     assert {ending.reason for ending in here.ended.values()} == {"created"}
+
+
+def test_a_look_that_asks_account_wide_creates_however_long_it_takes_and_never_on_an_old_one() -> None:
+    created: list[str] = []
+
+    def account(values: list[str]) -> list[ContactCard]:
+        time.sleep(0.25)
+        return [ContactCard(f"c-{email}", email, (), ()) for email in values]
+
+    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
+        before_write()
+        created.append(contact_id)
+        return "e1"
+
+    with place(0.2, upsert_contact=upsert, account_contacts_by_email=account, add_event=add) as here:
+        jobs = [a_job(number, f"m{number}@x.pl") for number in (1, 2)]
+        for job in jobs:
+            here.deliver.enter(job)
+        here.turn_until(lambda: len(here.ended) == 2, at_least_intents=2)
+    assert sorted(created) == ["c-m1@x.pl", "c-m2@x.pl"]
+    assert {ending.reason for ending in here.ended.values()} == {"created"}
+
+
+@pytest.mark.parametrize("error", [CallRefused("Access denied", api="SALESmanago"), CallMissing("", api="SALESmanago")])
+def test_a_refused_account_wide_list_neither_stops_nor_closes_the_gate(error: Exception) -> None:
+    asked: list[str] = []
+
+    def refuse(values: list[str]) -> list[ContactCard]:
+        asked.append("all")
+        raise error
+
+    def cards(emails: list[str]) -> list[ContactCard]:
+        return [ContactCard(f"c-{email}", email, (), ()) for email in emails if email != "other@x.pl"]
+
+    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
+        return "e1"
+
+    with place(
+        upsert_contact=upsert, contacts_by_email=cards, add_event=add,
+        account_contacts_by_email=refuse, account_contacts_by_id=refuse,
+    ) as here:  # fmt: skip
+        others = a_job(1, "other@x.pl")
+        here.deliver.enter(others)
+        for number in range(2, 12):
+            here.deliver.enter(a_job(number, f"m{number}@x.pl"))
+        here.turn_until(lambda: len(here.ended) == 10 and others.failures >= 2, at_least_intents=11)
+        assert (here.gate.stopped, here.gate.until, here.gate.failures) == (None, 0.0, 0)
+    assert {ending.reason for ending in here.ended.values()} == {"created"}
+    assert (others.attempts, len(asked) > 0) == (0, True)
