@@ -167,7 +167,7 @@ def _join(
     consumer, loader, follower = _consumers(settings, word)
     session: Session | None = None
     try:
-        check_partition_count(loader, topics, clients.codec, count)
+        check_partition_count(loader, admin, topics, clients.codec, count)
         live = Live(follower, admin, topics, clients.codec, clients.rules_of, boottime)
         parts = _parts(settings, topics, count, admin, consumer, word, loader, live, clients, commits, health, metrics)
         session = Session(parts, until_caught_up)

@@ -1,17 +1,18 @@
 """Who leads: the member that owns the cursor topic's only partition. Also the place where waiting means polling."""
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from producer.publish import CURSOR_KEY
 from runtime.assignment_known import AssignmentKnown
 from runtime.broker_watch import BrokerWatch
+from runtime.cursor import read_cursor
 from runtime.end_offsets import find_ends
 from runtime.health import Health
 from runtime.kafka import assign_paused, unassign
@@ -94,36 +95,16 @@ class Leader:
                     raise
 
     def read_cursor(self) -> Cursor | None:
-        """Return the newest cursor row; the reading goes to the topic's true end, past open transactions.
-
-        DecodeError when it can't be read; LeadLost.
-        """
-        end = self._ends(self._topics.cursor, 1)
-        reader = self._make_consumer()
-        newest: Cursor | None = None
+        """Return the newest cursor row; Stopped, LeadLost, and as `runtime.cursor` has it."""
+        consumer = self._make_consumer()
         try:
-            reader.assign([TopicPartition(self._topics.cursor, 0, OFFSET_BEGINNING)])
-            while end > 0:
-                self._leading_turn()
-                for message in reader.consume(1000, 0.1):
-                    error, value = message.error(), message.value()
-                    offset = message.offset()
-                    if error is not None:
-                        if error.code() == KafkaError._PARTITION_EOF and offset is not None and offset >= end:
-                            return newest
-                    elif message.key() == CURSOR_KEY:
-                        newest = self._codec.decode(value, Cursor) if isinstance(value, bytes) else None
-            return newest
+            return read_cursor(consumer, self._admin, self._topics, self._codec, self._leading_turn, math.inf)
         finally:
-            reader.close()
+            consumer.close()
 
     def journal_has_entries(self, partitions: int) -> bool:
         """Whether anything was ever published to the journal topic."""
-        return self._ends(self._topics.journal, partitions) > 0
-
-    def _ends(self, topic: str, partitions: int) -> int:
-        """Return the sum of a topic's end offsets."""
-        return sum(find_ends(self._admin, topic, range(partitions), 5.0).values())
+        return sum(find_ends(self._admin, self._topics.journal, range(partitions), 5.0).values()) > 0
 
     def close(self) -> None:
         """Leave the group."""

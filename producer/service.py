@@ -30,7 +30,7 @@ from runtime.logging import get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings
 from runtime.transaction import Fenced, TransactionalWriter
-from schemas.codec import Codec, DecodeError, make_codec
+from schemas.codec import Codec, make_codec
 from schemas.records import Cursor
 from schemas.registry import RegistryUnavailable
 from schemas.topics import Topics, ensure_topics
@@ -173,8 +173,6 @@ class Program:
             leader.wait(AFTER_LOSS_SECONDS)
         except NewTopic:
             leader.wait(0)
-        except DecodeError as error:
-            raise Wrong(f"{self._topics.cursor}: the cursor can't be read: {error}") from None
         except PacerClosed:
             raise Stopped from None
         except KafkaException as error:
