@@ -29,7 +29,7 @@ from processor.deliver.state_machine import Limits
 from processor.enrich.enricher import Enricher
 from processor.parts import Parts, WrongKey
 from processor.restore.ledger import Torn
-from processor.restore.partition_count import PartitionsChanged, check_partition_count
+from processor.restore.partition_count import check_partition_count
 from processor.restore.topic_identity import TopicReplaced
 from processor.session import Session
 from runtime.assignment_known import AssignmentKnown
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         log.error("told to end before all was done")
         return 1
-    except (TopicProblem, PartitionsChanged, WrongKey, PausedByOperator) as error:
+    except (TopicProblem, WrongKey, PausedByOperator) as error:
         log.error("stopped", why=str(error))
         return 1
     finally:

@@ -14,7 +14,7 @@ from producer.clock import Clock
 from producer.journal.initial_cursor import starting_cursor
 from producer.journal.reader import LOG_TYPES
 from producer.journal.silence import Silence
-from producer.journal.topic_identity import NewTopic, check_count, find_identity
+from producer.journal.topic_identity import NewTopic, find_identity
 from producer.journal.writer import Writer
 from producer.leader import Leader, LeadLost, Stopped
 from producer.options import Plan
@@ -29,6 +29,7 @@ from runtime.kafka import admin_config, consumer_config, cooperative, transactio
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
 from runtime.settings import Settings
+from runtime.topic_identity import check_partitions
 from runtime.transaction import Fenced, TransactionalWriter
 from schemas.codec import Codec, make_codec
 from schemas.records import Cursor
@@ -185,7 +186,7 @@ class Program:
         identity = leader.ask(lambda: find_identity(self._admin, self._topics, self._plan.partitions))
         found = leader.read_cursor()
         if found is not None:
-            check_count(self._topics, identity.partitions, found.journal_partitions)
+            check_partitions(self._topics.journal, identity.partitions, found.journal_partitions)
         if found is None and self._api.dated is None:  # the first marks shall not be of a wrong clock
             leader.ask(lambda: self._api.journal(0, LOG_TYPES))
         cursor = starting_cursor(
@@ -224,7 +225,7 @@ class Program:
                 return
             if identity.topic_id != cursor.journal_topic_id:
                 raise NewTopic
-            check_count(self._topics, identity.partitions, cursor.journal_partitions)
+            check_partitions(self._topics.journal, identity.partitions, cursor.journal_partitions)
 
         return check
 

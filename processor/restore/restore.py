@@ -14,8 +14,9 @@ from processor.restore.ledger import Ledger
 from runtime.client_errors import describe
 from runtime.end_offsets import ask_ends, resolve_end, watermarks
 from runtime.logging import get_logger
+from runtime.topic_identity import topic_id
 from schemas.progress import Gap, Progress, read_progress
-from schemas.topics import Topics, parse_order_key, topic_id
+from schemas.topics import Topics, parse_order_key
 
 LOAD_MESSAGES = 10_000
 ASK_SECONDS = 2.0

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from processor.restore.partition_count import PartitionsChanged, moved_away
+from runtime.topic_identity import ask_identities, check_partitions, resolve_identity
 from schemas.topics import Topics
 
 ASK_EVERY_SECONDS = 5.0
@@ -38,7 +38,7 @@ class TopicWatch:
         if not self._answers and now - self._asked_at >= ASK_EVERY_SECONDS:
             self._asked_at = now
             asked = [self._topics.journal, self._topics.deliveries, self._topics.dead_letters]
-            self._answers = self._admin.describe_topics(TopicCollection(asked), request_timeout=5.0)
+            self._answers = ask_identities(self._admin, asked)
 
     def expect(self, topic: str, identity: str) -> None:
         """Note the id of the topic that is worked on."""
@@ -47,17 +47,16 @@ class TopicWatch:
 
     def check(self, numbers: set[int]) -> None:
         """Raise PartitionsChanged for a partition that the journal did not have."""
-        if any(number >= self._partitions for number in numbers):
-            raise PartitionsChanged(moved_away(self._topics.journal, max(numbers) + 1, self._partitions))
+        count = max([self._partitions, *(number + 1 for number in numbers)])
+        check_partitions(self._topics.journal, count, self._partitions)
 
     def _judge(self, topic: str, answer: Future[Any]) -> None:
         try:
-            described = answer.result()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise TopicReplaced(f"the topic {topic} is gone") from None
+            identity = resolve_identity(answer)
+        except KafkaException:
             return
-        self.expect(topic, str(described.topic_id))
-        count = len(described.partitions)
-        if topic == self._topics.journal and count != self._partitions:
-            raise PartitionsChanged(moved_away(topic, count, self._partitions))
+        if identity is None:
+            raise TopicReplaced(f"the topic {topic} is gone")
+        self.expect(topic, identity.topic_id)
+        if topic == self._topics.journal:
+            check_partitions(topic, identity.partitions, self._partitions)

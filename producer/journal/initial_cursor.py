@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from producer.journal.cursor import first_cursor, in_future, start_over
 from producer.journal.reader import Page, find_end
-from producer.journal.topic_identity import Identity
 from producer.options import Plan
 from runtime.logging import get_logger
+from runtime.topic_identity import TopicIdentity
 from schemas.records import Cursor
 
 SKEW = timedelta(minutes=10)  # clocks differ: rather an entry too many
@@ -17,7 +17,12 @@ log = get_logger(__name__)
 
 
 def starting_cursor(
-    cursor: Cursor | None, identity: Identity, has_entries: Callable[[], bool], plan: Plan, page: Page, now: datetime
+    cursor: Cursor | None,
+    identity: TopicIdentity,
+    has_entries: Callable[[], bool],
+    plan: Plan,
+    page: Page,
+    now: datetime,
 ) -> Cursor:
     """Return the cursor to go on from; another than the given one is to be written before anything else.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from schemas.topics import topic_id
+from runtime.topic_identity import topic_id
 from tests.faults.scenario import Scenario
 from tests.harness.stand_ins import sandbox
 from tests.harness.topics import published, read_whole, swept

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException, Producer
 
-from processor.restore.partition_count import PartitionsChanged, check_partition_count
+from processor.restore.partition_count import check_partition_count
 from runtime.cursor import read_cursor
+from runtime.topic_identity import PartitionsChanged
 from schemas.codec import RegistryUnavailable
 from schemas.records import CURSOR_KEY, Cursor
 from schemas.topics import TopicProblem

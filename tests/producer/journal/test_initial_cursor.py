@@ -5,12 +5,12 @@ from dataclasses import replace
 from clients import JournalLog
 from producer.journal.cursor import first_cursor
 from producer.journal.initial_cursor import starting_cursor
-from producer.journal.topic_identity import Identity
 from producer.sweep.schedule import due
+from runtime.topic_identity import TopicIdentity
 from schemas.records import Cursor
 from tests.producer.simulated import DAY, HOUR, MINUTE, NOW, World, plan
 
-HERE = Identity("here", 6)
+HERE = TopicIdentity("here", 6)
 
 
 def start(
