@@ -3,11 +3,7 @@
 The chain: consume → decode → coalesce → enrich → decide → deliver → record → commit (session.py turns it).
 """
 
-import argparse
-import signal
-import sys
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Any
@@ -21,7 +17,6 @@ from processor.commit.refusals import Commits
 from processor.commit.transaction import Fenced
 from processor.consume.other_groups import rivals
 from processor.consume.source import Overtaken
-from processor.control.operator import PausedByOperator
 from processor.control.settings_watch import Live
 from processor.decide.rules import RuleSettings
 from processor.deliver.lease import LeaseLost
@@ -34,16 +29,16 @@ from processor.restore.topic_identity import TopicReplaced
 from processor.session import Session
 from runtime.assignment_known import AssignmentKnown
 from runtime.client_errors import describe
-from runtime.health import Health, HealthServer, PortInUse
+from runtime.health import Health
 from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
-from runtime.logging import configure_logging, get_logger
+from runtime.logging import get_logger
 from runtime.metrics import Metrics
-from runtime.settings import Settings, SettingsError, load_settings
+from runtime.program import run_program, wait_for_topics
+from runtime.settings import Settings
 from runtime.settings_overlay import merged
-from runtime.watchdog import Watchdog
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.records import ShopSettings
-from schemas.topics import TopicProblem, Topics, ensure_topics
+from schemas.topics import Topics
 
 TURN_SECONDS = 10.0
 RIVALS_SECONDS = 5
@@ -53,40 +48,13 @@ log = get_logger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one processor."""
-    parser = argparse.ArgumentParser(prog="processor", description="Carries journal entries to SALESmanago.")
-    parser.add_argument("--until-caught-up", action="store_true", help="end when nothing is left (for cron, tests)")
-    options = parser.parse_args(argv)
-    warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
-    try:
-        settings = load_settings(need="processor")
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    health, metrics = Health(), Metrics()
-    health.set_ready("assignment", False, "starting")
-    configure_logging(settings.log_level, settings.log_format, settings.secrets, health.note_error)
-    stop = Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    try:
-        server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
-        watchdog = Watchdog(health) if server is not None else None
-    except PortInUse as error:
-        print(error, file=sys.stderr)
-        return 2
-    try:
-        if run(settings, options.until_caught_up, stop, health, metrics) or not options.until_caught_up:
-            return 0
-        log.error("told to end before all was done")
-        return 1
-    except (TopicProblem, WrongKey, PausedByOperator) as error:
-        log.error("stopped", why=str(error))
-        return 1
-    finally:
-        if watchdog is not None:
-            watchdog.close()
-        if server is not None:
-            server.close()
+    return run_program(
+        "processor",
+        "Carries journal entries to SALESmanago.",
+        "assignment",
+        lambda program: run(program.settings, program.until_caught_up, program.stop, program.health, program.metrics),
+        argv,
+    )
 
 
 def run(settings: Settings, until_caught_up: bool, stop: Event, health: Health, metrics: Metrics) -> bool:
@@ -268,24 +236,6 @@ def rule_settings(settings: Settings) -> RuleSettings:
         product_id_field=settings.product_id_field,
         masked_email_domains=tuple(settings.masked_email_domains),
     )
-
-
-def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop: Event, health: Health) -> int | None:
-    """Return the journal's partition count once the broker answers; None when told to stop meanwhile."""
-    while not stop.is_set():
-        health.turn()
-        try:
-            count = ensure_topics(admin, topics, settings.journal_partitions, seconds=5.0)
-            health.set_ready("broker", True)
-            return count
-        except KafkaException as error:
-            admin.poll(0)  # it tells why
-            health.set_ready("broker", False, "Kafka does not answer")
-            log.warning(
-                "Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=describe(error)
-            )
-            stop.wait(2.0)
-    return None
 
 
 def _consumers(settings: Settings, word: AssignmentKnown) -> tuple[Consumer, Consumer, Consumer]:

@@ -15,11 +15,12 @@ from processor.enrich.enricher import Enricher
 from runtime.assignment_known import AssignmentKnown
 from runtime.health import Health
 from runtime.metrics import Metrics
+from runtime.program import CannotContinue
 from schemas.codec import Codec
 from schemas.topics import Topics
 
 
-class WrongKey(Exception):
+class WrongKey(CannotContinue):
     """Credentials or settings are refused: the sentence says what to mend."""
 
 

@@ -24,8 +24,13 @@ class PartitionsChanged(TopicProblem):
 class TopicIdentity:
     """`topic_id` changes when a topic is deleted and created again."""
 
+    name: str
     topic_id: str
     partitions: int
+
+    def check_partitions(self, before: int) -> None:
+        """Raise PartitionsChanged where it had another number of partitions."""
+        check_partitions(self.name, self.partitions, before)
 
 
 def ask_identities(admin: AdminClient, topics: Iterable[str]) -> dict[str, "Future[Any]"]:
@@ -43,7 +48,7 @@ def resolve_identity(answer: "Future[Any]", seconds: float | None = None) -> Top
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return None
         raise
-    return TopicIdentity(str(described.topic_id), len(described.partitions))
+    return TopicIdentity(described.name, str(described.topic_id), len(described.partitions))
 
 
 def find_identities(admin: AdminClient, topics: Iterable[str]) -> dict[str, TopicIdentity]:

@@ -12,11 +12,12 @@ from processor.enrich.stage import Read
 from runtime.health import Health
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
+from runtime.program import CannotContinue
 
 log = get_logger(__name__)
 
 
-class PausedByOperator(Exception):
+class PausedByOperator(CannotContinue):
     """Told to end when nothing is left, and not allowed to send: the sentence says who paused."""
 
 

@@ -59,4 +59,4 @@ class TopicWatch:
             raise TopicReplaced(f"the topic {topic} is gone")
         self.expect(topic, identity.topic_id)
         if topic == self._topics.journal:
-            check_partitions(topic, identity.partitions, self._partitions)
+            identity.check_partitions(self._partitions)

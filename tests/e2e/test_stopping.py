@@ -28,4 +28,4 @@ def test_being_stopped_early_is_a_problem_only_for_a_program_that_had_to_catch_u
         wait_until(lambda: "Kafka does not answer" in programs.log(process), LONG, "it waits for Kafka", process)
         process.terminate()
         assert process.wait(LONG) == code
-        assert ("told to end before all was" in programs.log(process)) == bool(code)
+        assert ("stopped before catching up" in programs.log(process)) == bool(code)

@@ -8,7 +8,7 @@ import sys
 
 import processor.circuit_breaker
 import processor.stops
-import producer.service
+import producer.baselinker_health
 
 PROBE_SECONDS = 3.0
 
@@ -16,7 +16,7 @@ PROBE_SECONDS = 3.0
 def main() -> int:
     """Run the program that the first argument names."""
     program, *options = sys.argv[1:]
-    for module in (processor.circuit_breaker, processor.stops, producer.service):
+    for module in (processor.circuit_breaker, processor.stops, producer.baselinker_health):
         assert module.PROBE_SECONDS == 60.0
         module.PROBE_SECONDS = PROBE_SECONDS  # type: ignore[attr-defined]
     code: int = importlib.import_module(f"{program}.main").main(options)
