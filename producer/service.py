@@ -41,7 +41,9 @@ SILENT = (
 )
 OTHER_LEADS = "another producer leads, or one that was killed still counts: standing by until its place is free"
 NO_ANSWER = "waiting for the group to say who leads"
-NO_ANSWER_WHY = "Kafka answers, but not this group's coordinator; see docs/operations.md, Kafka does not answer"
+NO_ANSWER_WHY = (
+    "Kafka answers, but not this group's coordinator; see docs/operations.md, Kafka answers, and yet nothing moves"
+)
 
 log = get_logger(__name__)
 
