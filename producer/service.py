@@ -128,7 +128,7 @@ class Service:
         writer = TransactionalWriter(lambda: Producer(config))
         sources = RemoteSources(self._settings, leader, self._api, self._admin, self._topics, self._codec)
         try:
-            writer.open()  # fences the predecessor and ends its open transaction
+            self._open(writer)
             self._metrics.leader.set(1)
             self._health.set_ready("leadership", True)
             publisher = Publisher(writer, self._codec, self._topics)
@@ -145,12 +145,19 @@ class Service:
         except PacerClosed:
             raise Stopped from None
         except KafkaException as error:
-            self._refusals.rejected(describe(error), time.monotonic())
             log.warning("Kafka error, trying again", error=describe(error))
             leader.wait(AGAIN_SECONDS)
         finally:
             self._term = None
         return False
+
+    def _open(self, writer: TransactionalWriter) -> None:
+        """Fence the predecessor and end its open transaction."""
+        try:
+            writer.open()
+        except KafkaException as error:
+            self._refusals.rejected(describe(error), time.monotonic())
+            raise
 
     def _give_up(self, leader: Leader, why: str) -> None:
         log.warning("gave up the lead", why=why)
