@@ -45,7 +45,6 @@ RULES = RuleSettings(
     tag_order_source="code",
     skip_shop_orders=False,
     product_id_field="product_id",
-    masked_email_domains=("allegromail.pl",),
 )
 
 

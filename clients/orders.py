@@ -30,7 +30,10 @@ _TEXTS = (
 
 @dataclass(frozen=True, slots=True)
 class OrderProduct:
-    """One line of an order; price is gross, in the order's currency."""
+    """One line of an order; price is gross, in the order's currency.
+
+    `storage` = where the product is kept, and its ids are from: db = BaseLinker's own catalogue, shop, warehouse.
+    """
 
     product_id: str = ""
     variant_id: str = ""
@@ -39,6 +42,7 @@ class OrderProduct:
     ean: str = ""
     price_brutto: Decimal = Decimal(0)
     quantity: int = 0
+    storage: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -138,4 +142,5 @@ def parse_product(found: Mapping[str, Any]) -> OrderProduct:
         ean=as_text(found.get("ean")),
         price_brutto=as_decimal(found.get("price_brutto")),
         quantity=as_int(found.get("quantity")),
+        storage=as_text(found.get("storage")),
     )

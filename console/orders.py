@@ -2,12 +2,16 @@
 
 from starlette.responses import Response
 
+from clients import ApiError
 from console import timeline
 from console.acts import tell_revealed
 from console.ids import read_id
+from console.said import tell
 from console.visit import Visit
+from operations.addresses import read_addresses
 from operations.explain import HIDDEN, fresh_read, purchase_due, read_story
 from operations.find import LONGEST_EMAIL, orders_of
+from processor.decide.rules import recipient
 from processor.main import rule_settings
 
 
@@ -56,6 +60,11 @@ def now(visit: Visit) -> Response:
     rules = rule_settings(program.effective())
     enriched = program.kept.read(program.apis().base, rules, order)
     fresh = fresh_read(enriched, purchase_due(told), told.row, rules, reveal)
+    try:
+        addresses = read_addresses(program.apis().sales, recipient(enriched, rules), told.row)
+        lines = timeline.addresses(addresses, visit.words) if addresses is not None else []
+    except ApiError as error:
+        lines = [tell(error, visit.words).text]
     return visit.page(
         "now.html",
         title="order",
@@ -68,6 +77,7 @@ def now(visit: Visit) -> Response:
             for one in fresh.rules
         ],
         would=visit.words(f"order.would_{fresh.fate}", order=order),
+        addresses=lines,
         hidden=HIDDEN in str(fresh.payload),
         revealed=reveal,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.words import Words
+from operations.addresses import Addresses
 from operations.explain import EntryView, RuleView, Story, purchase_gone
 from schemas.records import Origin, Outcome
 
@@ -53,6 +54,17 @@ def summary(story: Story, words: Words) -> tuple[str, str]:
     if row.outcome in {Outcome.SKIPPED, Outcome.DEAD} and row.reason:
         text = f"{text}: {words.of('reason', row.reason)}"
     return str(row.outcome), f"{text}. {words('order.newer')}" if waiting else text
+
+
+def addresses(found: Addresses, words: Words) -> list[str]:
+    """Return which address has what, as `addresses.lines` says it."""
+    if found.now:
+        first = words(f"order.address_{'written' if found.written else 'unwritten'}", address=found.now)
+    else:
+        first = words("order.address_none")
+    what = "purchase" if found.purchase else "contact"
+    where = "earlier" if found.earlier else "same" if found.holder else "hidden"
+    return [first, words(f"order.{what}_{where}", address=found.holder, contact=found.contact_id)]
 
 
 def rule_name(rule: RuleView, words: Words) -> str:

@@ -6,48 +6,47 @@ Reads only. Two cards' calls a hundred orders; a card that is not shown is told 
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from clients import ContactCard, ExtEvent, Order, SalesManago
 from operations.apis import open_apis, seconds_for
+from operations.audit_order import JUST_READ, AuditFinding, is_new, judge, skip_of
 from operations.backfill import pages
 from operations.dead_letters import retryable
-from operations.differing import differences
 from operations.in_force import in_force
 from operations.kafka_reads import KafkaReads
 from operations.ledger_reads import RowAt
 from operations.options import AsJson
 from operations.output import age, command, line, note, print_json, progress, table
+from operations.possible_doubles import (
+    EXPLAINED,
+    PossibleDouble,
+    foreign_purchases,
+    named,
+    possible_doubles,
+    sent_by_another,
+)
 from operations.times import read_span
-from processor.decide.fingerprint import fingerprint
-from processor.decide.mapping import date_of, to_purchase
-from processor.decide.rules import RuleSettings, before_email, first_stop, is_anonymous
+from processor.decide.rules import RuleSettings
 from processor.main import rule_settings
 from runtime.settings import load_settings
-from schemas.records import Delivery, Outcome
+from schemas.records import Outcome
 
 CARDS = 50
 AT_ONCE = 50
-JUST_READ = timedelta(seconds=60)  # what is read is judged within seconds, unless it waits
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """One order that is not as it should be: missing, doubled, differing or unseen; why, and what mends it."""
-
-    order_id: int
-    kind: str
-    why: str
-    mend: str
+LEFT_TO_ANOTHER = "retracted, another program's purchase is there"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """`orders` confirmed; `sent` with exactly one purchase; `skipped` rightly without, by reason."""
+    """`orders` confirmed; `sent` with exactly one purchase; `skipped` rightly without, by reason.
+
+    `possibly_doubled` = another integration's purchases that look like one of ours.
+    """
 
     since: datetime
     until: datetime
@@ -56,6 +55,7 @@ class AuditReport:
     skipped: Mapping[str, int]
     findings: tuple[AuditFinding, ...]
     requests: int
+    possibly_doubled: tuple[PossibleDouble, ...] = ()
 
 
 def audit_orders(
@@ -81,19 +81,28 @@ def audit_orders(
                 events.setdefault(event.external_id, {})[event.event_id] = event
                 holders[event.event_id] = card.contact_id
     shown = {card.contact_id for card in cards}
+    foreign = foreign_purchases(cards, {*rows, *(order.order_id for order in orders)})
     sent, skipped, findings = 0, Counter[str](), []
     for order in orders:
         row = rows[order.order_id].row if order.order_id in rows else None
         found = events.get(str(order.order_id), {})
-        late = order.order_id in waiting or (row is None and _is_new(order, read_to))
+        late = order.order_id in waiting or (row is None and is_new(order, read_to))
         letter = (letters or {}).get(order.order_id)
-        finding = _judge(order, row, found, holders, shown, rules, secret, late, letter)
+        finding = judge(order, row, found, holders, shown, rules, secret, late, letter)
+        if finding is not None and finding.kind == "missing" and finding.mend.startswith("bl2sm replay"):
+            other = sent_by_another(order, row.contact_id if row is not None else None, foreign)
+            if other is not None and row is not None and row.outcome is Outcome.RETRACTED:
+                skipped[LEFT_TO_ANOTHER] += 1
+                continue
+            if other is not None:
+                why = f"{finding.why}; purchase {other.event.event_id} of another program ({named(other)}) may be its"
+                finding = replace(finding, why=why, mend=f"look at it in SALESmanago; if it is not: {finding.mend}")
         if finding is not None:
             findings.append(finding)
         elif found:
             sent += 1
         else:
-            skipped[_skip(order, row, rules) or "nothing due"] += 1
+            skipped[skip_of(order, row, rules) or "nothing due"] += 1
     return sent, skipped, findings
 
 
@@ -128,7 +137,7 @@ def audit(
     until: Annotated[str | None, typer.Option(help="Orders confirmed until then; now if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Did every order get there, once? Exit 1 if one is missing, doubled or differs. Reads only.
+    """Did every order get there, once? Exit 1 if one is missing, doubled or differs, or may be. Reads only.
 
     Example: bl2sm audit --since 2026-11-01 --until 2026-11-08
     """
@@ -163,15 +172,20 @@ def audit(
                 done(len(cards))
         read_to = cursor.read_at if cursor is not None else None
         sent, skipped, findings = audit_orders(orders, rows, cards, rules, secret, waiting, read_to, letters)
-        report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests())
+        foreign = foreign_purchases(cards, {*rows, *listed, *reads.rows(began - JUST_READ)})  # also what was sent since
+        doubles = tuple(possible_doubles(orders, rows, cards, foreign))
+        report = AuditReport(begin, end, len(orders), sent, dict(skipped), tuple(findings), apis.requests(), doubles)
     if as_json:
         print_json(report)
     else:
         line(f"{report.orders} orders confirmed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
         line(f"with exactly one purchase: {report.sent}")
         for reason, count in skipped.most_common():
-            line(f"not sent, as the rules say ({reason}): {count}")
+            line(
+                f"{reason}: {count}" if reason == LEFT_TO_ANOTHER else f"not sent, as the rules say ({reason}): {count}"
+            )
         line(f"missing, doubled or differing: {len(findings)}")
+        line(f"possibly doubled by another integration: {len(doubles)}")
         if findings:
             table(["order", "what", "why", "mend"], [(one.order_id, one.kind, one.why, one.mend) for one in findings])
             replayed = [
@@ -182,132 +196,21 @@ def audit(
                 note(f"what replay mends, at once: bl2sm replay {options} --execute")
             if any(f"retract --order {one.order_id} --execute" in one.mend for one in findings):
                 note("retract wants the processors stopped (not with --extra), replay wants them running again")
-    raise typer.Exit(1 if findings else 0)
+        if doubles:
+            _print_doubles(doubles)
+    raise typer.Exit(1 if findings or doubles else 0)
 
 
-def _judge(
-    order: Order,
-    row: Delivery | None,
-    events: Mapping[str, ExtEvent],
-    holders: Mapping[str, str],
-    shown: set[str],
-    rules: RuleSettings,
-    secret: bytes,
-    late: bool,
-    letter: str | None,
-) -> AuditFinding | None:
-    number = order.order_id
-    replay = f"bl2sm replay --order {number} --execute"
-    anew = f"bl2sm retract --order {number} --execute, then {replay}"
-    if len(events) > 1:
-        own = row.contact_id if row is not None else None
-        others = sorted({holders[one] for one in events} - {own})
-        where = "".join(f" --contact {contact}" for contact in others)
-        extra = f"bl2sm retract --order {number} --extra{where} --execute"
-        if row is None or not row.event_id:
-            ours, mend = "the ledger names none of them", f"{replay}, then {extra}"
-        elif row.event_id in events:
-            ours, mend = f"the ledger names {row.event_id}", extra
-        else:
-            ours, mend = f"the ledger names {row.event_id}, which is none of them", f"{anew}, then {extra}"
-        return AuditFinding(
-            number, "doubled",
-            f"SALESmanago shows {len(events)} purchases ({', '.join(sorted(events))}), {ours}: does another program"
-            " write purchases, too?", mend,
-        )  # fmt: skip
-    if events:
-        event_id, event = next(iter(events.items()))
-        if row is None or not row.event_id:
-            if late or (row is not None and row.outcome is Outcome.SENDING):
-                return None
-            return AuditFinding(
-                number, "differing", f"purchase {event_id} is there, the ledger does not name it: a replay adopts it",
-                replay,
-            )  # fmt: skip
-        if row.event_id != event_id:
-            return AuditFinding(
-                number, "differing", f"SALESmanago shows {event_id}, the ledger names {row.event_id}: the one"
-                " shown is taken as the order's", anew,
-            )  # fmt: skip
-        return _compare(order, row, event, rules, secret)
-    if row is not None and row.event_id:
-        if row.contact_id not in shown:
-            return AuditFinding(
-                number, "unseen", f"the card of contact {row.contact_id} is not shown: was it merged or deleted in"
-                " SALESmanago? Only where the purchase is with no other contact it is to be sent anew", anew,
-            )  # fmt: skip
-        return AuditFinding(
-            number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",
-            anew,
-        )  # fmt: skip
-    return _without(order, row, rules, late, letter)
-
-
-def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, secret: bytes) -> AuditFinding | None:
-    """Whether the purchase is what would be sent now, and who changed something: we sent what the fingerprint says."""
-    if first_stop(before_email(order, rules)) is not None or date_of(order) is None:
-        return None  # today nothing would be sent
-    now = to_purchase(order, rules.location, rules.product_id_field)
-    if not (found := differences(now, event)):
-        return None
-    sent = (row.fingerprint or "").partition(".")[2]
-    if row.reason == "adopted":
-        why = "another program made it, it was left as it is"
-    elif sent and sent == fingerprint(now.to_json(), secret):
-        why = "it was changed in SALESmanago after it was sent"
-    else:
-        why = "the order or the settings changed after it was sent"
-    return AuditFinding(
-        order.order_id, "differing", f"{why}: {'; '.join(found)}", f"bl2sm replay --order {order.order_id} --execute"
-    )
-
-
-def _without(
-    order: Order, row: Delivery | None, rules: RuleSettings, late: bool, letter: str | None
-) -> AuditFinding | None:
-    number = order.order_id
-    replay = f"bl2sm replay --order {number} --execute"
-    skip = _skip(order, row, rules)
-    if late and skip is None:
-        return AuditFinding(number, "missing", "not sent yet: it waits, or is newer than what was read", "bl2sm status")
-    if row is None:
-        if skip is not None:
-            return None
-        return AuditFinding(number, "missing", "no row in the ledger", replay)
-    if row.outcome is Outcome.DEAD:
-        if letter is not None:
-            mend = f"bl2sm dead-letters retry {letter} --execute"
-            return AuditFinding(number, "missing", f"dead letter ({row.reason}): mend its cause first", mend)
-        why = f"was a dead letter ({row.reason}), which is off the list: mend its cause first"
-        return AuditFinding(number, "missing", why, replay)
-    if row.outcome is Outcome.SENDING:
-        why = "is being sent; where no processor runs, its successor looks it up first"
-        return AuditFinding(number, "missing", why, "bl2sm status")
-    if row.outcome is Outcome.RETRACTED:
-        return AuditFinding(number, "missing", "was retracted", replay)
-    if row.outcome is Outcome.SKIPPED and skip is None:
-        return AuditFinding(
-            number, "missing", f"was skipped ({row.reason}), today's rules would send it",
-            replay,
-        )  # fmt: skip
-    if row.outcome is Outcome.DELIVERED:
-        return AuditFinding(number, "missing", "only its contact was written", replay)
-    return None
-
-
-def _skip(order: Order, row: Delivery | None, rules: RuleSettings) -> str | None:
-    """Why the rules leave it out; None = they would send it. The Allegro match is taken from the ledger."""
-    stop = first_stop(before_email(order, rules))
-    if stop is not None:
-        return str(stop)
-    skipped = row is not None and row.outcome is Outcome.SKIPPED
-    if is_anonymous(order, rules):
-        return row.reason if skipped and row is not None else None
-    if not order.email.strip():
-        return "no_email"
-    return row.reason if skipped and row is not None and row.reason in {"invalid_email", "undated"} else None
-
-
-def _is_new(order: Order, read_to: datetime | None) -> bool:
-    """Whether the producer has not asked BaseLinker since the order was confirmed."""
-    return read_to is not None and order.date_confirmed is not None and order.date_confirmed > read_to - JUST_READ
+def _print_doubles(doubles: Sequence[PossibleDouble]) -> None:
+    line()
+    table(
+        ["order", "purchase", "other purchase", "its external id", "value", "apart", "mend"],
+        [
+            (
+                one.order_id, one.event_id, one.other_event_id, one.other_external_id, one.value,
+                age(one.apart.total_seconds()), one.mend,
+            )
+            for one in doubles
+        ],
+    )  # fmt: skip
+    note(EXPLAINED)

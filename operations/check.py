@@ -18,7 +18,9 @@ from operations.init import unlisted
 from operations.kafka_reads import KafkaReads
 from operations.options import AsJson
 from operations.output import Refused, age, command, line, print_json, sentence, waits
+from operations.product_ids import product_ids
 from operations.recent_orders import recent_orders
+from operations.relay_check import check_relays
 from operations.status_read import JOURNAL_WARNING
 from operations.topic_reads import ANSWER_SECONDS
 from processor.decide.mapping import date_of
@@ -35,7 +37,8 @@ LAG_WARNING = 10_000
 JOURNAL_DAYS = timedelta(days=3)
 TWO_WRITERS = (
     "if the hosted BaseLinker integration of SALESmanago is on for this account, switch it off: two writers at the same"
-    " time can double a purchase, and nobody can see it from here"
+    " time can double a purchase, and nobody can see it from here; README, Coming from the hosted integration, has the"
+    " steps"
 )
 
 
@@ -160,7 +163,8 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
 
 def check_orders(orders: Sequence[Order], catalogs: Sequence[Catalog] | None, settings: Settings) -> Iterator[Finding]:
     """What the last orders say of the settings; `catalogs` None = not known."""
-    yield from ()
+    yield from check_relays(orders, settings)
+    yield from product_ids(orders, settings.product_id_field)
 
 
 def check_disk() -> Finding:

@@ -24,7 +24,7 @@ class Cost:
     def __str__(self) -> str:
         many = "request" if self.requests == 1 else "requests"
         told = f"{'at most' if self.at_most else 'about'} {self.requests} BaseLinker {many}"
-        more = ", and about one more for each Allegro order that hides its buyer; to SALESmanago up to 3 an order"
+        more = ", and about one more for each order that hides its buyer; to SALESmanago up to 3 an order"
         return f"cost: {told}, {age(self.seconds)} at the processors' budget{more}"
 
 

@@ -25,6 +25,11 @@ def differences(ours: PurchaseEvent, theirs: ExtEvent) -> list[str]:
     return list(_differences(ours, theirs, theirs.shown))
 
 
+def value_of(event: ExtEvent) -> Decimal | None:
+    """Return the value that the card shows; None = none, or no number."""
+    return _number(event.shown.get("value"))
+
+
 def _differences(ours: PurchaseEvent, theirs: ExtEvent, shown: Mapping[str, Any]) -> Iterator[str]:
     if theirs.date is not None and abs((theirs.date - ours.date).total_seconds()) > SECONDS_APART:
         yield f"date {theirs.date:%Y-%m-%d %H:%M:%S}, now {ours.date:%Y-%m-%d %H:%M:%S}"

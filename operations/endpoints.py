@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from clients import ApiError, Http
 from runtime.group_members import Member
 from runtime.kafka import port_of
+from runtime.metrics import UNLISTED_RELAYS
 
 SECONDS = 2.0
 MOST_AT_ONCE = 16
@@ -44,7 +46,7 @@ class LastError:
 class Told:
     """What one program told; with `not_asked` (why nothing is known of it) all others are empty.
 
-    `checks` are those of /readyz that are not ok; `share` is requests a minute.
+    `checks` are those of /readyz that are not ok; `share` is requests a minute; `unlisted_relays` are orders by domain.
     """
 
     program: str
@@ -60,6 +62,7 @@ class Told:
     requests_last_minute: int | None = None
     share: float | None = None
     last_error: LastError | None = None
+    unlisted_relays: Mapping[str, int] | None = None
 
 
 def targets(
@@ -95,8 +98,8 @@ def _ask(target: Target) -> Told:
     http = Http("the program", SECONDS)
     try:
         ready = json.loads(http.get_json(f"{target.url}/readyz", {}).content)
-        numbers = _numbers(http.get_json(f"{target.url}/metrics", {}).content.decode())
-        return _told(target, ready, numbers)
+        samples = _samples(http.get_json(f"{target.url}/metrics", {}).content.decode())
+        return _told(target, ready, samples)
     except ApiError:
         return _unknown(target, f"{target.url} does not answer")
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -105,8 +108,8 @@ def _ask(target: Target) -> Told:
         http.close()
 
 
-def _told(target: Target, ready: Mapping[str, Any], numbers: Mapping[str, float]) -> Told:
-    error = ready["last_error"]
+def _told(target: Target, ready: Mapping[str, Any], samples: Sequence[Sample]) -> Told:
+    error, numbers = ready["last_error"], {one.name: one.value for one in samples if not one.labels}
     return Told(
         target.program,
         target.member,
@@ -122,6 +125,7 @@ def _told(target: Target, ready: Mapping[str, Any], numbers: Mapping[str, float]
         last_error=LastError(datetime.fromisoformat(error["at"]), str(error["what"]), str(error["why"]))
         if error
         else None,
+        unlisted_relays={one.labels["domain"]: int(one.value) for one in samples if one.name == UNLISTED_RELAYS},
     )
 
 
@@ -129,11 +133,11 @@ def _unknown(target: Target, why: str) -> Told:
     return Told(target.program, target.member, target.url, target.named, not_asked=why)
 
 
-def _numbers(text: str) -> dict[str, float]:
-    """Return the metrics without labels."""
-    return {
-        sample.name: sample.value
+def _samples(text: str) -> list[Sample]:
+    """Return the metrics that have a number."""
+    return [
+        sample
         for family in text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
         for sample in family.samples
-        if not sample.labels and math.isfinite(sample.value)
-    }
+        if math.isfinite(sample.value)
+    ]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from clients import ApiError, BaseLinker
+from operations.addresses import Addresses, lines, read_addresses
 from operations.apis import open_apis, tell_pace
 from operations.dead_letters import LetterView, view
 from operations.group_reads import Position
@@ -19,7 +20,7 @@ from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, sentence, table
 from processor.clock import boottime
 from processor.decide.explain import explain as judge
-from processor.decide.rules import Enriched, RuleSettings, Send, decide
+from processor.decide.rules import Enriched, RuleSettings, Send, decide, recipient
 from processor.enrich.enricher import Enricher
 from processor.job import PURCHASE_TYPES
 from processor.main import rule_settings
@@ -76,7 +77,10 @@ class FreshRead:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that is known of an order. `row` None = the ledger has none; `now` None = offline, or BaseLinker failed."""
+    """All that is known of an order. `row` None = the ledger has none; `now` None = offline, or BaseLinker failed.
+
+    `addresses` None = the ledger names no contact, or they were not read.
+    """
 
     order_id: int
     partition: int
@@ -87,6 +91,7 @@ class Story:
     summary: str
     now: FreshRead | None
     settings: tuple[Value, ...] = ()
+    addresses: Addresses | None = None
 
 
 def read_story(reads: KafkaReads, order_id: int) -> Story:
@@ -165,12 +170,14 @@ def explain(
             try:
                 with open_apis(settings) as apis:
                     enriched = read_order(apis.base, rules, order)
-                if enriched.order is None and not _known(story):
-                    raise Refused(
-                        f"nothing is known of order {order}: BaseLinker does not know it, and no journal entry or"
-                        " ledger row names it. Is it the id that BaseLinker shows, and the token of that account?"
-                    )
-                story = replace(story, now=fresh_read(enriched, purchase_due(story), story.row, rules, reveal))
+                    if enriched.order is None and not _known(story):
+                        raise Refused(
+                            f"nothing is known of order {order}: BaseLinker does not know it, and no journal entry or"
+                            " ledger row names it. Is it the id that BaseLinker shows, and the token of that account?"
+                        )
+                    story = replace(story, now=fresh_read(enriched, purchase_due(story), story.row, rules, reveal))
+                    addresses = read_addresses(apis.sales, recipient(enriched, rules), story.row)
+                    story = replace(story, addresses=addresses)
             except ApiError as error:
                 if not _known(story):
                     raise
@@ -182,7 +189,8 @@ def explain(
     else:
         _print(story)
     if failed is not None:
-        note(f"this is what Kafka knows; {sentence(failed)[0]}")
+        known = "this is what Kafka knows" if story.now is None else "which address has what is not known"
+        note(f"{known}; {sentence(failed)[0]}")
         raise typer.Exit(1)
 
 
@@ -292,6 +300,8 @@ def _print(story: Story) -> None:
         line(f"dead letter {letter.key}\t{letter.reason}: {letter.message}")
     if story.now is None:
         return
+    for text in lines(story.addresses) if story.addresses is not None else ():
+        line(text)
     line()
     for value in story.settings:
         line(f"{value.name}\t{shown(value.value)}\t{origin(value)}")

@@ -24,12 +24,20 @@ ASKED = (
     "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION", "CONTACT_TAG", "TAG_ORDER_SOURCE", "SKIP_SHOP_ORDERS",
     "KAFKA_BOOTSTRAP_SERVERS", "CONSOLE_PASSWORD",
 )  # fmt: skip
-WRITTEN = (*ASKED, "BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "TOPIC_PREFIX")
+WRITTEN = (*ASKED, "BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "TOPIC_PREFIX", "START_FROM")
 NEEDED = (*REQUIRED["all"], "KAFKA_BOOTSTRAP_SERVERS")
 MAY_BE_EMPTY, NONE = frozenset({"SALESMANAGO_V3_API_KEY", "CONTACT_TAG", "CONSOLE_PASSWORD"}), "-"
 DEFAULTS = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "TAG_ORDER_SOURCE": "false", "SKIP_SHOP_ORDERS": "false"}
 TRIES = 5
 BROKER_SECONDS = 2.0
+HOSTED = (
+    "Has SALESmanago's hosted BaseLinker integration been running for this account?"
+    " Yes = START_FROM=latest: what it has sent is not sent again"
+)
+FROM_HOSTED = (
+    "switch the hosted integration off first, then start a producer at once; what comes after that is in README, Coming"
+    " from the hosted integration"
+)
 
 
 def try_token(settings: Settings) -> dict[str, dict[int, str]]:
@@ -67,6 +75,13 @@ def init(
     non_interactive: Annotated[
         bool, typer.Option("--non-interactive", help="Ask nothing: take the answers from the environment.")
     ] = False,
+    was_hosted: Annotated[
+        bool | None,
+        typer.Option(
+            "--was-hosted/--never-hosted",
+            help="Whether SALESmanago's hosted integration has been running for this account: sets START_FROM.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Set everything up: each answer is tried on the spot. Example: bl2sm init."""
@@ -76,7 +91,11 @@ def init(
         raise SettingsError("\n".join(read.errors))
     given = dict(read.values)
     held = env_file.from_files(file)
+    if was_hosted is not None:
+        given["START_FROM"] = start_from(was_hosted)
     values = _given(given) if non_interactive else _ask(given, held)
+    if was_hosted is None and not non_interactive:
+        values["START_FROM"] = start_from(_ask_hosted(values.get("START_FROM", "")))
     if not any(map(_answers, values["KAFKA_BOOTSTRAP_SERVERS"].split(","))):
         note(f"nothing answers at {values['KAFKA_BOOTSTRAP_SERVERS']} yet: start Kafka before the programs")
     answers = {
@@ -91,6 +110,18 @@ def init(
     else:
         line(f"wrote {file}: {', '.join(names)}")
         note("next: `bl2sm topics`, `bl2sm check`, then start a producer and a processor")
+        if answers.get("START_FROM", "").lower() == "latest":
+            note(FROM_HOSTED)
+
+
+def start_from(was_hosted: bool) -> str:
+    """Return START_FROM: what another integration sent before the first start is not to be sent again."""
+    return "latest" if was_hosted else "earliest"
+
+
+def _ask_hosted(kept: str) -> bool:
+    """Ask; the answer that START_FROM was kept from is offered."""
+    return typer.confirm(HOSTED, default=kept.lower() == "latest", err=True)
 
 
 def _given(given: dict[str, str]) -> dict[str, str]:

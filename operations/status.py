@@ -13,6 +13,7 @@ from rich.console import Console
 from operations.endpoints import Told
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused, age, command, line, note, print_json, sentence, table
+from operations.relay_check import relay_fix, relay_text
 from operations.status_read import Status, read_status
 from runtime.settings import load_settings
 from schemas.codec import RegistryUnavailable
@@ -95,6 +96,9 @@ def _print(found: Status) -> None:
     )
     for problem in found.problems:
         line(f"! {problem}", style="bold red")
+    if found.unlisted_relays:
+        text = relay_text(found.unlisted_relays, "the orders read lately")
+        line(f"note: {text}; {relay_fix(found.relay_setting)}", style="yellow")
 
 
 def _journal(found: Status) -> str:

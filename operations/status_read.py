@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -14,7 +14,9 @@ from operations.kafka_reads import KafkaReads
 from operations.letter_reads import Letter
 from operations.live_settings import read_from
 from operations.output import age
+from processor.decide.unlisted_relays import MOST_DOMAINS
 from runtime.group_members import Member
+from runtime.relay_domains import setting_with
 from schemas.records import Cursor, Delivery, Outcome
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -56,7 +58,8 @@ class Status:
     `paused_by` = who switched the processors off, since when and why, "" = nobody; entries that are replayed do not
     count for the oldest unfinished one. `retrying` and `requests_last_minute` are summed over the `programs` that
     answered, None where none did. `finished_seconds` = since an order had its outcome, None = not in the last
-    day. `dead_orders` have the `dead_letters` that tell their order.
+    day. `dead_orders` have the `dead_letters` that tell their order. `unlisted_relays` = orders by domain that looks
+    like a marketplace's relay, as the processors saw them; `relay_setting` = the line of `.env` that adds them.
     """
 
     at: datetime
@@ -88,6 +91,8 @@ class Status:
     paused_by: str
     problems: tuple[str, ...]
     finished_seconds: float | None = None
+    unlisted_relays: Mapping[str, int] = field(default_factory=dict)
+    relay_setting: str = ""
 
 
 def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | None = None) -> Status:
@@ -131,6 +136,8 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
         processors_requests_per_minute=processors_rate(settings),
         replaying=replaying,
         gaps=_open_gaps(positions, cursor),
+        unlisted_relays=(relays := _unlisted_relays(programs)),
+        relay_setting=setting_with(relays, settings.masked_email_domains) if relays else "",
         paused_by=pause_sentence(read_from(reads)),
         problems=(),
         finished_seconds=min(
@@ -158,6 +165,14 @@ def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
 def _sum(numbers: Iterable[int | None]) -> int | None:
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
+
+
+def _unlisted_relays(programs: Sequence[Told]) -> dict[str, int]:
+    """The most that any of them saw: several read the same orders."""
+    found: Counter[str] = Counter()
+    for one in programs:
+        found |= Counter(one.unlisted_relays or {})
+    return dict(found.most_common(MOST_DOMAINS))
 
 
 def _last_error(programs: Sequence[Told], letters: Sequence[Letter]) -> LastError | None:

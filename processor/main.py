@@ -22,6 +22,7 @@ from processor.decide.rules import RuleSettings
 from processor.deliver.lease import LeaseLost
 from processor.deliver.state_machine import Limits
 from processor.enrich.enricher import Enricher
+from processor.enrich.relay_tally import RelayTally
 from processor.parts import Parts, WrongKey
 from processor.restore.ledger import Torn
 from processor.restore.partition_count import check_partition_count
@@ -178,11 +179,13 @@ class _Clients:
         self._settings = settings
         self.token_verified = Event()
         self._base = base
+        self._relays = RelayTally(tuple(settings.masked_email_domains))
+        metrics.unlisted_relays.read = self._relays.domains
         self.codec = make_codec(Topics(settings.topic_prefix), settings.schema_registry)
 
     def enricher(self) -> Enricher:
         """Return a new one: each session has its own, for the last one's thread may still be reading."""
-        return Enricher(self._base, self.rules_of(None), boottime)
+        return Enricher(self._base, self.rules_of(None), boottime, self._relays.note)
 
     def rules_of(self, saved: ShopSettings | None) -> RuleSettings:
         """Return the rules under what was saved; SettingsError."""

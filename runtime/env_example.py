@@ -28,8 +28,6 @@ def env_example() -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or isinstance(default, SecretStr):
-        return ""
-    if isinstance(default, tuple):
-        return ",".join(default)
+    if default is None or isinstance(default, SecretStr | tuple):
+        return ""  # a list grows with the program: a copy of this file must not keep the list of today
     return str(default).lower() if isinstance(default, bool) else str(default)

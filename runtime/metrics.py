@@ -1,11 +1,34 @@
 """Every metric, declared once; each help text says what a high value means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from runtime.sliding_count import SlidingCount
+
+UNLISTED_RELAYS = "bl2sm_unlisted_relay_orders"
+
+
+class UnlistedRelays(Collector):
+    """Orders by domain, asked for at each scrape."""
+
+    def __init__(self) -> None:
+        self.read: Callable[[], Mapping[str, int]] = dict
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return the domains of now."""
+        family = GaugeMetricFamily(
+            UNLISTED_RELAYS,
+            "Orders read lately with an address in a domain that looks like a marketplace's relay and is not in"
+            " MASKED_EMAIL_DOMAINS; any = is it one? Then add it",
+            labels=["domain"],
+        )
+        for domain, orders in self.read().items():
+            family.add_metric([domain], orders)
+        yield family
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +55,7 @@ class Metrics:
     journal_silent: Gauge = field(init=False)
     leader: Gauge = field(init=False)
     delivery: Histogram = field(init=False)
+    unlisted_relays: UnlistedRelays = field(default_factory=UnlistedRelays)
     recent: SlidingCount = field(default_factory=SlidingCount)
 
     def __post_init__(self) -> None:
@@ -181,6 +205,7 @@ class Metrics:
                 registry=where,
             ),
         )
+        where.register(self.unlisted_relays)
 
     def asked_baselinker(self, method: str) -> None:
         """Count a request."""

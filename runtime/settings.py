@@ -22,6 +22,7 @@ from runtime.properties import (
     property_name,
     registry_properties,
 )
+from runtime.relay_domains import RELAY_DOMAINS, read_domains
 
 Need = Literal["all", "producer", "apis", "processor", "kafka"]
 SECRETS = (
@@ -128,8 +129,9 @@ class Settings(BaseSettings):
         "product_id", description="What identifies a product in SALESmanago: product_id, variant_id, sku or ean"
     )
     masked_email_domains: str | tuple[str, ...] = Field(
-        ("allegromail.pl", "allegromail.com", "allegrogroup.pl"),
-        description="Marketplace mailboxes that hide the buyer",
+        RELAY_DOMAINS,
+        description="Domains of marketplaces' relay addresses (* = any characters), with all below them;"
+        " +example.com adds to the default list, example.com replaces it",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["json", "console"] | None = Field(None, description="json or console; unset = by terminal")
@@ -179,8 +181,7 @@ class Settings(BaseSettings):
     @field_validator("masked_email_domains", mode="after")
     @classmethod
     def _domains(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(part.strip().lower().lstrip("@.") for part in parts if part.strip())
+        return read_domains(value)
 
     @field_validator("salesmanago_location")
     @classmethod

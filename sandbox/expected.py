@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-MASKS = ("allegromail.pl", "allegromail.com", "allegrogroup.pl")
+MASKS = (
+    "allegromail.pl", "allegromail.com", "allegrogroup.pl", "notification.mirakl.net", "relay.walmart.com",
+    "scs.tiktokw.us",
+)  # fmt: skip
+MASKS_OF_EACH_COUNTRY = ("marketplace.amazon.", "members.ebay.")
 PLAIN = str.maketrans("ĄĆĘŁŃÓŚŹŻ", "ACELNOSZZ")
 REQUESTED = {1, 2, 11, 16}
 DUMMIES = {"123456789", "987654321"}
@@ -30,6 +34,7 @@ class Expectation:
     """One order: sent to this e-mail (lower case), or skipped for a reason.
 
     `emails` = all that it may have been sent to: its own, and those before it or its buyer was edited.
+    `by_phone` = it has no address of its own: the buyer must be found by phone.
     """
 
     order_id: int
@@ -42,6 +47,7 @@ class Expectation:
     date_ms: int
     products: str
     order: Mapping[str, Any]
+    by_phone: bool
 
 
 def expect(state: Mapping[str, Any], choice: Choice) -> list[Expectation]:
@@ -80,6 +86,7 @@ def _one(
         date_ms=int(order["date_confirmed"] or order["date_add"]) * 1000,
         products=_products(order, choice.product_id_field),
         order=order,
+        by_phone=_by_phone(order),
     )
 
 
@@ -106,17 +113,18 @@ def _buyer(
     order: Mapping[str, Any], phones: Mapping[str, list[Mapping[str, Any]]], choice: Choice
 ) -> tuple[Mapping[str, Any] | None, str]:
     """The order whose e-mail it goes to: its own, or the buyer's newest one in another shop; or why to none."""
-    source, email = order["order_source"], str(order["email"])
+    source = order["order_source"]
     if source == "order_return":
         return None, "return_order"
     if source == "shop" and choice.skip_shop_orders:
         return None, "shop_order"
     if not order["confirmed"]:
         return None, "unconfirmed"
-    if source == "allegro" or _masked(email):
+    if _by_phone(order):
+        unknown = "allegro_buyer_unknown" if source == "allegro" else "masked_email"
         phone = _nine(order["phone"])
         if len(phone) < 9 or len(set(phone)) == 1 or phone in DUMMIES:
-            return None, "allegro_buyer_unknown"
+            return None, unknown
         earlier = [
             other
             for other in phones.get(phone, [])
@@ -127,14 +135,18 @@ def _buyer(
             and other["date_add"] < order["date_add"]
         ]
         if not earlier:
-            return None, "allegro_buyer_unknown"
+            return None, unknown
         return max(earlier, key=lambda other: other["date_add"]), "sent"
-    return (order, "sent") if email else (None, "no_email")
+    return (order, "sent") if order["email"] else (None, "no_email")
+
+
+def _by_phone(order: Mapping[str, Any]) -> bool:
+    return order["order_source"] == "allegro" or _masked(str(order["email"]))
 
 
 def _masked(email: str) -> bool:
-    host = email.lower().split("@")[-1]
-    return any(host == mask or host.endswith("." + mask) for mask in MASKS)
+    host = "." + email.lower().split("@")[-1]
+    return any(host.endswith("." + mask) for mask in MASKS) or any("." + mask in host for mask in MASKS_OF_EACH_COUNTRY)
 
 
 def _nine(phone: str) -> str:

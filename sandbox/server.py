@@ -93,7 +93,8 @@ async def tell(sales: SalesManagoApi) -> None:
 
 async def serve(options: argparse.Namespace) -> None:
     """Serve until a signal comes."""
-    shop = make_shop(options.orders, options.seed, int(time.time()), options.sparse, versions=options.versions)
+    shop = make_shop(options.orders, options.seed, int(time.time()), options.sparse, versions=options.versions,
+                     relays=options.relays)  # fmt: skip
     base = BaseLinkerApi(shop, TOKEN, options.seed)
     base.switches.cursor, base.switches.types = options.cursor, options.types
     base.switches.limit = options.limit
@@ -133,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--salesmanago-port", type=int, default=0)
     parser.add_argument("--orders", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--relays", type=int, default=0, help="orders with marketplaces' relay addresses, on top")
     parser.add_argument("--sparse", action="store_true", help="order ids far apart")
     parser.add_argument("--versions", action="store_true", help="buyers' names end in the order's id and version")
     parser.add_argument("--cursor", choices=["inclusive", "exclusive"], default="inclusive")

@@ -1,6 +1,6 @@
 """A plausible Polish shop, made from a seed: own store, two Allegro accounts, Amazon, phone sales, returns.
 
-Everybody in it is invented; e-mails end in example.com, .org, .pl or in Allegro's mask.
+Everybody in it is invented; e-mails end in example.com, .org, .pl or in a marketplace's mask.
 """
 
 import random
@@ -47,11 +47,12 @@ def make_shop(
     sparse: bool = False,
     step: Callable[[], int] | None = None,
     versions: bool = False,
+    relays: int = 0,
 ) -> Shop:
     """Make a shop whose last orders came a moment before `now` (unix seconds).
 
     With `versions` each buyer's name ends in the order's id and version, `747000012 v0`: an edit that counts it up
-    makes every state of an order tell-tale where it was sent to.
+    makes every state of an order tell-tale where it was sent to. `relays` orders come on top, see `_relay`.
     """
     chance = random.Random(seed)
     shop = Shop()
@@ -63,6 +64,9 @@ def make_shop(
         passed = chance.randint(20, 120)
         at = min(at + (passed if count <= 2000 else max(1, passed * 2000 // count)), now - 60)
         _place(shop, chance, order_id, at, index, phones)
+    for index in range(relays):
+        order_id += 1
+        _relay(shop, chance, order_id, min(at + 1 + index, now), index)
     shop.logs.sort(key=lambda log: log["log_id"])
     if versions:
         for order in shop.orders.values():
@@ -85,6 +89,7 @@ def _place(
     order = _order(chance, order_id, at, f"{first} {last}", mail, phone)
     if kind in {"shop", "no_email"}:
         order |= {"order_source": "shop", "order_source_id": 2001, "shop_order_id": 9000 + index}
+        order["products"] = [{**line, "storage": "shop", "storage_id": 2001} for line in order["products"]]
         if kind == "no_email":
             order["email"] = ""
         elif chance.random() < 0.8:
@@ -108,6 +113,27 @@ def _place(
     else:
         order |= {"order_source": "personal", "order_source_id": 0}
     _history(shop, chance, order, at)
+
+
+def _relay(shop: Shop, chance: random.Random, order_id: int, at: int, index: int) -> None:
+    """Every other one under the phone of an earlier order; every fourth is Allegro's, of whom only a relay is known."""
+    sources = {"amazon": "marketplace.amazon.de", "empik": "notification.mirakl.net", "allegro": "allegromail.pl"}
+    known, source = index % 2 == 0, ("amazon", "empik", "empik", "allegro")[index % 4]
+    shop.sources.setdefault("empik", {"5001": "Empik"})
+    mail = f"{chance.randbytes(7).hex()}@{sources[source]}"
+    order = _order(
+        chance, order_id, at, f"{chance.choice(FIRST)} {chance.choice(LAST)}", mail, f"+48 7{order_id % 10**8}"
+    )
+    buyers = [
+        one for one in shop.orders.values() if one["order_source"] == "shop" and one["confirmed"] and one["email"]
+    ]
+    if known and buyers:
+        order["phone"] = chance.choice(buyers)["phone"]
+    elif source == "allegro":
+        order["phone"] = shop.orders[order_id - 2]["phone"]
+    order |= {"order_source": source, "order_source_id": int(next(iter(shop.sources[source])))}
+    shop.orders[order_id] = order
+    shop.log(PURCHASE, order_id, at)
 
 
 def _history(shop: Shop, chance: random.Random, order: dict[str, Any], at: int) -> None:

@@ -32,7 +32,7 @@ def differences(base: Mapping[str, Any], sales: Mapping[str, Any], choice: Choic
     may: dict[str, set[str]] = {}
     for one in expected:
         found += _order(one, events.pop(str(one.order_id), []), contacts, choice)
-        if one.email is not None and (one.order["order_source"] != "allegro" or one.emails == {one.email}):
+        if one.email is not None and (not one.by_phone or one.emails == {one.email}):
             must.setdefault(one.email, set()).update(one.tags)  # a buyer edited later had it sent to the former e-mail
         for email in one.emails:
             may.setdefault(email, set()).update(one.tags)
@@ -70,7 +70,7 @@ def _versions(writes: Sequence[Mapping[str, Any]], expected: Sequence[Expectatio
         version, email = last.get(one.order_id, (-1, ""))
         if version != int(named[2]):
             found.append(f"order {one.order_id}: version {version} was written last, the newest is {named[2]}")
-        elif email not in (one.emails if one.order["order_source"] == "allegro" else {one.email}):
+        elif email not in (one.emails if one.by_phone else {one.email}):
             found.append(f"order {one.order_id}: its newest version was written to another contact")
     return found
 

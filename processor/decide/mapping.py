@@ -82,7 +82,7 @@ def to_purchase(order: Order, location: str, product_id_field: str) -> PurchaseE
         date=date_of(order) or datetime.fromtimestamp(0, UTC),
         location=location,
         value=order_value(order),
-        products=",".join(product_id for _, product_id in sold),
+        products=",".join(found for _, found in sold),
         description=plain(order.payment_method, LONGEST_DESCRIPTION),
         details=details,
     )
@@ -99,17 +99,22 @@ def order_value(order: Order) -> Decimal:
     return min(max(total, Decimal(0)), LARGEST_VALUE).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
+def product_id(line: OrderProduct, field: str) -> str:
+    """Return what a line brings into `products`; "" where it has no id."""
+    return _id(line, field, LONGEST_PRODUCTS)
+
+
 def _fitting(lines: Iterable[OrderProduct], field: str) -> Iterator[tuple[OrderProduct, str]]:
     """The first lines that have an id, as many as `products` holds."""
     length = -1
     for line in lines:
-        product_id = _id(line, field, LONGEST_PRODUCTS)
-        if not product_id:
+        found = product_id(line, field)
+        if not found:
             continue
-        length += 1 + len(product_id)
+        length += 1 + len(found)
         if length > LONGEST_PRODUCTS:
             return
-        yield line, product_id
+        yield line, found
 
 
 def _ids(lines: Iterable[OrderProduct], field: str) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from clients import Contact, Order, PurchaseEvent
 from processor.decide.mapping import date_of, to_contact, to_purchase
 from processor.decide.tags import TagSource, tags_for
+from runtime.relay_domains import RELAY_DOMAINS, covers, host_of
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[^\W_](?:[\w-]*[^\W_])?")
@@ -22,6 +23,7 @@ class SkipReason(StrEnum):
     SHOP_ORDER = "shop_order"
     UNCONFIRMED = "unconfirmed"
     ALLEGRO_BUYER_UNKNOWN = "allegro_buyer_unknown"
+    MASKED_EMAIL = "masked_email"
     NO_EMAIL = "no_email"
     INVALID_EMAIL = "invalid_email"
     UNDATED = "undated"
@@ -39,7 +41,7 @@ class RuleSettings:
     tag_order_source: TagSource = "none"
     skip_shop_orders: bool = False
     product_id_field: str = "product_id"
-    masked_email_domains: tuple[str, ...] = ("allegromail.pl", "allegromail.com", "allegrogroup.pl")
+    masked_email_domains: tuple[str, ...] = RELAY_DOMAINS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -80,10 +82,8 @@ class Verdict:
 
 
 def is_masked(email: str, rules: RuleSettings) -> bool:
-    """Whether the mailbox is a marketplace's mask: its host is one of the domains, or below one."""
-    host = f".{email.strip().rpartition('@')[2].lower().rstrip('.')}"
-    domains = (domain.strip().lower().lstrip("@.") for domain in rules.masked_email_domains)
-    return any(host.endswith(f".{domain}") for domain in domains if domain)
+    """Whether the mailbox is a marketplace's relay: its host is one of the domains, or below one."""
+    return covers(rules.masked_email_domains, host_of(email))
 
 
 def is_usable(email: str) -> bool:
@@ -150,8 +150,13 @@ def verdicts(enriched: Enriched, purchase: bool, rules: RuleSettings) -> list[Ve
     found = before_email(order, rules)
     email = recipient(enriched, rules)
     if is_anonymous(order, rules):
+        rule, reason = (
+            ("allegro", SkipReason.ALLEGRO_BUYER_UNKNOWN)
+            if is_allegro(order)
+            else ("relay address", SkipReason.MASKED_EMAIL)
+        )
         text = "bought before under the same phone" if email else "no earlier order under the same phone elsewhere"
-        found.append(Verdict("allegro", None if email else SkipReason.ALLEGRO_BUYER_UNKNOWN, text))
+        found.append(Verdict(rule, None if email else reason, text))
     else:
         found.append(Verdict("e-mail", None if email else SkipReason.NO_EMAIL, "has one" if email else "has none"))
     if email:

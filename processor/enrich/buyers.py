@@ -1,4 +1,4 @@
-"""Who is the Allegro buyer: phone → e-mail of an earlier order elsewhere, remembered in memory only.
+"""Who is the buyer behind a relay address: phone → e-mail of an earlier order elsewhere, remembered in memory only.
 
 What passed by in windows answers first, if it is certain that no newer order that counts hides: every order between was
 seen lately (`coverage`), or BaseLinker was asked for the phone and all that is newer was read. Else BaseLinker is asked

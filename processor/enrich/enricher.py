@@ -1,4 +1,4 @@
-"""From order ids to all that the decision needs: the orders, the Allegro buyers' e-mails, the sources' names."""
+"""From order ids to all that the decision needs: the orders, the hidden buyers' e-mails, the sources' names."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -31,8 +31,14 @@ class Api(Orders, Protocol):
 class Enricher:
     """`enrich` is called by one thread. An error ends the call; a repeat with the same ids goes on where it stopped."""
 
-    def __init__(self, api: Api, rules: RuleSettings, clock: Callable[[], float]) -> None:
-        self._api, self._clock = api, clock
+    def __init__(
+        self,
+        api: Api,
+        rules: RuleSettings,
+        clock: Callable[[], float],
+        noted: Callable[[Order], None] = lambda order: None,
+    ) -> None:
+        self._api, self._clock, self._noted = api, clock, noted  # `noted` gets every order that is read
         self.rules = rules  # may be exchanged at any time: what is read meanwhile is read again
         self._windows = Windows(api, self._note, coverage=Coverage(clock))
         self._buyers = Buyers(api, self._windows, rules, clock)  # told of every order by the windows
@@ -104,6 +110,7 @@ class Enricher:
     def _note(self, order: Order) -> None:
         self.shown_at = self._clock()
         self._buyers.note(order)
+        self._noted(order)
 
     def _named_sources(self, orders: Sequence[Order]) -> dict[str, dict[int, str]]:
         if self.rules.tag_order_source not in {"name", "both"}:

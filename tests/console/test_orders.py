@@ -1,11 +1,13 @@
 """The search for an order, and the page of one that the program has never seen and BaseLinker knows."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 import pytest
 from starlette.testclient import TestClient
 
+from clients import ContactCard, RetriableError
 from console import orders
 from console.words import Words
 from operations.explain import EntryView, Story, fresh_read
@@ -34,20 +36,44 @@ class Base:
 
     base = None
 
-    def __init__(self, known: bool) -> None:
-        self._known = known
+    def __init__(self, known: bool, sales: "Sales | None") -> None:
+        self._known, self.sales = known, sales
 
     def read(self, *_: object) -> Enriched:
         """Return the order as it is there."""
         return Enriched(order(747000046) if self._known else None)
 
 
-def page(monkeypatch: pytest.MonkeyPatch, path: str, seen: bool, known: bool) -> str:
+class Sales:
+    """SALESmanago, where the order's contact has an earlier address; or which does not answer."""
+
+    def __init__(self, answers: bool) -> None:
+        self._answers = answers
+
+    def contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
+        """Return the contact's card."""
+        if not self._answers:
+            raise RetriableError("no answer", api="SALESmanago")
+        return [ContactCard(ids[0], "wczesniej@poczta.example.pl", (), ())]
+
+    def contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
+        """Return a card of the present address."""
+        return [ContactCard("c2", emails[0], (), ())]
+
+
+def page(
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    seen: bool,
+    known: bool,
+    row: Delivery | None = None,
+    sales: Sales | None = None,
+) -> str:
     """A page of an order."""
-    story = Story(747000046, 0, 0, (ENTRY,) if seen else (), None, (), "", None)
+    story = Story(747000046, 0, 0, (ENTRY,) if seen else (), row, (), "", None)
     monkeypatch.setattr(orders, "read_story", lambda *_: story)
     program = Shop()
-    base = Base(known)
+    base = Base(known, sales)
     monkeypatch.setattr(program, "kept", base)
     monkeypatch.setattr(program, "apis", lambda: base)
     client = browser(program)
@@ -62,6 +88,22 @@ def test_an_order_never_seen_can_be_sent_once_baselinker_knows_it(
     told = page(monkeypatch, "/orders/747000046/now", seen, known)
     assert (SEND in told) is there and ("BaseLinker does not know this order" in told) is not known
     assert (SEND in page(monkeypatch, "/orders/747000046", seen, known)) is seen
+
+
+def test_the_page_shows_masked_which_address_has_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered = row(Outcome.DELIVERED, "created", event_id="e")
+    path = "/orders/747000046/now"
+    shown = page(monkeypatch, path, True, True, delivered, Sales(answers=True))
+    assert "Address now: k…@e…e.com. SALESmanago has a contact with it." in shown
+    assert "The purchase is on the contact of an earlier address, w…@p…e.pl, and stays there" in shown
+    assert "wczesniej" not in page(monkeypatch, f"{path}?reveal=1", True, True, delivered, Sales(answers=True))
+
+
+def test_without_an_answer_of_salesmanago_the_page_shows_all_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered = row(Outcome.DELIVERED, "created", event_id="e")
+    shown = page(monkeypatch, "/orders/747000046/now", True, True, delivered, Sales(answers=False))
+    assert "The purchase exists: it would be updated" in shown
+    assert "Address now" not in shown and "SALESmanago" in shown
 
 
 @pytest.mark.parametrize(("asked", "said"), [("Kowalska", "whole e-mail"), ("a" * 60 + "@b.pl", "at most 50")])

@@ -105,6 +105,16 @@ def test_nothing_stands_still_while_orders_are_finished_or_a_program_says_why_no
     assert standing(status) and not standing(replace(status, **change))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("language", "said"), [("pl", "wyglądają na pośrednie adresy"), ("en", "look like a market")])
+def test_a_domain_that_looks_like_a_relay_is_shown_with_the_setting_and_is_no_problem(language: str, said: str) -> None:
+    line = "MASKED_EMAIL_DOMAINS=+a.example,+b.example"
+    status = replace(HEALTHY, unlisted_relays={"a.example": 7, "b.example": 5}, relay_setting=line)
+    page = shown(status, language)
+    assert problems(status) == []
+    assert said in page and "a.example, b.example" in page and line in page
+    assert said not in shown(HEALTHY, language)
+
+
 def test_programs_that_cannot_be_asked_are_named() -> None:
     hidden = Told("processor", "processor-1@10.0.0.1", None, False, not_asked="no HTTP_PORT")
     assert "HTTP_PORT" in shown(replace(HEALTHY, programs=(hidden,)))

@@ -8,7 +8,8 @@ import pytest
 
 from clients import ContactCard, ExtEvent, Order
 from clients.contacts import Contact, PurchaseEvent
-from operations.audit import JUST_READ, audit_orders
+from operations.audit import audit_orders
+from operations.audit_order import JUST_READ
 from operations.ledger_reads import RowAt
 from processor.decide.rules import RuleSettings
 from sandbox.remote import fetch_state
@@ -16,7 +17,7 @@ from schemas.records import Delivery, Outcome
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
 from tests.harness.stand_ins import ask_sandbox, purchases
-from tests.operations.shop import another_program, deployment
+from tests.operations.shop import another_program, buyer, deployment, sell
 from tests.processor.entries import row
 from tests.processor.shop import an_order, at
 
@@ -170,6 +171,54 @@ def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_fixe
         catch_up(shop, "processor")
         assert bl2sm(shop, "audit", "--since", "30d").code == 0
         assert wrong(shop) == []
+
+
+def test_another_integrations_purchase_of_the_same_value_is_reported_and_two_orders_of_ours_are_not(
+    kafka: str,
+) -> None:
+    with deployment(kafka, "--orders", "15", SETTLE_SECONDS="1", SWEEP_INTERVAL_SECONDS="0") as shop:
+        first, second = sell(shop, 2)
+        ask_sandbox(
+            shop["BASELINKER_API_URL"], "orders", {"order": {"order_id": second, "email": buyer(first)}}
+        )  # who buys the same twice
+        catch_up(shop)
+        events = fetch_state(shop["SALESMANAGO_API_URL"])["events"]
+        twice = [one for one in events if str(one["externalId"]) in {str(first), str(second)}]
+        assert len({one["contactId"] for one in twice}) == 1 and len({one["value"] for one in twice}) == 1
+        fine = bl2sm(shop, "audit", "--since", "30d", "--json")
+        assert (fine.code, fine.data["possibly_doubled"]) == (0, []), fine.out
+
+        ours = next(one for one in events if one not in twice)
+        order, when = str(ours["externalId"]), datetime.fromtimestamp(ours["date"] / 1000, UTC)
+        value, sales = Decimal(str(ours["value"])), another_program(shop)
+        theirs = PurchaseEvent("HOSTED-1", when + timedelta(minutes=3), "sandbox_shop", value)
+        other = sales.add_event(ours["contactId"], theirs)
+        late = PurchaseEvent("HOSTED-2", when + timedelta(minutes=11), "sandbox_shop", value)
+        sales.add_event(ours["contactId"], late)
+
+        ran = bl2sm(shop, "audit", "--since", "30d", "--json")
+        (one,) = ran.data["possibly_doubled"]
+        assert (ran.code, ran.data["findings"]) == (1, [])
+        assert (one["order_id"], one["event_id"], one["other_event_id"]) == (int(order), ours["eventId"], other)
+        assert (one["other_external_id"], one["apart"]) == ("HOSTED-1", 180.0)
+        said = bl2sm(shop, "audit", "--since", "30d")
+        assert said.code == 1
+        assert "missing, doubled or differing: 0\npossibly doubled by another integration: 1\n" in said.out
+        assert "Nothing is deleted by itself" in said.err
+
+        command = one["mend"].partition(": bl2sm ")[2].split()
+        assert bl2sm(shop, *command).code == 0
+        after = bl2sm(shop, "audit", "--since", "30d", "--json")
+        assert (after.code, after.data["possibly_doubled"]) == (0, []), after.out
+        assert after.data["skipped"]["retracted, another program's purchase is there"] == 1
+
+
+def test_an_order_that_another_program_may_have_sent_is_not_to_be_replayed_unseen() -> None:
+    theirs = ExtEvent("x", "PURCHASE", "HOSTED-1", CONFIRMED, {"value": 51.98})
+    card = ContactCard("c9", "jan@example.com", (), (theirs,))
+    assert "purchase x of another program (HOSTED-1) may be its" in why(cards=[card])
+    assert fix(None, [card]) == f"look at it in SALESmanago; if it is not: {REPLAY}"
+    assert fix(None, [ContactCard("c9", "ewa@example.com", (), (theirs,))]) == REPLAY
 
 
 def test_a_double_with_the_edited_e_mails_contact_is_found(shop: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -109,7 +110,24 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
         ("SALESMANAGO_LOCATION", ""), ("SALESMANAGO_LOCATION", shop["SALESMANAGO_LOCATION"]),
         ("CONTACT_TAG", "-"), ("TAG_ORDER_SOURCE", "code"), ("SKIP_SHOP_ORDERS", ""),
         ("KAFKA_BOOTSTRAP_SERVERS", ""), ("CONSOLE_PASSWORD", "short"), ("CONSOLE_PASSWORD", "long enough"),
+        ("hosted BaseLinker integration", "y"),
     ]  # fmt: skip
+    shown = answer_init(file, environment, answers)
+    assert b"not accepted" in shown
+    assert shop["BASELINKER_TOKEN"].encode() not in shown
+    found = load_settings({}, file)
+    assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
+    assert (found.tag_order_source, found.contact_tag) == ("code", "")
+    assert found.console_password.get_secret_value() == "long enough"
+    assert found.start_from == "latest"
+
+    kept = [(name, "") for name, _ in dict(answers).items()]
+    assert b"switch the hosted integration off first" in answer_init(file, environment, kept)
+    assert load_settings({}, file) == found, "a second init offers what was answered"
+
+
+def answer_init(file: Path, environment: dict[str, str], answers: list[tuple[str, str]]) -> bytes:
+    """Run `init` on a terminal, and answer what it asks for by name; return all that it showed."""
     pid, terminal = pty.fork()
     if pid == 0:
         command = [sys.executable, "-m", "operations.cli", "init", "--file", str(file)]
@@ -130,12 +148,33 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
         pass
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, shown.decode()
-    assert b"not accepted" in shown
-    assert shop["BASELINKER_TOKEN"].encode() not in shown
-    found = load_settings({}, file)
-    assert found.baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
-    assert (found.tag_order_source, found.contact_tag) == ("code", "")
-    assert found.console_password.get_secret_value() == "long enough"
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "environment", "written"),
+    [
+        ("", (), {}, None),
+        ("", ("--was-hosted",), {}, "latest"),
+        ("START_FROM=latest\n", ("--never-hosted",), {}, "earliest"),
+        ("START_FROM=latest\n", (), {}, "latest"),
+        ("START_FROM=earliest\n", (), {"START_FROM": "latest"}, "latest"),
+    ],
+)
+def test_init_without_questions_takes_the_start_from_its_option_else_from_the_environment_or_the_file(
+    shop: dict[str, str],
+    tmp_path: Path,
+    before: str,
+    options: tuple[str, ...],
+    environment: dict[str, str],
+    written: str | None,
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(before)
+    ran = bl2sm(shop, "init", "--non-interactive", *options, "--file", str(file), **environment)
+    assert ran.code == 0, ran.err
+    assert re.findall("^START_FROM=(.*)$", file.read_text(), re.MULTILINE) == ([written] if written else [])
+    assert ("switch the hosted integration off first" in ran.err) is (written == "latest")
 
 
 def test_init_leaves_a_secret_in_the_file_it_comes_from(shop: dict[str, str], tmp_path: Path) -> None:

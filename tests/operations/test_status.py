@@ -17,7 +17,7 @@ from schemas.topics import Topics
 from tests.harness.commands import bl2sm
 from tests.harness.ports import quiet_port
 from tests.harness.programs import Programs, page
-from tests.harness.stand_ins import ask_sandbox, switch
+from tests.harness.stand_ins import an_order, ask_sandbox, switch
 from tests.harness.topics import read_whole
 from tests.harness.waiting import wait_until
 from tests.harness.webhook import receiver
@@ -72,6 +72,29 @@ def test_status_counts_what_was_delivered_and_reports_what_is_not_running(delive
     assert ran.data["dead_letters"] == 0
     assert any("no processor is running" in text for text in ran.data["problems"])
     assert "partition\towner\tcommitted" in bl2sm(delivered, "status").out
+
+
+def test_status_and_check_name_a_domain_that_looks_like_a_relay_and_the_setting_that_adds_it(living: Living) -> None:
+    environment = living.environment
+    assert bl2sm(environment, "status", "--json").data["unlisted_relays"] == {}
+    like = an_order(749_000_000, order_source="mk7")
+    orders = [like | {"order_id": like["order_id"] + n, "email": f"a{n}b{n}c{n}d4e5@mk7.example"} for n in range(6)]
+    edits = [{"order": order, "log_types": [1]} for order in orders]
+    ask_sandbox(environment["BASELINKER_API_URL"], "orders", edits)
+    name = 'bl2sm_unlisted_relay_orders{domain="mk7.example"} 6.0'
+    wait_until(lambda: name in page(living.ports["processor"], "/metrics")[1], 60, "the processor reports the domain")
+    line = "MASKED_EMAIL_DOMAINS=+mk7.example"
+    found = bl2sm(environment, "status", "--json").data
+    assert (found["unlisted_relays"], found["relay_setting"]) == ({"mk7.example": 6}, line)
+    assert not any("mk7" in text for text in found["problems"])
+    assert f"mk7.example (6 orders); if they are, set {line}" in bl2sm(environment, "status").out
+    findings = bl2sm(environment, "check", "--json").data["findings"]
+    (warning,) = (one for one in findings if one["name"] == "relay addresses")
+    assert (warning["state"], "mk7.example (6 orders)" in warning["text"], line in warning["mend"]) == (
+        "warning",
+        True,
+        True,
+    )
 
 
 def test_nothing_personal_and_no_secret_is_in_logs_topics_metrics_and_what_commands_print(living: Living) -> None:

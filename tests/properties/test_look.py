@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import httpx2 as httpx
+import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

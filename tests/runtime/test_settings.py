@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from runtime.env_example import env_example
+from runtime.relay_domains import RELAY_DOMAINS
 from runtime.settings import REQUIRED, SECRETS, Need, Settings, SettingsError, load_settings, setting_names
 
 SECRET = "hunter2-hunter2"
@@ -41,6 +42,7 @@ WRONG = {
     "MAX_CONSECUTIVE_DEAD_LETTERS": "0",
     "SESSION_TIMEOUT_MS": "1",
     "PRODUCT_ID_FIELD": "name",
+    "MASKED_EMAIL_DOMAINS": "*.com",
     "LOG_LEVEL": "LOUD",
     "LOG_FORMAT": "xml",
     "HTTP_PORT": "70000",
@@ -303,3 +305,20 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_shown(name: str, pasted
         load_settings({"KAFKA_BOOTSTRAP_SERVERS": "k:9092", name: pasted}, None, need="kafka")
     assert name in str(told.value)
     assert pasted not in str(told.value)
+
+
+def test_relay_domains_are_the_default_list_replaced_or_added_to() -> None:
+    assert load().masked_email_domains == RELAY_DOMAINS
+    assert load({"MASKED_EMAIL_DOMAINS": "example.com"}).masked_email_domains == ("example.com",)
+    assert load({"MASKED_EMAIL_DOMAINS": "+example.com"}).masked_email_domains == (*RELAY_DOMAINS, "example.com")
+
+
+def test_wrong_relay_domains_are_named_together_with_all_other_problems() -> None:
+    lines = problems(
+        {"MASKED_EMAIL_DOMAINS": "a.example,,gmail.com", "LOG_LEVEL": "LOUD"}, without=["BASELINKER_TOKEN"]
+    )
+    assert sorted(line.split(":")[0] for line in lines) == ["BASELINKER_TOKEN", "LOG_LEVEL", "MASKED_EMAIL_DOMAINS"]
+    (line,) = (line for line in lines if line.startswith("MASKED"))
+    assert "entry 2 is empty" in line
+    assert "entry 3 covers a mail provider's domain" in line
+    assert "gmail" not in line

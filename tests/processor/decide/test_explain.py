@@ -108,6 +108,8 @@ def test_the_same_order_has_the_same_fingerprint(enriched: Enriched, rules: Rule
         ({"order_source": "SHOP "}, {"skip_shop_orders": True}, "shop_order"),
         ({"confirmed": False, "email": ""}, {}, "unconfirmed"),
         ({"order_source": "Allegro", "email": "jan@example.com"}, {}, "allegro_buyer_unknown"),
+        ({"order_source": "amazon", "email": "x@marketplace.amazon.pl"}, {}, "masked_email"),
+        ({"order_source": "amazon", "email": "x@marketplace.amazon.pl", "confirmed": False}, {}, "unconfirmed"),
         ({"email": " "}, {}, "no_email"),
         ({"email": "brak"}, {}, "invalid_email"),
         ({"date_add": None, "date_confirmed": None}, {}, "undated"),
@@ -158,6 +160,12 @@ def test_an_email_is_usable_if_salesmanago_would_take_it(email: str, usable: boo
         ("x@a.b.allegromail.com", True), (" x@allegromail.pl ", True), ("x@allegromail.pl.", True),
         ("x@notallegromail.pl", False), ("allegromail.pl@example.com", False), ("x@allegromail.pl.example", False),
         ("x@allegromail.de", False), ("", False),
+        ("x@marketplace.amazon.com", True), ("x@marketplace.amazon.co.uk", True), ("x@Marketplace.Amazon.COM.BR", True),
+        ("x@a.marketplace.amazon.pl", True), ("x@members.ebay.de", True), ("x@notification.mirakl.net", True),
+        ("x@empik.notification.mirakl.net", True), ("x@relay.walmart.com", True), ("x@scs.tiktokw.us", True),
+        ("x@amazon.com", False), ("x@marketplace.amazon", False), ("x@notmarketplace.amazon.com", False),
+        ("x@ebay.com", False), ("x@mirakl.net", False), ("x@walmart.com", False), ("x@tiktokw.us", False),
+        ("marketplace.amazon.com@example.com", False),
     ],
 )  # fmt: skip
 def test_a_mask_is_told_by_its_host(email: str, masked: bool) -> None:

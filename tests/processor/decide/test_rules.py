@@ -29,7 +29,15 @@ SOURCES = {"allegro": {3001: "Konto Żółte"}}
         ({"order_source": "order_return"}, {}, SkipReason.RETURN_ORDER, False),
         ({"order_source": "order_return", "confirmed": False}, {}, SkipReason.RETURN_ORDER, False),
         ({"order_source": "allegro", "email": "x+y@allegromail.pl"}, {}, SkipReason.ALLEGRO_BUYER_UNKNOWN, True),
-        ({"order_source": "ceneo", "email": "x@user.allegrogroup.pl"}, {}, SkipReason.ALLEGRO_BUYER_UNKNOWN, True),
+        ({"order_source": "ceneo", "email": "x@user.allegrogroup.pl"}, {}, SkipReason.MASKED_EMAIL, True),
+        (
+            {"order_source": "amazon", "email": "a1b2c3d4e5f6g7@marketplace.amazon.de"},
+            {},
+            SkipReason.MASKED_EMAIL,
+            True,
+        ),
+        ({"order_source": "personal", "email": "x@a.scs.tiktokw.us"}, {}, SkipReason.MASKED_EMAIL, True),
+        ({"order_source": "allegro", "email": "x@relay.walmart.com"}, {}, SkipReason.ALLEGRO_BUYER_UNKNOWN, True),
     ],
 )
 def test_an_order_that_is_not_sent_says_why(
@@ -48,6 +56,24 @@ def test_an_allegro_order_goes_to_the_buyer_found_by_phone() -> None:
     assert isinstance(sent, Send)
     assert sent.contact.email == "stary@example.pl"
     assert sent.contact.tags == ("KLIENT", "LODZ", "BASELINKER_ALLEGRO", "BASELINKER_ALLEGRO_KONTO_ZOLTE")
+
+
+@pytest.mark.parametrize("source", ["amazon", "ceneo", "shop"])
+def test_an_order_with_a_relay_address_goes_to_the_buyer_found_by_phone(source: str) -> None:
+    masked = order(order_source=source, email="x1y2z3a4b5@marketplace.amazon.co.uk")
+    assert needs_buyer(masked, RULES)
+    sent = decide(Enriched(masked, "stary@example.pl"), True, RULES)
+    assert isinstance(sent, Send)
+    assert sent.contact.email == "stary@example.pl"
+    assert sent.purchase is not None
+
+
+def test_a_marketplace_that_passes_on_what_the_buyer_typed_needs_no_look_up() -> None:
+    typed = order(order_source="amazon", email="kupujacy@example.com")
+    assert not needs_buyer(typed, RULES)
+    sent = decide(Enriched(typed), True, RULES)
+    assert isinstance(sent, Send)
+    assert sent.contact.email == "kupujacy@example.com"
 
 
 def test_an_edit_sends_the_contact_alone() -> None:

@@ -52,6 +52,8 @@ def find(shop: Shop, order: Order) -> str | None:
         ({"order_source": "order_return"}, None),
         ({"email": MASK}, None),
         ({"email": "x@user.allegrogroup.pl"}, None),
+        ({"order_source": "amazon", "email": "a1b2c3d4e5f6g7@marketplace.amazon.de"}, None),
+        ({"order_source": "empik", "email": "x1y2z3@empik.notification.mirakl.net"}, None),
         ({"email": ""}, None),
         ({"email": "jan@"}, None),
         ({"phone": "+48 601 234 568"}, None),
