@@ -8,7 +8,6 @@ from confluent_kafka.admin import AdminClient
 from clients.pacing import processor_share
 from processor.apis import Apis
 from processor.clock import boottime
-from processor.commit.refusals import Refusals
 from processor.consume.caught_up import GroupEnd
 from processor.consume.other_groups import other_groups
 from processor.errors import NeedsOperator, Rejoin
@@ -17,13 +16,14 @@ from processor.record.breaker import DeadLetterBreaker
 from processor.restore.partition_count import check_partition_count
 from processor.wiring import Lasting, Observability, build, connect
 from runtime.client_errors import describe
-from runtime.health import Health
 from runtime.kafka import admin_config
 from runtime.logging import get_logger
+from runtime.program import wait_for_topics
+from runtime.refusals import Refusals
 from runtime.settings import Settings
 from runtime.transaction import Fenced
 from schemas.codec import RegistryUnavailable, make_codec
-from schemas.topics import Topics, ensure_topics
+from schemas.topics import Topics
 
 OTHER_GROUPS_SECONDS, AGAIN_SECONDS = 5, 2.0
 
@@ -45,7 +45,7 @@ class Supervisor:
             apis,
             make_codec(self._topics, self._settings.schema_registry),
             DeadLetterBreaker(self._settings.max_consecutive_dead_letters),
-            Refusals(self._seen.health, boottime),
+            Refusals(self._seen.health),
         )
         try:
             if self._partitions(admin) is not None:
@@ -79,7 +79,7 @@ class Supervisor:
             pacer.set_rate(processor_share(budget, interval, partitions, count))
 
         try:
-            check_partition_count(kafka.loader, self._topics, lasting.codec, count)
+            check_partition_count(kafka.loader, admin, self._topics, lasting.codec, count)
             membership = build(settings, count, kafka, lasting, self._seen, self._patient)
             group = GroupEnd(kafka.member, kafka.loader, self._topics.journal, count, boottime)
             return membership.run(self._stop.is_set, owns, None if self._patient else group.reached)
@@ -116,21 +116,3 @@ class Supervisor:
             self._seen.health.turn()
             self._stop.wait(1.0)
         return False
-
-
-def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop: Event, health: Health) -> int | None:
-    """Return the journal's partition count once the broker answers; None when stopped meanwhile."""
-    while not stop.is_set():
-        health.turn()
-        try:
-            count = ensure_topics(admin, topics, settings.journal_partitions, seconds=5.0)
-            health.set_ready("broker", True)
-            return count
-        except KafkaException as error:
-            admin.poll(0)  # it tells why
-            health.set_ready("broker", False, "Kafka does not answer")
-            log.warning(
-                "Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=describe(error)
-            )
-            stop.wait(AGAIN_SECONDS)
-    return None

@@ -9,7 +9,6 @@ from confluent_kafka.admin import AdminClient
 from processor.apis import Apis
 from processor.clock import boottime
 from processor.coalesce.stage import Coalesce
-from processor.commit.refusals import Refusals
 from processor.commit.stage import Commit
 from processor.consume.rebalance import Rebalance
 from processor.consume.source import Source
@@ -34,9 +33,11 @@ from processor.restore.topic_identity import TopicWatch
 from processor.stages import Stages
 from runtime.assignment_known import AssignmentKnown
 from runtime.broker_watch import BrokerWatch
+from runtime.compacted_reader import CompactedReader
 from runtime.health import Health
 from runtime.kafka import consumer_config, cooperative, transactional_producer_config
 from runtime.metrics import Metrics
+from runtime.refusals import Refusals
 from runtime.settings import Settings
 from runtime.settings_overlay import merged
 from runtime.transaction import TransactionalWriter
@@ -104,6 +105,7 @@ def build(
     saved = Live(
         kafka.follower, kafka.admin, topics, codec, lambda saved: rule_settings(merged(settings, saved)), boottime
     )
+    rows = CompactedReader(kafka.loader, kafka.admin, topics.deliveries)
     identity = TopicWatch(kafka.admin, topics, partitions, boottime)
 
     stages = Stages(
@@ -121,7 +123,7 @@ def build(
     )
     pipeline = Pipeline(
         stages,
-        Restore(kafka.member, kafka.loader, kafka.admin, topics, ledger, identity),
+        Restore(kafka.member, kafka.admin, topics, rows, ledger, identity),
         Operator(saved, health, metrics, patient),
         Judge(settings.salesmanago_api_secret.get_secret_value().encode(), metrics.currencies.note),
         limits.create_timeout_seconds + AFTER_TIMEOUT_SECONDS,
@@ -131,7 +133,7 @@ def build(
         pipeline,
         Rebalance(kafka.member, topics.journal, kafka.known, cooperative(settings)),
         Report(stages, topics.journal, health, metrics, lambda: apis.pacer.blocked_until),
-        [identity, BrokerWatch(kafka.admin, topics.deliveries, health, boottime), lasting.refusals],
+        [identity, BrokerWatch(kafka.admin, topics.deliveries, health, boottime)],
         lease,
         health,
     )

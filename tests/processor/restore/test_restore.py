@@ -39,7 +39,7 @@ class Kafka:
 
     def describe_topics(self, _: Any, **__: Any) -> "dict[str, Future[Any]]":
         described: Future[Any] = Future()
-        described.set_result(SimpleNamespace(topic_id="T"))
+        described.set_result(SimpleNamespace(name=TOPICS.journal, topic_id="T", partitions=[]))
         return {TOPICS.journal: described}
 
     def committed(self, asked: list[TopicPartition], timeout: float) -> list[Any]:
