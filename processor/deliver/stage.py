@@ -154,11 +154,13 @@ class Deliver:
             self._drop(attempt)
             if attempt.intended_contact is not None and not attempt.intent_stays:
                 self._out.append(Released(attempt.job))
+        self._forget_timers()
 
     def lose(self, partitions: Set[int]) -> None:
         """Drop everything of these partitions: replies go unheard."""
         for attempt in [one for one in self._attempts if one.job.partition in partitions]:
             self._drop(attempt)
+        self._forget_timers()
         self._out = deque(out for out in self._out if out.job.partition not in partitions)
 
     def close(self) -> None:
@@ -246,6 +248,11 @@ class Deliver:
             following = self._lanes.leave(following)
         if following is not None:
             self._starting.append(following)
+
+    def _forget_timers(self) -> None:
+        """What was dropped takes no room any more."""
+        self._timers = [one for one in self._timers if not one[2].dropped]
+        heapq.heapify(self._timers)
 
     # ---- replies
 

@@ -29,7 +29,8 @@ def decided(job: Job, email: str = "a@example.com", purchase: bool = True) -> De
 
 def an_attempt(before: Delivery | None = None, *entries: Entry, **fields: Any) -> Attempt:
     """Order 7 whose contact is c2, its purchase still to be created."""
-    given = {"contact_id": "c2", "fingerprint": "x.y", "send": Send(Contact("a@example.com"), PURCHASE)} | fields
+    send = Send(Contact("a@example.com"), PURCHASE)
+    given: dict[str, Any] = {"contact_id": "c2", "fingerprint": "x.y", "send": send} | fields
     return Attempt(a_job(7, before, *entries), **given)
 
 
@@ -63,6 +64,9 @@ class Sales:
 
     def contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
         return [self._card(email) for email, found in self.emails.items() if found in ids and email not in self.hidden]
+
+    account_contacts_by_email = contacts_by_email
+    account_contacts_by_id = contacts_by_id
 
     def add_event(self, contact_id: str, event: PurchaseEvent, before_write: Callable[[], None]) -> str:
         before_write()

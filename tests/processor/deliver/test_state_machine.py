@@ -125,6 +125,14 @@ def test_an_old_intent_proves_nothing_and_is_written_again() -> None:
     assert after_look(intended(at=100.0), ABSENT, 107.5, LIMITS) == Next(Step.CREATE)
 
 
+def test_where_look_and_intent_together_take_too_long_the_next_look_is_asked_alone() -> None:
+    attempt = intended(at=100.0)
+    after_look(attempt, ABSENT, 107.0, LIMITS)
+    assert not attempt.slow_look
+    after_look(attempt, ABSENT, 109.0, LIMITS)
+    assert attempt.slow_look
+
+
 def test_an_intent_for_another_contact_is_written_again() -> None:
     assert after_look(intended(at=100.0, contact_id="c1"), ABSENT, 101.0, LIMITS) == Next(Step.INTEND)
 
