@@ -198,8 +198,19 @@ class Pipeline:
         if not self._operator.may_take:
             return 0
         if stages.record.breaker.open:
-            return int(stages.record.try_one(now, idle=stages.coalesce.unfinished == 0))
+            return self._trial(now)
         return max(0, min(stages.coalesce.room, stages.deliver.room))
+
+    def _trial(self, now: float) -> int:
+        """One entry when it is time for another trial; once all were tried, the first of them comes again."""
+        stages, commit = self.stages, self.stages.commit
+        idle = stages.coalesce.unfinished == 0
+        if not stages.record.try_one(now, idle):
+            return 0
+        if idle and stages.source.at_end and any(commit.unfinished(number) for number in commit.partitions):
+            self.restart()
+            return 0
+        return 1
 
     def _wait(self) -> float:
         if self.stages.deliver.in_flight or self._restore.loading:
