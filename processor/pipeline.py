@@ -7,19 +7,14 @@ deliver, and an order's outcome to coalesce, which may hold its next entries.
 from collections.abc import Callable, Iterable, Set
 from typing import Any
 
-from processor.coalesce.stage import Passed
-from processor.commit.stage import Acknowledged
-from processor.consume.decode import Undecodable
 from processor.control.operator import Operator
 from processor.decide.judge import Decided, Judge
-from processor.deliver.stage import Intent, Released
 from processor.ending import Ending
-from processor.enrich.stage import Read
 from processor.job import Entry, Job
 from processor.partition import Partition
-from processor.record.stage import Dropped, Recorded
 from processor.restore.restore import Restore
 from processor.stages import Stages
+from processor.values import Acknowledged, Dropped, Intent, Passed, Read, Recorded, Released, Undecodable
 from runtime.logging import get_logger
 
 IDLE_SECONDS, WORK_SECONDS, REPLY_SECONDS, JOIN_SECONDS = 0.1, 0.02, 0.01, 0.05

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
 from processor.errors import NeedsOperator
-from processor.job import Entry, Job, Raw
+from processor.job import Entry, Job
 from processor.ledger_rows import unreadable_row
 from processor.partition import Partition
 from processor.restore.ledger import Ledger
+from processor.values import Passed
 from runtime.logging import get_logger
 from schemas.codec import DecodeError, RegistryUnavailable, UnknownSchema
 from schemas.records import Delivery, Origin, Outcome
@@ -23,13 +24,6 @@ LINGER_SECONDS = 0.3
 REGISTRY_PAUSE_SECONDS = 2.0
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """The ledger says that this entry was done before."""
-
-    raw: Raw
 
 
 @dataclass(slots=True)

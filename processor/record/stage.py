@@ -11,14 +11,14 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from processor.consume.decode import Undecodable
+from processor.dead_letters import dead_letter
 from processor.ending import Ending, Write
 from processor.errors import NeedsOperator
 from processor.job import Job, Raw
 from processor.ledger_rows import final_row
 from processor.partition import Partition
 from processor.record.breaker import DeadLetterBreaker
-from processor.record.letters import dead_letter
+from processor.values import Dropped, Recorded, Undecodable
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
 from schemas.codec import Codec
@@ -27,30 +27,6 @@ from schemas.records import DeadLetter, Delivery, Outcome
 HOLD_SECONDS = 5.0
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the next transaction must hold of one order, or of one message that no order could be read from.
-
-    `raws` have their outcome with it; `letters` = those that become dead letters. `value` = the row, encoded;
-    `dead_streak` = dead letters in a row by then.
-    """
-
-    raws: tuple[Raw, ...]
-    dead_streak: int
-    job: Job | None = None
-    row: Delivery | None = None
-    value: bytes = b""
-    letters: tuple[tuple[Raw, DeadLetter], ...] = ()
-    settle_until: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A job that failed as the breaker's trial: it has no outcome, and comes again."""
-
-    job: Job
 
 
 @dataclass(frozen=True, slots=True, eq=False)

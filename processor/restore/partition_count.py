@@ -5,7 +5,7 @@ import time
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from processor.errors import NeedsOperator
-from schemas.codec import Codec
+from schemas.codec import Codec, DecodeError
 from schemas.records import Cursor
 from schemas.topics import Topics
 
@@ -29,8 +29,14 @@ def read_cursor(reader: Consumer, topics: Topics, codec: Codec, seconds: float =
 
 
 def check_partition_count(reader: Consumer, topics: Topics, codec: Codec, count: int) -> None:
-    """Raise NeedsOperator when the journal has another count than when it was first written."""
-    cursor = read_cursor(reader, topics, codec)
+    """Raise NeedsOperator when the journal has another count than when it was first written, or that is not known."""
+    try:
+        cursor = read_cursor(reader, topics, codec)
+    except DecodeError as error:
+        raise NeedsOperator(
+            f"{topics.cursor}: the cursor can't be read: {error}. Give the program the schema registry that it was"
+            " written with, or its newer version; how many partitions the journal had is not known without it"
+        ) from None
     if cursor is not None and cursor.journal_partitions != count:
         raise NeedsOperator(moved_away(topics.journal, count, cursor.journal_partitions))
 

@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
-from processor.coalesce.stage import Passed
 from processor.commit.policy import COMMIT_SECONDS, RETRY_SECONDS
 from processor.commit.refusals import Refusals
-from processor.commit.stage import MOST_REFUSED, Acknowledged, Commit
-from processor.deliver.stage import Intent, Released
+from processor.commit.stage import MOST_REFUSED, Commit
+from processor.dead_letters import dead_letter
 from processor.errors import TopicReplaced
 from processor.job import Job
 from processor.partition import Partition
-from processor.record.letters import dead_letter
-from processor.record.stage import Recorded
+from processor.values import Acknowledged, Intent, Passed, Recorded, Released
 from runtime.health import Health
 from runtime.transaction import Fenced, NotCommitted, OutgoingMessage, Unanswered
 from schemas.codec import make_codec

@@ -14,10 +14,11 @@ from clients import (
 from processor.circuit_breaker import CircuitBreaker
 from processor.deliver.lease import Lease
 from processor.deliver.requests import Requests
-from processor.deliver.stage import Deliver, Intent, Released
+from processor.deliver.stage import Deliver
 from processor.deliver.state_machine import Limits
 from processor.ending import Ending
 from processor.job import Job
+from processor.values import Intent, Released
 from tests.processor.by_hand import Threads, by_hand
 from tests.processor.deliver.attempts import Sales, a_job, decided
 

@@ -13,9 +13,10 @@ from processor.circuit_breaker import CircuitBreaker
 from processor.deliver.attempt import Attempt, Step
 from processor.deliver.existing_purchase import Seen
 from processor.deliver.requests import Call, Requests
-from processor.deliver.stage import Deliver, Intent, Out, Released
+from processor.deliver.stage import Deliver, Out
 from processor.deliver.state_machine import Limits
 from processor.job import Job
+from processor.values import Intent, Released
 from schemas.records import Outcome
 from tests.harness.cases import cases
 from tests.processor.by_hand import by_hand

@@ -7,7 +7,7 @@ import pytest
 from clients import (
     BackpressureError,
 )
-from processor.deliver.stage import Intent, Released
+from processor.values import Intent, Released
 from schemas.records import Outcome
 from tests.processor.deliver.attempts import a_job, decided
 from tests.processor.deliver.place import NO_ANSWER, NOT_SENT, hand

@@ -12,9 +12,10 @@ from processor.circuit_breaker import CircuitBreaker
 from processor.deliver.attempt import Attempt
 from processor.deliver.lease import Lease
 from processor.deliver.requests import Call, Requests
-from processor.deliver.stage import Deliver, Intent
+from processor.deliver.stage import Deliver
 from processor.deliver.state_machine import Limits
 from processor.ending import Ending
+from processor.values import Intent
 from tests.processor.deliver.attempts import Sales, a_job, decided
 
 CALL_SECONDS, LONGEST_SECONDS = 0.1, 7200.0

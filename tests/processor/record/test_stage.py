@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from processor.consume.decode import Undecodable
 from processor.ending import Ending, Write
 from processor.errors import NeedsOperator
 from processor.job import Job
 from processor.partition import Partition
 from processor.record.breaker import TRIAL_SECONDS, DeadLetterBreaker
-from processor.record.stage import HOLD_SECONDS, Record, Recorded
+from processor.record.stage import HOLD_SECONDS, Record
+from processor.values import Recorded, Undecodable
 from runtime.metrics import Metrics
 from schemas.codec import make_codec
 from schemas.progress import Progress
