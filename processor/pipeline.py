@@ -7,19 +7,14 @@ deliver, and an order's outcome to coalesce, which may hold its next entries.
 from collections.abc import Callable, Iterable, Set
 from typing import Any
 
-from processor.coalesce.stage import Passed
-from processor.commit.stage import Acknowledged
-from processor.consume.decode import Undecodable
 from processor.control.operator import Operator
 from processor.decide.judge import Decided, Judge
-from processor.deliver.stage import Intent, Released
 from processor.ending import Ending
-from processor.enrich.stage import Read
 from processor.job import Entry, Job
 from processor.partition import Partition
-from processor.record.stage import Dropped, Recorded
 from processor.restore.restore import Restore
 from processor.stages import Stages
+from processor.values import Acknowledged, Dropped, Intent, Passed, Read, Recorded, Released, Undecodable
 from runtime.logging import get_logger
 
 IDLE_SECONDS, WORK_SECONDS, REPLY_SECONDS, JOIN_SECONDS = 0.1, 0.02, 0.01, 0.05
@@ -198,8 +193,19 @@ class Pipeline:
         if not self._operator.may_take:
             return 0
         if stages.record.breaker.open:
-            return int(stages.record.try_one(now, idle=stages.coalesce.unfinished == 0))
+            return self._trial(now)
         return max(0, min(stages.coalesce.room, stages.deliver.room))
+
+    def _trial(self, now: float) -> int:
+        """One entry when it is time for another trial; once all were tried, the first of them comes again."""
+        stages, commit = self.stages, self.stages.commit
+        idle = stages.coalesce.unfinished == 0
+        if not stages.record.try_one(now, idle):
+            return 0
+        if idle and stages.source.at_end and any(commit.unfinished(number) for number in commit.partitions):
+            self.restart()
+            return 0
+        return 1
 
     def _wait(self) -> float:
         if self.stages.deliver.in_flight or self._restore.loading:

@@ -15,16 +15,14 @@ from typing import Any, Protocol
 
 from confluent_kafka import TopicPartition
 
-from processor.coalesce.stage import Passed
 from processor.commit.offset_tracker import OffsetTracker
 from processor.commit.policy import CommitPolicy
-from processor.deliver.stage import Intent, Released
+from processor.dead_letters import fitting
 from processor.errors import TopicReplaced
 from processor.job import Job, Raw
 from processor.ledger_rows import intent_row
 from processor.partition import Partition
-from processor.record.letters import fitting
-from processor.record.stage import Recorded
+from processor.values import Acknowledged, Intent, Passed, Recorded, Released
 from runtime.logging import get_logger
 from runtime.refusals import Refusals
 from runtime.transaction import Fenced, NotCommitted, OutgoingMessage
@@ -45,15 +43,6 @@ class Writer(Protocol):
 
     def write(self, messages: list[OutgoingMessage], offsets: list[TopicPartition], metadata: Any) -> None:
         """Write all of it or nothing; NotCommitted = try again, Fenced = never again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """An intent is in Kafka, by a transaction begun at a time (loop's clock); `value` = its encoded row."""
-
-    intent: Intent
-    began: float
-    value: bytes
 
 
 @dataclass(slots=True)

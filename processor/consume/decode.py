@@ -1,20 +1,10 @@
 """From a message to an entry, or to the reason why it can never be one."""
 
-from dataclasses import dataclass
-
 from processor.job import Entry, Raw
+from processor.values import Undecodable
 from schemas.codec import Codec, DecodeError
 from schemas.records import JournalEntry
 from schemas.topics import parse_order_key
-
-
-@dataclass(frozen=True, slots=True)
-class Undecodable:
-    """A message that no version of this program can read: for the dead letters."""
-
-    raw: Raw
-    reason: str
-    error: Exception
 
 
 def decode(raw: Raw, codec: Codec, replay_until: int) -> Entry | Undecodable:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from processor.consume.decode import Undecodable, decode
+from processor.consume.decode import decode
 from processor.errors import Overtaken
 from processor.job import Entry, Raw
 from processor.partition import Partition
+from processor.values import Undecodable
 from runtime.end_offsets import fetched_end, watermarks
 from runtime.logging import get_logger
 from schemas.codec import Codec, RegistryUnavailable

@@ -10,7 +10,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
 
 from clients import BackpressureError, FatalError, RejectedError, RetriableError
 from processor.circuit_breaker import CircuitBreaker
@@ -34,7 +33,7 @@ from processor.deliver.state_machine import (
 )
 from processor.ending import Ending
 from processor.errors import LeaseLost, TooOld
-from processor.job import Job
+from processor.values import Intent, Released
 from runtime.logging import get_logger
 
 LOOKS_AT_ONCE = 4  # cards of heavy contacts are large
@@ -45,22 +44,6 @@ OPEN_A_THREAD = 4  # more between look and create would be too old before their 
 MOST_PARKED = 500
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A purchase of this job will be created for the contact once this lies in Kafka; `attempt` is deliver's own."""
-
-    job: Job
-    contact_id: str
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """A job given up without an outcome, and nothing of it is under way: an intent in Kafka can be taken back."""
-
-    job: Job
 
 
 Out = Intent | Ending | Released
@@ -154,11 +137,13 @@ class Deliver:
             self._drop(attempt)
             if attempt.intended_contact is not None and not attempt.intent_stays:
                 self._out.append(Released(attempt.job))
+        self._forget_timers()
 
     def lose(self, partitions: Set[int]) -> None:
         """Drop everything of these partitions: replies go unheard."""
         for attempt in [one for one in self._attempts if one.job.partition in partitions]:
             self._drop(attempt)
+        self._forget_timers()
         self._out = deque(out for out in self._out if out.job.partition not in partitions)
 
     def close(self) -> None:
@@ -246,6 +231,11 @@ class Deliver:
             following = self._lanes.leave(following)
         if following is not None:
             self._starting.append(following)
+
+    def _forget_timers(self) -> None:
+        """What was dropped takes no room any more."""
+        self._timers = [one for one in self._timers if not one[2].dropped]
+        heapq.heapify(self._timers)
 
     # ---- replies
 

@@ -96,6 +96,8 @@ def after_look(attempt: Attempt, seen: Seen, now: float, limits: Limits) -> Next
     if attempt.attempts >= limits.attempts:
         return dead(attempt, "gave_up", None)
     young = attempt.intended_at is not None and now - attempt.intended_at <= YOUNG * limits.intent_seconds
+    if attempt.intended_at is not None and not young:  # look and intent together take too long: the next look is alone
+        attempt.slow_look = True
     return Next(Step.CREATE if young and attempt.intended_contact == attempt.contact_id else Step.INTEND)
 
 

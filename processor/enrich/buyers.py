@@ -69,6 +69,14 @@ class Buyers:
         self._highest = 0
         self._lost_at = float("-inf")  # what was noted until then may be forgotten
 
+    def use(self, rules: RuleSettings) -> None:
+        """Go by these rules from now on; what was learned by other masks may be wrong, and is forgotten."""
+        if rules.masked_email_domains != self._rules.masked_email_domains:
+            self._phones.clear()
+            self._phone_of.clear()
+            self._lost_at = self._clock()
+        self._rules = rules
+
     def note(self, order: Order) -> None:
         """Remember an order that a later look-up may need; forget what it was before."""
         self._forget(order.order_id)

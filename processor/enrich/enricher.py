@@ -29,7 +29,7 @@ class Api(Orders, Protocol):
 
 
 class Enricher:
-    """`enrich` is called by one thread. An error ends the call; a repeat with the same ids goes on where it stopped."""
+    """`enrich` is called by one thread. An error ends the call; a repeat with the same ids continues where it ended."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Enricher:
         noted: Callable[[Order], None] = lambda order: None,
     ) -> None:
         self._api, self._clock, self._noted = api, clock, noted  # `noted` gets every order that is read
-        self.rules = rules  # may be exchanged at any time: what is read meanwhile is read again
+        self.rules = rules  # may be exchanged at any time: the next call goes by them
         self._windows = Windows(api, self._note, coverage=Coverage(clock))
         self._buyers = Buyers(api, self._windows, rules, clock)  # told of every order by the windows
         self._found: dict[int, Order] = {}
@@ -60,6 +60,8 @@ class Enricher:
         a look-up costs several requests, and the others need not wait for it. The same goes for orders that are not
         read within some seconds.
         """
+        rules = self.rules
+        self._buyers.use(rules)
         self._asked &= set(order_ids)
         self._found = {order_id: order for order_id, order in self._found.items() if order_id in self._asked}
         until = self._clock() + HAND_ON_SECONDS
@@ -67,11 +69,11 @@ class Enricher:
         orders = [self._found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._found]
         if order_ids and not orders:
             self._prove()
-        unnamed = [order for order in orders if needs_buyer(order, self.rules)]
+        unnamed = [order for order in orders if needs_buyer(order, rules)]
         later = self._beyond(unnamed, most_look_ups)
         unread = {order_id for order_id in order_ids if order_id not in self._asked}
         buyers = self._buyers.find([order for order in unnamed if order.order_id not in later])
-        sources = self._named_sources(orders)
+        sources = self._named_sources(orders, rules)
         answers = {
             order_id: Enriched(self._found.get(order_id), buyers.get(order_id), sources)
             for order_id in order_ids
@@ -112,8 +114,8 @@ class Enricher:
         self._buyers.note(order)
         self._noted(order)
 
-    def _named_sources(self, orders: Sequence[Order]) -> dict[str, dict[int, str]]:
-        if self.rules.tag_order_source not in {"name", "both"}:
+    def _named_sources(self, orders: Sequence[Order], rules: RuleSettings) -> dict[str, dict[int, str]]:
+        if rules.tag_order_source not in {"name", "both"}:
             return self._sources
         now = self._clock()
         age = now - self._sources_at if self._sources_at is not None else SOURCES_SECONDS

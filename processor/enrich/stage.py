@@ -20,6 +20,7 @@ from processor.enrich.missing_orders import MissingOrders
 from processor.job import Job
 from processor.partition import Partition
 from processor.redact import nameless
+from processor.values import Read
 from runtime.logging import get_logger
 from schemas.records import Outcome
 
@@ -54,14 +55,6 @@ class Orders(Protocol):
         """Make one harmless request: FatalError when the token is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A job, and its order as it is now."""
-
-    job: Job
-    enriched: Enriched
-
-
 @dataclass(slots=True, eq=False)
 class _Pending:
     """A job that has no order yet. `attempts` = refusals that speak against this order."""
@@ -88,7 +81,7 @@ class Enrich:
         executor: Executor | None = None,
     ) -> None:
         self._orders, self.breaker, self._missing, self._attempts = orders, breaker, missing, attempts
-        self._thread = executor or ThreadPoolExecutor(1, thread_name_prefix="read")
+        self._thread = executor if executor is not None else ThreadPoolExecutor(1, thread_name_prefix="read")
         self._pending: dict[int, _Pending] = {}  # by order id; whoever is not here was dropped
         self._ready: list[_Pending] = []
         self._later: list[tuple[float, int, _Pending]] = []
@@ -176,6 +169,7 @@ class Enrich:
         self._batch = self._thread.submit(self._orders.enrich, ids, LOOK_UPS_A_BATCH), batch
 
     def _ask(self, then: _Then) -> None:
+        self._answers = self._orders.answers
         self._question = self._thread.submit(self._orders.greet), then
 
     # ---- answers

@@ -10,7 +10,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 def entry(offset: int, order_id: int = 7, log_type: int = 11, origin: Origin = Origin.JOURNAL) -> Entry:
     record = JournalEntry(100 + offset, log_type, order_id, None, NOW, origin)
-    return Entry(Raw(0, offset, str(order_id).encode(), b"", ()), record, replayed=False, seen_at=0.0)
+    return Entry(Raw(0, offset, str(order_id).encode(), b"", ()), record, replayed=False)
 
 
 def row(**over: object) -> Delivery:

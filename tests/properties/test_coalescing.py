@@ -1,126 +1,119 @@
-"""Jobs against a plain model: never two of one order, and every entry belongs to exactly one of them, or is done."""
+"""Coalescing against a plain model: never two unfinished jobs of an order, and every entry is in exactly one place."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from processor.coalesce.stage import LINGER_SECONDS, Coalesce, is_done
+from processor.deliver.attempt import Attempt
 from processor.deliver.lanes import Lanes
-from processor.job import Entry, Job, Jobs, Raw, Step
+from processor.job import Entry, Job, Raw
+from processor.partition import Partition
+from processor.restore.ledger import Ledger
+from processor.values import Passed
+from schemas.codec import make_codec
+from schemas.progress import Progress
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
+from schemas.topics import Topics
 from tests.harness.cases import cases
+from tests.processor.deliver.attempts import an_attempt
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-BUSY = [Step.READING, Step.LANE, Step.UPSERT, Step.INTEND, Step.LOOK, Step.CREATE, Step.UPDATE]
-
-
-def a_row(due: bool) -> Delivery:
-    return Delivery(Outcome.SKIPPED, "no_email", due, 0, "T", 1, None, None, None, NOW)
+CODEC = make_codec(Topics("t"), None)
+MOST = 5
 
 
 class Coalescing(RuleBasedStateMachine):
-    """What the session does with jobs, in any order."""
+    """Entries come, jobs are handed on, end, or are let go, and partitions are given up, in any order."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.jobs = Jobs()
-        self.offset = -1
-        self.open: dict[int, Job] = {}
-        self.where: dict[int, int] = {}  # offset → order, of entries neither done nor given up
-        self.due: dict[int, bool] = {}  # order → the ledger's word
-        self.types: dict[int, int] = {}
+    @initialize()
+    def begin(self) -> None:
+        self.now, self.offset = 1000.0, -1
+        self.coalesce = Coalesce(Ledger(CODEC), 39.0, MOST)
+        self.handed_on: dict[int, Job] = {}  # by order
+        self.where: dict[int, Entry] = {}  # by offset, of entries without an outcome
+        self.rows: dict[int, Delivery] = {}
+        for number in (0, 1):
+            self.assign(number)
 
-    @rule(order=st.integers(1, 6), log_type=st.sampled_from([1, 2, 11, 16]), origin=st.sampled_from(Origin))
+    def assign(self, number: int) -> None:
+        ledger = self.coalesce._ledger
+        ledger.open(number)
+        ledger.load(number, [(order, CODEC.encode(one)) for order, one in self.rows.items() if order % 2 == number])
+        self.coalesce.assign(Partition(number, "T", self.now, 0, Progress("T")))
+
+    @precondition(lambda self: self.coalesce.room > 0)
+    @rule(order=st.integers(1, 8), log_type=st.sampled_from([1, 2, 11, 16]), origin=st.sampled_from(Origin))
     def an_entry_comes(self, order: int, log_type: int, origin: Origin) -> None:
         self.offset += 1
-        partition = order % 2
-        raw = Raw(partition, self.offset, str(order).encode(), b"", ())
+        raw = Raw(order % 2, self.offset, str(order).encode(), b"", ())
         record = JournalEntry(self.offset + 100, log_type, order, None, NOW, origin)
-        entry = Entry(raw, record, False, 0.0)
-        self.where[self.offset], self.types[self.offset] = order, log_type
-        assert self.jobs.has(order) is (order in self.open)
-        if self.jobs.join(entry):
-            job = self.open[order]  # what came after its reading began waits, so that the order is read again
-            assert (entry in job.followers) is (job.step is not Step.WAITING)
-            return
-        self.open[order] = self.jobs.open(order, partition, [entry], a_row(self.due.get(order, False)))
+        self.where[self.offset] = Entry(raw, record, False)
+        self.coalesce.submit(self.where[self.offset])
 
-    @rule(order=st.integers(1, 6))
-    def a_second_job_of_an_order_is_refused(self, order: int) -> None:
-        if order in self.open:
-            with pytest.raises(ValueError, match="unfinished"):
-                self.jobs.open(order, order % 2, [], None)
+    @rule(seconds=st.sampled_from([0.0, LINGER_SECONDS, 2 * LINGER_SECONDS]), room=st.integers(0, 3))
+    def a_turn(self, seconds: float, room: int) -> None:
+        self.now += seconds
+        jobs = 0
+        for found in self.coalesce.poll(self.now, room):
+            if isinstance(found, Passed):
+                entry = self.where.pop(found.raw.offset)
+                assert is_done(entry, self.rows.get(entry.record.order_id), "T")
+                continue
+            jobs += 1
+            assert found.order_id not in self.handed_on, "two unfinished jobs of one order"
+            assert found.row == self.rows.get(found.order_id)
+            due = found.row is not None and found.row.purchase_due
+            assert found.purchase is (due or any(one.record.log_type in {1, 2} for one in found.entries))
+            self.handed_on[found.order_id] = found
+        assert jobs <= room
 
-    @precondition(lambda self: self.open)
-    @rule(data=st.data(), step=st.sampled_from(BUSY))
-    def a_job_goes_on(self, data: st.DataObject, step: Step) -> None:
-        job = self.open[data.draw(st.sampled_from(sorted(self.open)))]
-        if job.step is Step.WAITING:
-            self.jobs.waiting.remove(job)
-        job.step = step
-
-    @precondition(lambda self: self.open)
-    @rule(data=st.data())
-    def a_job_is_read_again(self, data: st.DataObject) -> None:
-        job = self.open[data.draw(st.sampled_from(sorted(self.open)))]
-        if job.step is not Step.WAITING:
-            had = bool(job.followers)
-            assert job.join_followers() is had
-            job.step = Step.WAITING
-            self.jobs.waiting.append(job)
-
-    @precondition(lambda self: self.open)
-    @rule(data=st.data())
-    def a_job_ends(self, data: st.DataObject) -> None:
-        order = data.draw(st.sampled_from(sorted(self.open)))
-        job = self.open.pop(order)
-        if job.step is Step.WAITING:
-            self.jobs.waiting.remove(job)
-        self.due[order] = job.purchase and data.draw(st.booleans())
-        for entry in job.entries:
-            del self.where[entry.raw.offset]
-        followers = self.jobs.close(job)
-        assert job.step is Step.DONE
-        if followers:
-            self.open[order] = self.jobs.open(order, job.partition, followers, a_row(self.due[order]))
+    @precondition(lambda self: self.handed_on)
+    @rule(data=st.data(), due=st.booleans())
+    def a_job_ends(self, data: st.DataObject, due: bool) -> None:
+        job = self.handed_on.pop(data.draw(st.sampled_from(sorted(self.handed_on))))
+        row = Delivery(
+            Outcome.SKIPPED, "no_email", due and job.purchase, job.offset, "T", job.log_id, None, None, None, NOW
+        )
+        self.rows[job.order_id] = row
+        for one in job.entries:
+            del self.where[one.raw.offset]
+        self.coalesce.finished(job, row, CODEC.encode(row), 0.0)
+        self.coalesce.finished(job, replace(row, reason="again"), CODEC.encode(row), 0.0)  # once is enough
 
     @rule(partitions=st.sets(st.integers(0, 1)))
-    def partitions_are_given_up(self, partitions: set[int]) -> None:
-        gone = self.jobs.abandon(partitions)
-        assert {job.order_id for job in gone} == {order for order in self.open if order % 2 in partitions}
-        assert all(job.abandoned for job in gone)
-        for job in gone:
-            del self.open[job.order_id]
-            self.jobs.close(job)  # a call of it ends late: the order's new job is not touched
-        self.where = {offset: order for offset, order in self.where.items() if order % 2 not in partitions}
+    def partitions_are_given_up_and_come_back(self, partitions: set[int]) -> None:
+        self.coalesce.revoke(partitions)
+        gone = [self.handed_on.pop(order) for order in list(self.handed_on) if order % 2 in partitions]
+        self.where = {at: one for at, one in self.where.items() if one.raw.partition not in partitions}
+        for number in partitions:
+            self.assign(number)
+        for job in gone:  # a call of it ends late: nothing new is touched
+            self.coalesce.forget(job)
 
     @invariant()
     def every_entry_lies_in_exactly_one_place(self) -> None:
-        held: dict[int, int] = {}
-        for job in self.jobs:
-            for entry in (*job.entries, *job.followers):
-                assert entry.raw.offset not in held
-                held[entry.raw.offset] = job.order_id
-        assert held == self.where
+        held = [*self.coalesce.entries(), *self.coalesce._entered]
+        assert sorted(one.raw.offset for one in held) == sorted(self.where)
 
     @invariant()
-    def one_job_an_order(self) -> None:
-        assert sorted(job.order_id for job in self.jobs) == sorted(self.open)
-        assert len(self.jobs) == len(self.open)
-        waiting = [job.order_id for job in self.jobs.waiting]
-        assert sorted(waiting) == sorted(order for order, job in self.open.items() if job.step is Step.WAITING)
+    def entries_of_a_job_come_before_those_that_wait_behind_it(self) -> None:
+        offsets: dict[int, list[int]] = {}
+        for one in self.coalesce.entries():
+            offsets.setdefault(one.record.order_id, []).append(one.raw.offset)
+        assert all(found == sorted(found) for found in offsets.values())
 
     @invariant()
-    def a_job_knows_what_is_due(self) -> None:
-        for order, job in self.open.items():
-            offsets = [entry.raw.offset for entry in job.entries]
-            assert job.purchase is (self.due.get(order, False) or any(self.types[one] in {1, 2} for one in offsets))
-            assert job.offset == max(offsets)
-            assert job.log_id == max(offsets) + 100
-            assert offsets == sorted(offsets)
-            assert all(entry.raw.offset > job.offset for entry in job.followers)
+    def what_is_unfinished_is_bounded(self) -> None:
+        assert self.coalesce.unfinished <= MOST
+        assert self.coalesce.room == MOST - self.coalesce.unfinished
+
+    def teardown(self) -> None:
+        if hasattr(self, "coalesce"):
+            self.coalesce.close()
 
 
 Coalescing.TestCase.settings = settings(max_examples=cases(100, 3000), stateful_step_count=40, deadline=None)
@@ -133,30 +126,28 @@ class OneLaneAContact(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.lanes = Lanes()
-        self.model: dict[str, list[Job]] = {}
-        self.running: dict[str, Job] = {}
-        self.count = 0
+        self.model: dict[str, list[Attempt]] = {}
+        self.running: dict[str, Attempt] = {}
 
     @rule(lane=st.sampled_from("abc"))
-    def a_job_enters(self, lane: str) -> None:
-        self.count += 1
-        job = Job(self.count, 0, None)
+    def an_attempt_enters(self, lane: str) -> None:
+        attempt = an_attempt()
         queue = self.model.setdefault(lane, [])
         free = not queue
-        queue.append(job)
-        assert self.lanes.enter(lane, job) is free
+        queue.append(attempt)
+        assert self.lanes.enter(lane, attempt) is free
         if free:
-            self.running[lane] = job
+            self.running[lane] = attempt
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
-    def a_job_leaves_from_anywhere(self, data: st.DataObject) -> None:
+    def an_attempt_leaves_from_anywhere(self, data: st.DataObject) -> None:
         lane = data.draw(st.sampled_from(sorted(self.model)))
         queue = self.model[lane]
-        job = data.draw(st.sampled_from(queue))
-        held = queue[0] is job
-        queue.remove(job)
-        following = self.lanes.leave(job)
+        attempt = data.draw(st.sampled_from(queue))
+        held = queue[0] is attempt
+        queue.remove(attempt)
+        following = self.lanes.leave(attempt)
         if not queue:
             del self.model[lane]
         assert following is (queue[0] if held and queue else None)
@@ -164,7 +155,7 @@ class OneLaneAContact(RuleBasedStateMachine):
             del self.running[lane]
             if following is not None:
                 self.running[lane] = following
-        assert self.lanes.leave(job) is None
+        assert self.lanes.leave(attempt) is None
 
     @invariant()
     def the_oldest_runs_alone(self) -> None:

@@ -168,3 +168,20 @@ def test_a_question_of_which_something_is_hidden_is_asked_account_wide_as_a_whol
     api = Cards(stale, others=[now, card("c2", "old@example.com")])
     answer = look(api, [Ask(7, "a@example.com", "c1", intended=frozenset({"c2"}))])[7]
     assert answer == Seen("e1", "c1", 1)
+
+
+def test_a_purchase_shown_twice_is_one_and_two_events_are_two() -> None:
+    twice = Cards(card("c1", "a@example.com", bought(7)), card("c1", "a@example.com", bought(7)))
+    assert look(twice, [Ask(7, "a@example.com", "c1")]) == {7: Seen("e1", "c1", 1)}
+    doubled = Cards(card("c1", "a@example.com", bought(7), bought(7, "e2")))
+    assert look(doubled, [Ask(7, "a@example.com", "c1")])[7] == Seen("e1", "c1", 2)
+
+
+def test_a_contact_bought_again_when_a_later_purchase_of_another_order_is_shown() -> None:
+    later, cart = NOW + timedelta(days=1), ExtEvent("e3", "CART", "9", NOW + timedelta(days=1))
+    api = Cards(card("c1", "a@example.com", bought(7), cart))
+    assert not has_newer_purchase(api, "A@example.com", 7, NOW)
+    api = Cards(card("c1", "a@example.com", ExtEvent("e2", "PURCHASE", "8", later)))
+    assert has_newer_purchase(api, "A@example.com", 7, NOW)
+    assert not has_newer_purchase(api, "A@example.com", 8, NOW)
+    assert not has_newer_purchase(api, "A@example.com", 7, later)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from processor.deliver.lease import Lease, LeaseLost
+from processor.deliver.lease import Lease
+from processor.errors import LeaseLost
 
 
 def test_a_loop_that_stood_still_loses_the_right_to_write_for_good() -> None:
@@ -17,5 +18,15 @@ def test_a_loop_that_stood_still_loses_the_right_to_write_for_good() -> None:
         lease.check()
     with pytest.raises(LeaseLost):
         lease.turn()
+    with pytest.raises(LeaseLost):
+        lease.turn()
+
+
+def test_a_lease_that_was_given_up_lets_nothing_be_written() -> None:
+    lease = Lease(10.0, lambda: 0.0)
+    assert lease.turn() == 0.0
+    lease.give_up()
+    with pytest.raises(LeaseLost):
+        lease.check()
     with pytest.raises(LeaseLost):
         lease.turn()

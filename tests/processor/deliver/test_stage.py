@@ -1,207 +1,250 @@
-"""The delivering side with its real threads, SALESmanago played in memory: whom a failure concerns, and whom not."""
+"""What is called when, and what comes out: on a clock and with threads that the test moves."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
-from clients import CallMissing, CallRefused, Contact, ContactCard, FatalError, PurchaseEvent, RejectedError
-from processor.circuit_breaker import Gate
-from processor.decide.rules import Send
-from processor.deliver import stage as module
-from processor.deliver.lease import Lease
-from processor.deliver.stage import Deliver
-from processor.deliver.state_machine import Ending, Limits
-from processor.job import Job
-from tests.processor.entries import entry
+from clients import (
+    BackpressureError,
+    FatalError,
+)
+from processor.circuit_breaker import STORM
+from processor.deliver.stage import NOT_SHOWN_SECONDS, OPEN_A_THREAD
+from processor.ending import Write
+from processor.errors import NeedsOperator
+from schemas.records import Outcome
+from tests.processor.deliver.attempts import a_job, decided
+from tests.processor.deliver.place import NO_ANSWER, hand
+from tests.processor.entries import row
+
+# ---- the order of steps
 
 
-class Place:
-    """Deliver and how its jobs ended."""
-
-    def __init__(self, intent_seconds: float = 10.0, **calls: Any) -> None:
-        self.ended: dict[int, Ending] = {}
-        reads = ("contacts_by_email", "contacts_by_id", "account_contacts_by_email", "account_contacts_by_id")
-        nothing: dict[str, Any] = dict.fromkeys(reads, lambda values: [])
-        api: Any = SimpleNamespace(**{**nothing, **calls})
-        lease = Lease(1000, time.monotonic)
-        limits = Limits(4, 20, 10, 20, intent_seconds)
-        self.gate = Gate("SALESmanago")
-        self.deliver = Deliver(api, self.gate, lease, limits, time.monotonic, self._end)
-
-    def _end(self, job: Job, ending: Ending) -> None:
-        self.ended[job.order_id] = ending
-
-    def turn_until(self, true: Callable[[], bool], at_least_intents: int = 1) -> None:
-        """Turn the loop; intents are written at once when there are so many."""
-        until = time.monotonic() + 30
-        while not true():
-            assert time.monotonic() < until, "it did not come"
-            self.deliver.advance()
-            self.deliver.collect(0.01)
-            if len(self.deliver._to_intend) >= at_least_intents:
-                self.deliver.intended(self.deliver.take_intents(), time.monotonic())
-                at_least_intents = 1
+def test_a_purchase_is_looked_for_before_its_intent_and_created_after_it() -> None:
+    with hand() as here:
+        here.submit(1)
+        here.poll()
+        here.answer()
+        here.poll()
+        here.answer()
+        assert here.sales.calls == ["upsert", "look"]
+        assert [(intent.job.order_id, intent.contact_id) for intent in here.intents] == [(1, "c-m1@x.pl")]
+        here.poll()
+        assert len(here.threads) == 0, "it waits for Kafka"
+        here.intend()
+        here.poll()
+        here.answer()
+    assert here.sales.calls == ["upsert", "look", "create"]
+    assert (here.ended[1].reason, here.ended[1].event_id) == ("created", "e1")
+    assert here.ended[1].accepted == {Write.NONE, Write.NEW_CONTACT, Write.UPDATE, Write.PURCHASE}
 
 
-@contextmanager
-def place(intent_seconds: float = 10.0, **calls: Any) -> Iterator[Place]:
-    """One whose threads are ended."""
-    made = Place(intent_seconds, **calls)
-    try:
-        yield made
-    finally:
-        made.deliver.shut()
+def test_a_contact_alone_needs_neither_a_look_nor_an_intent() -> None:
+    with hand() as here:
+        here.submit(1, purchase=False)
+        here.turn(3)
+    assert here.sales.calls == ["upsert"]
+    assert (here.ended[1].reason, here.ended[1].with_purchase) == ("contact", False)
 
 
-def upsert(contact: Contact, before_write: Any = None) -> str:
-    return f"c-{contact.email}"
+def test_an_intent_that_another_member_left_is_waited_for_before_the_look() -> None:
+    with hand() as here:
+        sending = row(outcome=Outcome.SENDING, event_id=None, contact_id="c-m1@x.pl", fingerprint=None)
+        here.deliver.submit(decided(a_job(1, sending, settle_until=here.now + 40), "m1@x.pl"))
+        here.turn(5)
+        assert here.sales.calls == ["upsert"]
+        assert here.deliver.parked == 1
+        here.turn(1, seconds=39.0)
+        assert here.sales.calls == ["upsert"]
+        here.turn(3, seconds=1.0)
+    assert here.sales.calls == ["upsert", "look", "create"]
 
 
-def a_job(number: int, email: str, log_type: int = 1) -> Job:
-    event = PurchaseEvent(str(number), datetime.now(UTC), "shop", Decimal(1)) if log_type == 1 else None
-    job = Job(number, 0, None, [entry(number, log_type=log_type)])
-    job.send, job.fingerprint = Send(Contact(email=email), event), "a.b"
-    return job
+def test_a_create_without_an_answer_is_looked_for_after_a_wait_and_adopted() -> None:
+    with hand() as here:
+        here.sales.after["create"] = NO_ANSWER
+        here.submit(1)
+        here.turn(4)
+        assert (here.ended, here.deliver.parked, here.deliver.retrying) == ({}, 1, 1)
+        here.turn(1, seconds=29.0)
+        assert here.sales.calls == ["upsert", "look", "create"]
+        here.turn(2, seconds=1.0)
+    assert here.ended[1].reason == "adopted"
+    assert here.sales.created(1) == 1
 
 
-def test_an_email_that_the_look_refuses_costs_only_its_own_order() -> None:
-    def cards(emails: list[str]) -> list[ContactCard]:
-        if "bad@example.com" in emails:
-            raise RejectedError("Wrong email", api="SALESmanago")
-        return [ContactCard(f"c-{email}", email, (), ()) for email in emails]
-
-    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
-        return "e1"
-
-    with place(upsert_contact=upsert, contacts_by_email=cards, add_event=add) as here:
-        for number in range(1, 16):
-            here.deliver.enter(a_job(number, "bad@example.com" if number == 8 else f"m{number}@example.com"))
-        here.turn_until(lambda: len(here.ended) == 15, at_least_intents=15)
-    assert {number for number, ending in here.ended.items() if ending.reason == "rejected"} == {8}
-    assert {ending.reason for number, ending in here.ended.items() if number != 8} == {"created"}
+def test_a_create_whose_turn_comes_too_late_is_not_written_and_repeated_from_the_look() -> None:
+    with hand() as here:
+        here.submit(1)
+        here.turn(2)
+        here.poll()  # the create is on its way to the socket
+        here.now += 11.0
+        here.answer()
+        assert here.sales.calls == ["upsert", "look"]
+        here.turn(3)
+    assert here.sales.calls == ["upsert", "look", "look", "create"]
+    assert (here.ended[1].reason, here.ended[1].attempts) == ("created", 0)
+    assert here.breaker.failures == 0
 
 
-def test_a_probe_is_not_stuck_behind_a_halted_order_of_its_contact() -> None:
-    with place(upsert_contact=upsert) as here:
-        here.deliver.halted = True
-        before, probe, other = (
-            a_job(number, mail, 16) for number, mail in ((1, "a@x.pl"), (2, "a@x.pl"), (3, "b@x.pl"))
-        )
-        here.deliver.enter(before)
-        here.deliver.enter(other)
-        here.deliver.advance()
-        here.deliver.only = probe
-        here.deliver.enter(probe)
-        here.turn_until(lambda: 2 in here.ended)
-        assert set(here.ended) == {1, 2}
+def test_few_orders_are_between_look_and_create_and_the_next_ones_are_looked_at_once_those_are_created() -> None:
+    threads = 2
+    most = OPEN_A_THREAD * threads
+    with hand(threads) as here:
+        here.submit(*range(1, 31))
+        for _ in range(50):
+            here.poll()
+            here.answer()
+        assert here.sales.calls.count("upsert") == 30
+        assert len(here.intents) == most
+        here.intend()
+        for _ in range(50):
+            here.poll()
+            here.answer()
+        assert here.sales.calls.count("create") == most
+        assert len(here.intents) == most
+        here.turn(50)
+    assert all(here.sales.created(order_id) == 1 for order_id in range(1, 31))
 
 
-def test_a_refused_key_that_only_one_order_meets_becomes_that_orders_own_trouble() -> None:
-    refusals: list[str] = []
-
-    def refuse(contact: Contact, before_write: Any = None) -> str:
-        if contact.email == "odd@example.com":
-            refusals.append(contact.email)
-            raise FatalError("refused: owner", api="SALESmanago")
-        return upsert(contact)
-
-    with place(upsert_contact=refuse) as here:
-        here.deliver.enter(a_job(1, "odd@example.com", 16))
-        for probes in range(1, module.REFUSED_KEYS + 1):
-            here.turn_until(lambda probes=probes: len(refusals) == probes and here.gate.stopped is not None)  # type: ignore[misc]
-            here.gate.mended()  # the probe was accepted
-        here.turn_until(lambda: 1 in here.ended)
-        assert here.gate.stopped is None
-    assert here.ended[1].reason == "rejected"
+# ---- lanes
 
 
-def test_a_card_that_is_listed_late_costs_no_attempt() -> None:
+def test_orders_of_one_contact_go_one_after_the_other_and_others_side_by_side() -> None:
+    with hand() as here:
+        here.submit(1, 2, email="a@x.pl", purchase=False)
+        here.submit(3, email="b@x.pl", purchase=False)
+        here.poll()
+        assert here.deliver.in_flight == 2
+        here.answer()
+        assert set(here.ended) == {1, 3}
+        here.turn()
+    assert set(here.ended) == {1, 2, 3}
+
+
+def test_an_order_that_waits_for_another_try_holds_its_contacts_lane() -> None:
+    with hand() as here:
+        here.sales.fails["upsert"].append(NO_ANSWER)
+        here.submit(1, 2, email="a@x.pl", purchase=False)
+        here.turn(3)
+        assert here.ended == {}
+        here.turn(2, seconds=1.0)
+    assert list(here.ended) == [1, 2]
+
+
+# ---- failures
+
+
+def test_while_nothing_can_be_recorded_nothing_is_called_and_intents_are_still_handed_on() -> None:
+    with hand() as here:
+        here.submit(1)
+        here.turn()
+        here.poll()  # the look is under way
+        here.deliver.held = True
+        here.submit(2)
+        here.answer()
+        assert len(here.intents) == 1
+        here.turn(5, seconds=1.0)
+        assert here.sales.calls == ["upsert", "look"]
+        here.deliver.held = False
+        here.turn(5)
+    assert {ending.reason for ending in here.ended.values()} == {"created"}
+
+
+def test_the_api_is_not_called_before_the_pause_it_asked_for_is_over() -> None:
+    with hand() as here:
+        soon = datetime.now(UTC) + timedelta(seconds=100)
+        here.sales.fails["upsert"].append(BackpressureError("429", api="SALESmanago", retry_at=soon))
+        here.submit(1, purchase=False)
+        here.turn()
+        here.turn(3, seconds=20.0)
+        assert here.sales.calls == ["upsert"]
+        here.turn(3, seconds=20.0)
+    assert (here.ended[1].reason, here.ended[1].attempts) == ("contact", 0)
+
+
+def test_an_outage_ends_no_order_and_is_probed_by_one_call_at_a_time() -> None:
+    with hand() as here:
+        here.sales.fails["upsert"].extend([NO_ANSWER] * 300)
+        here.submit(*range(1, 21), purchase=False)
+        here.turn(STORM, seconds=30.0)
+        before = len(here.sales.calls)
+        here.turn(10, seconds=60.0)
+        assert len(here.sales.calls) == before + 10
+        here.sales.fails["upsert"].clear()
+        here.turn(20, seconds=60.0)
+    assert {ending.reason for ending in here.ended.values()} == {"contact"}
+
+
+def test_a_refused_key_is_asked_about_once_a_minute_until_it_is_accepted() -> None:
+    refused = FatalError("wrong secret", api="SALESmanago")
+    with hand() as here:
+        here.submit(1, purchase=False)
+        here.sales.fails["upsert"].append(refused)
+        here.sales.fails["users"].extend([refused] * 5)
+        here.turn()
+        here.turn(100, seconds=3.0)
+        assert here.sales.calls == ["upsert"] + ["users"] * 5
+        here.turn(21, seconds=3.0)
+        assert here.breaker.stopped is None
+        here.turn(2, seconds=1.0)
+    assert here.ended[1].reason == "contact"
+
+
+def test_a_key_that_was_never_accepted_ends_the_program() -> None:
+    with hand() as here:
+        here.breaker.proven = False
+        here.submit(1, purchase=False)
+        here.sales.fails["upsert"].append(FatalError("wrong secret", api="SALESmanago"))
+        with pytest.raises(NeedsOperator, match="wrong secret"):
+            here.turn()
+
+
+def test_a_card_that_is_listed_late_costs_no_attempt_and_counts_after_half_an_hour_only() -> None:
+    with hand() as here:
+        here.submit(1)
+        here.turn()
+        here.sales.hidden.add("m1@x.pl")
+        began = here.now
+        while here.now < began + NOT_SHOWN_SECONDS:
+            here.turn(1, seconds=30.0)
+        assert here.ended == {}
+        here.turn(2 * 20, seconds=30.0)
+    assert (here.ended[1].reason, here.ended[1].attempts, here.ended[1].refused) == ("gave_up", 20, Write.PURCHASE)
+    with hand() as here:
+        here.submit(1)
+        here.turn()
+        here.sales.hidden.add("m1@x.pl")
+        here.turn(20, seconds=30.0)
+        here.sales.hidden.clear()
+        here.turn(1, seconds=30.0)
+        here.turn(3)
+    assert (here.ended[1].reason, here.ended[1].attempts) == ("created", 0)
+
+
+def test_orders_that_wait_for_another_try_take_room() -> None:
+    with hand() as here:
+        room = here.deliver.room
+        here.sales.fails["upsert"].extend([NO_ANSWER] * 3)
+        here.submit(1, 2, 3)
+        here.turn()
+        assert here.deliver.room == room - 3
+        here.turn(9, seconds=30.0)
+        assert (here.deliver.room, here.deliver.parked) == (room, 0)
+
+
+def test_the_back_off_grows_and_is_bounded() -> None:
     asked: list[float] = []
-
-    def cards(emails: list[str]) -> list[ContactCard]:
-        asked.append(time.monotonic())
-        return [ContactCard("c-a@x.pl", "a@x.pl", (), ())] if len(asked) > 3 else []
-
-    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
-        return "e1"
-
-    with place(upsert_contact=upsert, contacts_by_email=cards, add_event=add) as here:
-        job = a_job(1, "a@x.pl")
-        here.deliver.enter(job)
-        here.turn_until(lambda: 1 in here.ended)
-    assert (here.ended[1].reason, job.attempts) == ("created", 0)
-
-
-def test_cards_that_take_longer_than_an_intent_is_good_for_stall_no_purchase() -> None:
-    created: list[str] = []
-
-    def cards(emails: list[str]) -> list[ContactCard]:
-        time.sleep(0.25)
-        return [ContactCard(f"c-{email}", email, (), ()) for email in emails]
-
-    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
-        before_write()
-        created.append(contact_id)
-        return "e1"
-
-    with place(0.2, upsert_contact=upsert, contacts_by_email=cards, add_event=add) as here:
-        for number in (1, 2):
-            here.deliver.enter(a_job(number, f"m{number}@x.pl"))
-        here.turn_until(lambda: len(here.ended) == 2, at_least_intents=2)
-    assert sorted(created) == ["c-m1@x.pl", "c-m2@x.pl"]
-    assert {ending.reason for ending in here.ended.values()} == {"created"}
-
-
-def test_a_look_that_asks_account_wide_creates_however_long_it_takes_and_never_on_an_old_one() -> None:
-    created: list[str] = []
-
-    def account(values: list[str]) -> list[ContactCard]:
-        time.sleep(0.25)
-        return [ContactCard(f"c-{email}", email, (), ()) for email in values]
-
-    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
-        before_write()
-        created.append(contact_id)
-        return "e1"
-
-    with place(0.2, upsert_contact=upsert, account_contacts_by_email=account, add_event=add) as here:
-        jobs = [a_job(number, f"m{number}@x.pl") for number in (1, 2)]
-        for job in jobs:
-            here.deliver.enter(job)
-        here.turn_until(lambda: len(here.ended) == 2, at_least_intents=2)
-    assert sorted(created) == ["c-m1@x.pl", "c-m2@x.pl"]
-    assert {ending.reason for ending in here.ended.values()} == {"created"}
-
-
-@pytest.mark.parametrize("error", [CallRefused("Access denied", api="SALESmanago"), CallMissing("", api="SALESmanago")])
-def test_a_refused_account_wide_list_neither_stops_nor_closes_the_gate(error: Exception) -> None:
-    asked: list[str] = []
-
-    def refuse(values: list[str]) -> list[ContactCard]:
-        asked.append("all")
-        raise error
-
-    def cards(emails: list[str]) -> list[ContactCard]:
-        return [ContactCard(f"c-{email}", email, (), ()) for email in emails if email != "other@x.pl"]
-
-    def add(contact_id: str, event: PurchaseEvent, before_write: Any = None) -> str:
-        return "e1"
-
-    with place(
-        upsert_contact=upsert, contacts_by_email=cards, add_event=add,
-        account_contacts_by_email=refuse, account_contacts_by_id=refuse,
-    ) as here:  # fmt: skip
-        others = a_job(1, "other@x.pl")
-        here.deliver.enter(others)
-        for number in range(2, 12):
-            here.deliver.enter(a_job(number, f"m{number}@x.pl"))
-        here.turn_until(lambda: len(here.ended) == 10 and others.failures >= 2, at_least_intents=11)
-        assert (here.gate.stopped, here.gate.until, here.gate.failures) == (None, 0.0, 0)
-    assert {ending.reason for ending in here.ended.values()} == {"created"}
-    assert (others.attempts, len(asked) > 0) == (0, True)
+    with hand() as here:
+        here.sales.fails["upsert"].extend([NO_ANSWER] * 19)
+        here.submit(1, purchase=False)
+        while not here.ended:
+            before = len(here.sales.calls)
+            here.turn(1, seconds=0.25)
+            if len(here.sales.calls) > before:
+                asked.append(here.now)
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert pauses[0] <= 1.0
+    assert max(pauses) <= 91.0  # the order's own 30 s, and the API's pause while it is out
+    assert pauses[-1] > pauses[0]

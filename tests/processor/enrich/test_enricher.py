@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from clients import RetriableError
 from processor.decide.rules import RuleSettings
 from processor.enrich.enricher import Enricher
 from tests.processor.simulated import START, SimulatedBaseLinker, order
@@ -49,7 +50,7 @@ def test_one_order_costs_one_request_and_an_unknown_one_is_none() -> None:
     assert reader.enrich([6])[6].order is None
 
 
-def test_an_order_asked_for_again_is_read_anew() -> None:
+def test_an_order_asked_for_again_is_read_again() -> None:
     api = SimulatedBaseLinker([order(5)])
     reader = enricher(api)
     reader.enrich([5])
@@ -59,7 +60,7 @@ def test_an_order_asked_for_again_is_read_anew() -> None:
     assert again.email == "nowy@example.com"
 
 
-def test_a_failed_call_goes_on_where_it_stopped() -> None:
+def test_a_repeat_of_a_failed_call_continues_where_it_stopped() -> None:
     api = SimulatedBaseLinker([order(number * 1000) for number in range(1, 11)])
     api.shop |= {number: order(number) for number in range(100_000, 101_000)}
     reader = enricher(api)
@@ -123,6 +124,27 @@ def test_a_buyer_seen_in_a_window_costs_no_look_up() -> None:
     found = enricher(api).enrich(list(range(1, 91)))
     assert found[90].buyer_email == "kupujacy5@example.com"
     assert api.requests["by_phone"] == 0
+
+
+def test_a_greeting_without_sources_is_answered_by_orders() -> None:
+    api = SimulatedBaseLinker([order(1)])
+    reader = enricher(api)
+    api.order_sources = _failing_sources  # type: ignore[method-assign]
+    reader.greet()
+    assert reader.shown_at is not None
+
+
+def test_a_greeting_costs_one_request_and_its_sources_are_kept() -> None:
+    api = SimulatedBaseLinker([order(1)])
+    reader = enricher(api, replace(RULES, tag_order_source="name"))
+    reader.greet()
+    assert dict(api.requests) == {"sources": 1}
+    assert reader.enrich([1])[1].sources["shop"][2001] == "sklep.example.pl"
+    assert api.requests["sources"] == 1
+
+
+def _failing_sources() -> dict[str, dict[int, str]]:
+    raise RetriableError("away", api="BaseLinker")
 
 
 def test_the_sources_are_asked_for_only_where_their_names_become_tags() -> None:

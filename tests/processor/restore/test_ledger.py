@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.restore.ledger import Ledger, Torn
+from processor.errors import Torn
+from processor.restore.ledger import Ledger
 from schemas.codec import make_codec
 from schemas.topics import Topics
 from tests.processor.entries import row
@@ -58,7 +59,7 @@ def test_a_file_torn_at_any_byte_is_seen_as_torn_or_only_lacks_rows(tmp_path: Pa
     ledger.close()
 
 
-def test_a_deleted_folder_ends_in_torn_or_goes_on(tmp_path: Path) -> None:
+def test_a_deleted_folder_ends_in_torn_or_continues(tmp_path: Path) -> None:
     ledger = filled(tmp_path, 100)
     ledger.path.unlink()
     try:
