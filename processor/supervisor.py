@@ -11,10 +11,12 @@ from processor.clock import boottime
 from processor.consume.caught_up import GroupEnd
 from processor.consume.other_groups import other_groups
 from processor.errors import NeedsOperator, Rejoin
+from processor.kafka_clients import connect
 from processor.membership import Membership
 from processor.record.breaker import DeadLetterBreaker
 from processor.restore.partition_count import check_partition_count
-from processor.wiring import Lasting, Observability, build, connect
+from processor.stages import Stages
+from processor.wiring import Lasting, Observability, build
 from runtime.client_errors import describe
 from runtime.kafka import admin_config
 from runtime.logging import get_logger
@@ -73,6 +75,7 @@ class Supervisor:
         settings, pacer = self._settings, lasting.apis.pacer
         kafka = connect(settings, admin)
         membership: Membership | None = None
+        stages: Stages | None = None
 
         def owns(partitions: int) -> None:
             budget, interval = settings.baselinker_requests_per_minute, settings.poll_interval_seconds
@@ -80,7 +83,8 @@ class Supervisor:
 
         try:
             check_partition_count(kafka.loader, admin, self._topics, lasting.codec, count)
-            membership = build(settings, count, kafka, lasting, self._seen, self._patient)
+            membership, stages = build(settings, count, kafka, lasting, self._seen, self._patient)
+            stages.commit.open()
             group = GroupEnd(kafka.member, kafka.loader, self._topics.journal, count, boottime)
             return membership.run(self._stop.is_set, owns, None if self._patient else group.reached)
         finally:
@@ -88,8 +92,8 @@ class Supervisor:
             if membership is not None:
                 membership.leave()
             kafka.close()
-            if membership is not None:
-                membership.close()
+            if stages is not None:
+                stages.close()
 
     def _partitions(self, admin: AdminClient) -> int | None:
         return wait_for_topics(admin, self._topics, self._settings, self._stop, self._seen.health)

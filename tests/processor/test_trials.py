@@ -13,11 +13,13 @@ import pytest
 
 from processor.coalesce.stage import Coalesce
 from processor.commit.stage import Commit
+from processor.control.flow import Flow
 from processor.decide.judge import Judge
 from processor.decide.rules import RuleSettings
 from processor.ending import Ending, Write
 from processor.job import Entry, Job
 from processor.partition import Partition
+from processor.partitions import Partitions
 from processor.pipeline import Pipeline
 from processor.record.breaker import DeadLetterBreaker
 from processor.record.stage import Record
@@ -171,8 +173,10 @@ class Place:
         )
         restore: Any = Restored(self.kafka)
         self.stages: Stages = stages
-        self.pipeline = Pipeline(stages, restore, operator, Judge(b""), 5.0, self._tick)
-        self.pipeline.assigned({0})
+        pipeline = Pipeline(stages, Judge(b""), operator.rules)
+        partitions = Partitions(pipeline, restore, 5.0, self._tick)
+        self.flow = Flow(pipeline, partitions, operator)
+        partitions.assigned({0})
 
     def _tick(self) -> float:
         self.threads.run_all()
@@ -186,7 +190,7 @@ class Place:
         end = self.now + seconds
         while self.now < end and not until():
             self.threads.run_all()
-            self.pipeline.turn(self.now)
+            self.flow.turn(self.now)
             self.now += 0.1
 
     @property
