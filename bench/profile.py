@@ -16,7 +16,7 @@ from bench.report import Section, Table
 from bench.setting import Setting
 
 GROUPS = {
-    "HTTP client": r"httpx|httpcore|h11|clients/(http|network)|anyio|ssl\.py|ipaddress",
+    "HTTP client": r"httpx|httpcore|h11|clients/(http|network|transport)|anyio|ssl\.py|ipaddress",
     "phone numbers": r"phonenumbers|processor/phones",
     "log lines": r"structlog|logging/|runtime/logging",
     "JSON": r"json/",

@@ -55,7 +55,7 @@ def machine() -> str:
     """One line: date, processor, cores, memory, load, versions."""
     cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
     memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    versions = {name: metadata.version(name) for name in ("httpx2", "fastavro")}
+    versions = {name: metadata.version(name) for name in ("httpx", "fastavro")}
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     load = os.getloadavg()[1]
     return (

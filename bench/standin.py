@@ -137,7 +137,7 @@ class SalesManagoSide:
         if path == "contact/addContactExtEvent":
             contact = given.get("contactId") or self._contacts[given["email"].lower()]
             return b'{"success":true,"message":[],"eventId":"%s"}' % self._add(contact, given["contactEvent"]).encode()
-        if path in {"contact/list", "contact/listById"}:
+        if path.startswith("contact/list"):
             asked = given.get("contactId") or [self._contacts.get(email.lower()) for email in given["email"]]
             cards = [
                 {"contactId": one, "email": self._emails[one], "contactExtEvents": self._events[one]}

@@ -90,12 +90,13 @@ class ExtEvent:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ContactCard:
-    """A contact as SALESmanago shows it."""
+    """A contact as SALESmanago shows it; `main_owner` = e-mail of a user of the account, "" = the card does not say."""
 
     contact_id: str
     email: str
     tags: tuple[str, ...]
     events: tuple[ExtEvent, ...]
+    main_owner: str = ""
 
     def __repr__(self) -> str:
         return f"ContactCard(contact_id={self.contact_id}, events={len(self.events)})"

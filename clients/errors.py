@@ -5,9 +5,12 @@ ApiError
  ├─ RetriableError      no trustworthy answer: try again; `may_have_applied` = it may have taken effect all the same
  ├─ BackpressureError   not now: 429, blocked token, nobody listening; `retry_at` where known; `may_have_applied`
  │                      where only a status, not the API's own word, says that nothing was done
- └─ RejectedError       this message can never succeed
-     ├─ EventGone       the event to update is not there
-     └─ ContactGone     the contact to write to is not there
+ ├─ RejectedError       this message can never succeed
+ │   ├─ EventGone       the event to update is not there
+ │   └─ ContactGone     the contact to write to is not there
+ └─ CallUnavailable     this account can't use this one call: nothing is wrong with the key or the message
+     ├─ CallRefused     the API refuses it
+     └─ CallMissing     the API does not have it
 
 Texts are safe for logs: no e-mail, phone number, token or secret.
 """
@@ -72,6 +75,18 @@ class EventGone(RejectedError):
 
 class ContactGone(RejectedError):
     """The contact is not there any more."""
+
+
+class CallUnavailable(ApiError):
+    """This account can't use this call."""
+
+
+class CallRefused(CallUnavailable):
+    """The API refuses the call to this account."""
+
+
+class CallMissing(CallUnavailable):
+    """The API does not have the call."""
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:

@@ -1,9 +1,9 @@
 """HTTP for both APIs: kept connections, a deadline for the whole call, a last check at the write of the request body.
 
-The only module that imports httpx; network.py is its socket. Requests go straight to httpx's transport: its client's
-redirects, cookies and log-ins are of no use here, and take a third of a request's CPU time. Each call under way has a
-transport with one connection to itself: httpx's pool looks at all its connections twice a request, which with 48 takes
-a quarter of what is left.
+No other room imports httpx; transport.py is its connection, network.py the socket. Requests go straight to a transport:
+the redirects, cookies and log-ins of httpx's client are of no use here, and take a third of a request's CPU time. Each
+call under way has a transport with one connection to itself: a pool looks at all its connections twice a request, which
+with 48 takes a quarter of what is left.
 """
 
 import time
@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import httpcore2 as httpcore
-import httpx2 as httpx
+import httpx
 
+from clients.certificates import machine_context
 from clients.errors import BackpressureError, RetriableError
 from clients.network import Call, Network
+from clients.transport import Transport
 
 USER_AGENT = "baselinker-salesmanago/0.1"
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"}
 LARGEST_ANSWER = 64 * 1024 * 1024
-BODY_WRITE, BODY_WRITTEN = "http11.send_request_body.started", "http11.send_request_body.complete"
+BODY_WRITE = "http11.send_request_body.started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Http:
         self._api, self.seconds, self._clock = api, seconds, clock
         self._call = Call()
         self._given = transport
-        self._context = None if transport is not None else httpx.create_ssl_context(trust_env=False)
+        self._context = machine_context() if transport is None else None
         self._made: list[httpx.BaseTransport] = []
         self._free: list[httpx.BaseTransport] = []  # the one used last is taken first: the others may grow old
 
@@ -81,13 +82,14 @@ class Http:
     @contextmanager
     def _lent(self) -> Iterator[httpx.BaseTransport]:
         """Lend a transport for one call."""
-        if self._given is not None:
+        if self._context is None:
+            assert self._given is not None
             yield self._given
             return
         try:
             transport = self._free.pop()
         except IndexError:
-            transport = self._make()
+            transport = Transport(self._context, Network(self._call, self.seconds))
             self._made.append(transport)
         try:
             yield transport
@@ -115,8 +117,6 @@ class Http:
                     check()
                     self._call.check = check
                 written = True
-            elif event == BODY_WRITTEN:
-                self._call.check = None
 
         def check() -> None:
             assert before_write is not None
@@ -150,17 +150,6 @@ class Http:
             ) from None
         finally:
             self._call.check = self._call.deadline = None
-
-    def _make(self) -> httpx.BaseTransport:
-        transport = httpx.HTTPTransport(verify=self._context or False, trust_env=False)
-        transport._pool = httpcore.ConnectionPool(  # httpx has no option for the network behind its pool
-            ssl_context=self._context,
-            max_connections=1,
-            max_keepalive_connections=1,
-            keepalive_expiry=30.0,
-            network_backend=Network(self._call, self.seconds),
-        )
-        return transport
 
     def _read(self, response: httpx.Response, deadline: float) -> Answer:
         try:

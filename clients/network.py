@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET
 from typing import Any
 
-import httpcore2 as httpcore
+import httpcore
 
 if sys.platform == "linux":
     from socket import TCP_USER_TIMEOUT
@@ -46,8 +46,9 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if self._call.check is not None:
-            self._call.check()
+        check, self._call.check = self._call.check, None
+        if check is not None:  # once: after the first bytes of the body nobody can say that nothing was sent
+            check()
         self._stream.write(buffer, timeout)
 
     def close(self) -> None:

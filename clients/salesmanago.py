@@ -1,45 +1,25 @@
 """SALESmanago's contacts and events, API v2, and the catalogue list, API v3 (docs/apis.md)."""
 
 import hashlib
-import json
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Literal
 
-from clients.contacts import Catalog, Contact, ContactCard, ExtEvent, PurchaseEvent
-from clients.errors import (
-    ApiError,
-    BackpressureError,
-    ContactGone,
-    EventGone,
-    FatalError,
-    RejectedError,
-    RetriableError,
-    clean,
-    without,
-    words_of,
-)
+from clients.cards import read_account_card, read_card
+from clients.contacts import Catalog, Contact, ContactCard, PurchaseEvent
+from clients.errors import ApiError, CallUnavailable, ContactGone, EventGone, FatalError, RetriableError
 from clients.http import Answer, Http
-from clients.parsing import as_bool, as_id, as_int, as_map, as_millis, as_rows, as_text
-from clients.retry_after import asks_to_wait, failed_itself, retry_after
+from clients.parsing import as_bool, as_id, as_rows, as_text
+from clients.salesmanago_answers import API, body_of, read_account_list, read_answer, read_v3, success_of
+from clients.unavailable import Unavailable
 
 log = logging.getLogger(__name__)
 EventApi = Literal["auto", "v1", "v2"]
-API = "SALESmanago"
 MOST_CARDS = 50
 CARDS_SECONDS = 30.0  # cards of heavy contacts are megabytes; reading changes nothing, so it may take longer
-_WAIT = re.compile(r"\brate.?limit|\brequests? limit|\blimit of requests|too many (?:requests|calls|connections)")
-_FAILED = re.compile(r"internal|try again|time(?:d )?.?out|unavailable|temporarily|overload|maintenance|deadlock")
-_REFUSED = re.compile(
-    r"authenticat|unauthor|access denied"
-    r"|\b(?:invalid|wrong|bad|incorrect|unknown) (?:sha|api.?key|api.?secret|client.?id|credentials)\b"
-)
-_OWNER = re.compile(r"\bowner\b")
-MEND = "check SALESMANAGO_CLIENT_ID, SALESMANAGO_API_SECRET and SALESMANAGO_API_URL (Integration Center → API v2)"
 
 
 class SalesManago:
@@ -63,6 +43,7 @@ class SalesManago:
         self._v3_url, self._v3_key = (v3_url or "").rstrip("/"), v3_key
         self._counted, self._event_api = counted, event_api
         self._only_v1: set[str] = set()  # paths that v2 turned out not to have
+        self._unavailable = Unavailable(now)
         self._lock = Lock()
         sha = hashlib.sha1(f"{api_key}{client_id}{api_secret}".encode(), usedforsecurity=False).hexdigest()
         self._auth = {"clientId": client_id, "apiKey": api_key, "sha": sha}
@@ -108,12 +89,23 @@ class SalesManago:
         self._post("/contact/deleteContactExtEvent", {"eventId": event_id})
 
     def contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
-        """Return the cards of at most 50 e-mails, with their events."""
+        """Return the cards of at most 50 e-mails, with their events: of the owner's contacts only."""
         return self._cards("/contact/list", "email", emails)
 
     def contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
-        """Return the cards of at most 50 contact ids, with their events."""
+        """Return the cards of at most 50 contact ids, with their events: of the owner's contacts only."""
         return self._cards("/contact/listById", "contactId", ids)
+
+    def account_contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
+        """Return the cards of at most 50 e-mails, whichever of the account's users is their owner.
+
+        CallRefused or CallMissing where the account does not have this call; that is remembered for an hour.
+        """
+        return self._account_cards("/contact/listAll", "email", emails)
+
+    def account_contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
+        """Return the cards of at most 50 contact ids; otherwise as `account_contacts_by_email`."""
+        return self._account_cards("/contact/listAllById", "contactId", ids)
 
     def users(self) -> list[str]:
         """Return the account's users (e-mails): the check of credentials that writes nothing."""
@@ -141,12 +133,23 @@ class SalesManago:
         ]
 
     def _cards(self, path: str, field: str, values: Sequence[str]) -> list[ContactCard]:
-        if len(values) > MOST_CARDS:
-            raise ValueError(f"at most {MOST_CARDS} cards a request")
-        if not values:
+        if not _asks_for_any(values):
             return []
         body = self._post(path, {field: list(values)}, seconds=CARDS_SECONDS)
-        return [_card(row) for row in as_rows(body.get("contacts")) if _shows_its_events(row)]
+        return [card for row in as_rows(body.get("contacts")) if (card := read_card(row)) is not None]
+
+    def _account_cards(self, path: str, field: str, values: Sequence[str]) -> list[ContactCard]:
+        if not _asks_for_any(values):
+            return []
+        self._unavailable.check(path)
+        fields = {field: list(values)}
+        answer = self._send(path, fields, seconds=CARDS_SECONDS)
+        body = read_account_list(answer, self._now(), self._secrets, fields)
+        if isinstance(body, CallUnavailable):
+            self._unavailable.note(path, body)
+        if isinstance(body, ApiError):
+            raise body
+        return [card for row in as_rows(body.get("contacts")) if (card := read_account_card(row)) is not None]
 
     def _post_event(
         self, path: str, fields: Mapping[str, Any], before_write: Callable[[], None] | None
@@ -159,7 +162,7 @@ class SalesManago:
             return self._post(path, fields, before_write)
         began = time.monotonic()
         answer = self._send(f"/v2{path}", fields, before_write)
-        if self._event_api == "v2" or answer.status not in {404, 405} or _success(_body(answer)) is True:
+        if self._event_api == "v2" or answer.status not in {404, 405} or success_of(body_of(answer)) is True:
             return self._read(answer, fields)
         with self._lock:
             if path not in self._only_v1:
@@ -205,115 +208,7 @@ class SalesManago:
         return found
 
 
-def read_answer(
-    answer: Answer, now: datetime, secrets: Sequence[str] = (), sent: Mapping[str, Any] | None = None
-) -> Mapping[str, Any] | ApiError:
-    """Map one HTTP answer of API v2 to its body, or to the error it is. The only place that does.
-
-    What was `sent` is left out of the error's text.
-
-    Only a `success` that is false in so many words, and HTTP's own refusals, say that nothing was done.
-    """
-    body = _body(answer)
-    success = _success(body)
-    if asks_to_wait(answer) and success is not True:
-        return BackpressureError(
-            f"SALESmanago asks to wait (HTTP {answer.status})",
-            api=API,
-            retry_at=retry_after(answer, now),
-            may_have_applied=True,
-        )
-    if not isinstance(body, Mapping) or success is None:
-        if isinstance(body, Mapping) and answer.status in {401, 403}:
-            return FatalError(f"SALESmanago refuses the credentials (HTTP {answer.status}): {MEND}", api=API)
-        return RetriableError(
-            f"the answer is not SALESmanago's JSON (HTTP {answer.status}); if it stays so, check SALESMANAGO_API_URL",
-            api=API,
-        )
-    if success:
-        return body if answer.status < 400 else RetriableError(f"HTTP {answer.status} with success", api=API)
-    return _failure(answer, body, now, secrets, sent or {})
-
-
-def _body(answer: Answer) -> Any:
-    """The answer's JSON; None where it is none."""
-    try:
-        return json.loads(answer.content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _success(body: object) -> bool | None:
-    """True or false as the answer says it; None where it says neither."""
-    said = body.get("success") if isinstance(body, Mapping) else None
-    if as_bool(said):
-        return True
-    no = said is False or (not isinstance(said, bool) and as_text(said).lower() in {"false", "0"})
-    return False if no else None
-
-
-def _failure(
-    answer: Answer, body: Mapping[str, Any], now: datetime, secrets: Sequence[str], sent: Mapping[str, Any]
-) -> ApiError:
-    messages = body.get("message")
-    text = "; ".join(as_text(part) for part in messages[:10]) if isinstance(messages, list) else as_text(messages)
-    low = clean(text, secrets).lower()  # without e-mails: a buyer's name must not decide what the failure is
-    said = without(clean(text, secrets), words_of(sent)) or "no reason given"
-    if answer.status in {401, 403} or _REFUSED.search(low):
-        return FatalError(f"SALESmanago refuses the credentials ({said}): {MEND}", api=API)
-    if _WAIT.search(low):
-        return BackpressureError(f"SALESmanago asks to wait ({said})", api=API, retry_at=retry_after(answer, now))
-    if failed_itself(answer) or _FAILED.search(low):
-        return RetriableError(f"SALESmanago failed ({said}, HTTP {answer.status})", api=API)
-    missing = "not found" in low or "not exist" in low or "no such" in low or "unknown" in low
-    if missing and "event" in low:
-        return EventGone(f"the event is not in SALESmanago any more ({said})", api=API)
-    if missing and "contact" in low:
-        return ContactGone(f"the contact is not in SALESmanago ({said})", api=API)
-    if _OWNER.search(low):
-        return FatalError(f"SALESmanago refuses the owner ({said}): check SALESMANAGO_OWNER", api=API)
-    return RejectedError(f"SALESmanago refuses this ({said})", api=API)
-
-
-def read_v3(answer: Answer) -> Mapping[str, Any] | ApiError:
-    """Map one HTTP answer of API v3."""
-    body = _body(answer)
-    if not isinstance(body, Mapping):
-        return RetriableError(f"the v3 answer is not JSON (HTTP {answer.status})", api=API, may_have_applied=False)
-    problems = [body, *as_rows(body.get("problems"))]
-    codes = {as_int(problem.get("reasonCode")) for problem in problems}
-    if 10 in codes or answer.status in {401, 403}:
-        return FatalError("SALESmanago refuses the v3 key: check SALESMANAGO_V3_API_KEY", api=API, code="10")
-    if answer.status >= 400:
-        return RetriableError(f"the v3 API failed (HTTP {answer.status})", api=API, may_have_applied=False)
-    return body
-
-
-def _shows_its_events(row: Mapping[str, Any]) -> bool:
-    """Whether the card's events can be read: else it is as good as not shown, which is no absence of events."""
-    events = row.get("contactExtEvents")
-    if events is None or events == "":
-        return True
-    found = list(events.values()) if isinstance(events, Mapping) else events
-    return isinstance(found, list) and all(isinstance(event, Mapping) for event in found)
-
-
-def _card(row: Mapping[str, Any]) -> ContactCard:
-    def first(found: Mapping[str, Any], *names: str) -> Any:
-        return next((found[name] for name in names if found.get(name) not in (None, "")), None)
-
-    events = tuple(
-        ExtEvent(
-            as_id(first(event, "eventId", "id", "contactExtEventId")),
-            as_text(first(event, "contactExtEventType", "type", "eventType")),
-            as_text(first(event, "externalId")),
-            as_millis(first(event, "date")),
-            event,
-        )
-        for event in as_rows(row.get("contactExtEvents"))
-    )
-    tags = tuple(
-        as_text(tag.get("tag")) if isinstance(tag, Mapping) else as_text(tag)
-        for tag in (as_map(row.get("contactTags") or row.get("tags"))).values()
-    )
-    return ContactCard(as_id(first(row, "contactId", "id")), as_text(row.get("email")), tags, events)
+def _asks_for_any(values: Sequence[str]) -> bool:
+    if len(values) > MOST_CARDS:
+        raise ValueError(f"at most {MOST_CARDS} cards a request")
+    return bool(values)

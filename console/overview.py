@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console.currencies import sentence
 from console.program import Seen
 from console.visit import Visit
 from console.words import Words
@@ -65,6 +66,7 @@ def values(seen: Seen, words: Words) -> dict[str, Any]:
         "settling": all(one.kind in SETTLING for one in found),
         "bars": bars(status) if status is not None else [],
         "height": HEIGHT,
+        "currencies": sentence(status.currencies, words) if status is not None else "",
     }
 
 

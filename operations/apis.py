@@ -22,6 +22,7 @@ from runtime.settings import Settings
 
 BASELINKER_SECONDS, SALESMANAGO_SECONDS = 30.0, 20.0
 TOLD_SECONDS = 5.0  # what takes longer is told
+UNKNOWN_CONTACT = "00000000-0000-4000-8000-000000000000"  # an id that no contact has
 ALONE_SECONDS = 60.0  # so long a Kafka that did not answer is not asked again
 
 

@@ -33,6 +33,7 @@ from operations.possible_doubles import (
 from operations.times import read_span
 from processor.decide.rule_settings import rule_settings
 from processor.decide.rules import RuleSettings
+from processor.deliver.cards import CardsOf, find_cards
 from runtime.settings import load_settings
 from schemas.records import Outcome
 
@@ -112,12 +113,12 @@ def read_cards(
     """Yield the cards of contacts, and of the e-mails (lower case) that are none of theirs."""
     ids, known = sorted(contact_ids), set[str]()
     for start in range(0, len(ids), CARDS):
-        cards = sales.contacts_by_id(ids[start : start + CARDS])
+        cards = find_cards(sales, [CardsOf(contacts=frozenset({one})) for one in ids[start : start + CARDS]])
         known |= {card.email.strip().lower() for card in cards}
         yield cards
     others = sorted(set(emails) - known)
     for start in range(0, len(others), CARDS):
-        yield sales.contacts_by_email(others[start : start + CARDS])
+        yield find_cards(sales, [CardsOf(email) for email in others[start : start + CARDS]])
 
 
 def contacts_of(order_ids: Iterable[int], rows: Mapping[int, RowAt]) -> set[str]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from clients import ExtEvent, Order
-from operations.differing import differences
+from operations.differing import at_another_rate, differences
+from processor.decide.currency import money_of
 from processor.decide.fingerprint import fingerprint
-from processor.decide.mapping import date_of, to_purchase
-from processor.decide.rules import RuleSettings, before_email, first_stop, is_anonymous
+from processor.decide.mapping import date_of
+from processor.decide.rules import RuleSettings, before_email, first_stop, is_anonymous, purchase_of
 from schemas.records import Delivery, Outcome
 
 JUST_READ = timedelta(seconds=60)  # what is read is judged within seconds, unless it waits
@@ -77,7 +78,8 @@ def judge(
         if row.contact_id not in shown:
             return AuditFinding(
                 number, "unseen", f"the card of contact {row.contact_id} is not shown: was it merged or deleted in"
-                " SALESmanago? Only where the purchase is with no other contact it is to be sent anew", anew,
+                " SALESmanago, or is it another user's (see `bl2sm check`)? Only where the purchase is with no other"
+                " contact it is to be sent anew", anew,
             )  # fmt: skip
         return AuditFinding(
             number, "missing", f"the ledger names {row.event_id}, SALESmanago does not show it: was it deleted there?",
@@ -90,10 +92,13 @@ def _compare(order: Order, row: Delivery, event: ExtEvent, rules: RuleSettings, 
     """Whether the purchase is what would be sent now, and who changed something: we sent what the fingerprint says."""
     if first_stop(before_email(order, rules)) is not None or date_of(order) is None:
         return None  # today nothing would be sent
-    now = to_purchase(order, rules.location, rules.product_id_field)
+    now = purchase_of(order, rules)
     if not (found := differences(now, event)):
         return None
     sent = (row.fingerprint or "").partition(".")[2]
+    money = money_of(order, rules.currency)
+    if at_another_rate(money, now, event, lambda one: fingerprint(one.to_json(), secret) == sent):
+        return None
     if row.reason == "adopted":
         why = "another program made it, it was left as it is"
     elif sent and sent == fingerprint(now.to_json(), secret):

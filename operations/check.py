@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import typer
 from confluent_kafka import KafkaException
 
-from clients import ApiError, Catalog, FatalError, Order
-from operations.apis import Apis, open_apis, tell_pace
+from clients import ApiError, CallUnavailable, Catalog, FatalError, Order, SalesManago
+from operations.apis import UNKNOWN_CONTACT, Apis, open_apis, tell_pace
+from operations.currency_check import check_currency
 from operations.finding import Finding
 from operations.in_force import findings, saved_over
 from operations.init import unlisted
@@ -140,6 +141,7 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
         if users and settings.salesmanago_owner.lower() not in users:
             yield Finding("SALESmanago owner", "failed", "SALESMANAGO_OWNER is no user of the account",
                           "give the e-mail of one of its users")  # fmt: skip
+        yield _account_list(apis.sales)
     except ApiError as error:
         yield Finding("SALESmanago credentials", "failed", str(error),
                       "Integration Center → API → API v2: SALESMANAGO_CLIENT_ID, _API_SECRET, _API_URL")  # fmt: skip
@@ -163,6 +165,7 @@ def check_apis(settings: Settings, apis: Apis) -> Iterator[Finding]:
 
 def check_orders(orders: Sequence[Order], catalogs: Sequence[Catalog] | None, settings: Settings) -> Iterator[Finding]:
     """What the last orders say of the settings; `catalogs` None = not known."""
+    yield from check_currency(orders, catalogs, settings)
     yield from check_relays(orders, settings)
     yield from product_ids(orders, settings.product_id_field)
 
@@ -229,6 +232,22 @@ def _empty_journal(orders: Sequence[Order], now: datetime) -> Finding:
         )  # fmt: skip
     return Finding("BaseLinker journal", "warning", "empty, and no order was confirmed in the last 3 days",
                    "is the journal switched on? BaseLinker → My account → API")  # fmt: skip
+
+
+def _account_list(sales: SalesManago) -> Finding:
+    """Whether contacts of the account's other users can be read; asked for one that does not exist."""
+    name = "SALESmanago contacts"
+    try:
+        sales.account_contacts_by_id([UNKNOWN_CONTACT])
+    except CallUnavailable as error:
+        return Finding(
+            name, "note", f"{error}: of a contact that is another user's alone, no purchase can be looked for, so none"
+            " is created: such an order becomes a dead letter",
+            "see docs/operations.md, \"Contacts of another user\"; with one user this does not matter",
+        )  # fmt: skip
+    except ApiError as error:
+        return Finding(name, "warning", f"the account-wide list: {error}{waits(error)}", "try again later")
+    return Finding(name, "ok", "those of the account's other users are shown, too")
 
 
 def _e_shop(location: str, catalogs: Sequence[Catalog]) -> Finding:

@@ -7,22 +7,39 @@ its limit. A field that is empty there says nothing, but for details where other
 
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from clients import ExtEvent, PurchaseEvent
 from clients.parsing import as_text
+from processor.decide.currency import Money
 from processor.decide.mapping import LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_PRODUCTS
 
 SECONDS_APART = 1.0
 LONGEST_LOCATION = 36
+RATE_APART = Decimal("0.1")  # how far a rate moves between two looks at the same purchase
 CUT_BYTES = 3  # a cut at bytes may leave out a whole character
 
 
 def differences(ours: PurchaseEvent, theirs: ExtEvent) -> list[str]:
     """Return the fields, with both values where these are not personal: value, location, date."""
     return list(_differences(ours, theirs, theirs.shown))
+
+
+def at_another_rate(
+    money: Money, ours: PurchaseEvent, theirs: ExtEvent, as_sent: Callable[[PurchaseEvent], bool]
+) -> bool:
+    """Whether a converted purchase is as it was sent, at a rate near today's: rates change, purchases keep theirs.
+
+    `as_sent` compares a purchase with the ledger's fingerprint. A value far from today's is a difference: the order's
+    prices were edited, or it was sent before there was a rate.
+    """
+    value = _number(theirs.shown.get("value"))
+    if money.treatment != "converted" or value is None or abs(value - money.sent) > money.sent * RATE_APART:
+        return False
+    return as_sent(replace(ours, value=value))
 
 
 def value_of(event: ExtEvent) -> Decimal | None:

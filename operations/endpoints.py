@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 from clients import ApiError, Http
 from runtime.group_members import Member
 from runtime.kafka import port_of
-from runtime.metrics import UNLISTED_RELAYS
+from runtime.metrics import LAST_PURCHASES, UNLISTED_RELAYS
 
 SECONDS = 2.0
 MOST_AT_ONCE = 16
@@ -43,6 +43,15 @@ class LastError:
 
 
 @dataclass(frozen=True, slots=True)
+class InCurrency:
+    """How many of the last purchases came in a currency, and what becomes of their values (`Treatment`)."""
+
+    currency: str
+    treatment: str
+    purchases: int
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What one program told; with `not_asked` (why nothing is known of it) all others are empty.
 
@@ -62,6 +71,7 @@ class Told:
     requests_last_minute: int | None = None
     share: float | None = None
     last_error: LastError | None = None
+    currencies: tuple[InCurrency, ...] = ()
     unlisted_relays: Mapping[str, int] | None = None
 
 
@@ -125,6 +135,11 @@ def _told(target: Target, ready: Mapping[str, Any], samples: Sequence[Sample]) -
         last_error=LastError(datetime.fromisoformat(error["at"]), str(error["what"]), str(error["why"]))
         if error
         else None,
+        currencies=tuple(
+            InCurrency(sample.labels["currency"], sample.labels["treatment"], int(sample.value))
+            for sample in samples
+            if sample.name == LAST_PURCHASES
+        ),
         unlisted_relays={one.labels["domain"]: int(one.value) for one in samples if one.name == UNLISTED_RELAYS},
     )
 

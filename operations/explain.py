@@ -19,9 +19,10 @@ from operations.live_settings import Value, effective, read_from
 from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, json_ready, line, note, print_json, sentence, table
 from processor.clock import boottime
+from processor.decide.currency import Money
 from processor.decide.explain import explain as judge
 from processor.decide.rule_settings import rule_settings
-from processor.decide.rules import Enriched, RuleSettings, Send, decide, recipient
+from processor.decide.rules import Enriched, RuleSettings, Send, decide, money_judged, recipient
 from processor.enrich.enricher import Enricher
 from processor.job import PURCHASE_TYPES
 from runtime.settings import load_settings
@@ -63,7 +64,8 @@ class RuleView:
 class FreshRead:
     """The order as BaseLinker has it now, under today's settings. `payload` has personal data hidden unless revealed.
 
-    `fate` is what the processors would do with it now, `would` the same in a sentence.
+    `fate` is what the processors would do with it now, `would` the same in a sentence; `money` None = no SHOP_CURRENCY,
+    or neither a purchase is sent nor its currency the reason.
     """
 
     source: str
@@ -73,6 +75,7 @@ class FreshRead:
     fate: Fate
     would: str
     payload: Mapping[str, Any] | None
+    money: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +127,17 @@ def fresh_read(
     )
     verdict = decide(enriched, purchase, rules)
     source, confirmed = (order.order_source, order.confirmed) if order is not None else ("", False)
+    money = money_judged(enriched, purchase, verdict, rules) if rules.currency.shop else None
     if not isinstance(verdict, Send):
-        return FreshRead(
-            source, confirmed, verdicts, f"skip: {verdict.reason}", "nothing", _would("nothing", row), None
-        )
+        would = _would("nothing", row)
+        return FreshRead(source, confirmed, verdicts, f"skip: {verdict.reason}", "nothing", would, None, money)
     payload = verdict.contact.to_json()
     if not reveal:
         payload["contact"] = hide(payload["contact"])
     if verdict.purchase is not None:
         payload["contactEvent"] = json_ready(verdict.purchase.to_json())
     fate = _fate(verdict, row)
-    return FreshRead(source, confirmed, verdicts, "send", fate, _would(fate, row), payload)
+    return FreshRead(source, confirmed, verdicts, "send", fate, _would(fate, row), payload, money)
 
 
 def hide(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import typer
 from clients import ApiError, Catalog
 from operations import env_file
 from operations.apis import open_apis
+from operations.currency_check import catalog_currency, mismatch
 from operations.options import AsJson
 from operations.output import Refused, command, line, note, print_json, sentence, table
 from processor.decide.tags import tags_for
@@ -21,12 +22,13 @@ from runtime.settings import LEAST_PASSWORD, REQUIRED, SECRETS, Settings, Settin
 
 ASKED = (
     "BASELINKER_TOKEN", "SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET", "SALESMANAGO_OWNER",
-    "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION", "CONTACT_TAG", "TAG_ORDER_SOURCE", "SKIP_SHOP_ORDERS",
-    "KAFKA_BOOTSTRAP_SERVERS", "CONSOLE_PASSWORD",
+    "SALESMANAGO_V3_API_KEY", "SALESMANAGO_LOCATION", "SHOP_CURRENCY", "CONTACT_TAG", "TAG_ORDER_SOURCE",
+    "SKIP_SHOP_ORDERS", "KAFKA_BOOTSTRAP_SERVERS", "CONSOLE_PASSWORD",
 )  # fmt: skip
 WRITTEN = (*ASKED, "BASELINKER_API_URL", "SALESMANAGO_V3_API_URL", "TOPIC_PREFIX", "START_FROM")
 NEEDED = (*REQUIRED["all"], "KAFKA_BOOTSTRAP_SERVERS")
-MAY_BE_EMPTY, NONE = frozenset({"SALESMANAGO_V3_API_KEY", "CONTACT_TAG", "CONSOLE_PASSWORD"}), "-"
+MAY_BE_EMPTY = frozenset({"SALESMANAGO_V3_API_KEY", "SHOP_CURRENCY", "CONTACT_TAG", "CONSOLE_PASSWORD"})
+NONE = "-"
 DEFAULTS = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "TAG_ORDER_SOURCE": "false", "SKIP_SHOP_ORDERS": "false"}
 TRIES = 5
 BROKER_SECONDS = 2.0
@@ -131,7 +133,9 @@ def _given(given: dict[str, str]) -> dict[str, str]:
         check_owner(settings.salesmanago_owner, try_credentials(settings))
 
     def shop() -> None:
-        tell_unlisted(settings.salesmanago_location, list_shops(settings))
+        shops = list_shops(settings)
+        tell_unlisted(settings.salesmanago_location, shops)
+        tell_mismatch(settings, shops)
 
     wrong = []
     for attempt in (
@@ -152,7 +156,8 @@ def _given(given: dict[str, str]) -> dict[str, str]:
 def _ask(given: Mapping[str, str], held: frozenset[str]) -> dict[str, str]:
     if not sys.stdin.isatty():
         raise Refused("there is no terminal to ask on: use --non-interactive with the settings in the environment")
-    _settings({name: value for name, value in given.items() if name not in ASKED})  # what no answer can mend
+    unasked = {name: value for name, value in given.items() if name not in ASKED or name == "SHOP_CURRENCY"}
+    _settings(unasked)  # what no answer can mend; EXCHANGE_RATES stand or fall with SHOP_CURRENCY
     wizard = _Wizard(dict(given), held)
 
     sources = wizard.until_right(("BASELINKER_TOKEN",), try_token)
@@ -164,6 +169,8 @@ def _ask(given: Mapping[str, str], held: frozenset[str]) -> dict[str, str]:
     if shops:
         table(["product catalogue", "name", "currency"], [(shop.location, shop.name, shop.currency) for shop in shops])
     wizard.until_right(("SALESMANAGO_LOCATION",), lambda settings: tell_unlisted(settings.salesmanago_location, shops))
+    offered = catalog_currency(wizard.values.get("SALESMANAGO_LOCATION", ""), shops)
+    wizard.until_right(("SHOP_CURRENCY",), lambda settings: tell_mismatch(settings, shops), offered)
     shown = [row for choice in ("code", "name") for row in source_tags(sources, "", choice)]
     table(["source", "name", "tag with TAG_ORDER_SOURCE=code, then =name"], shown)
     for name in ("CONTACT_TAG", "TAG_ORDER_SOURCE", "SKIP_SHOP_ORDERS", "KAFKA_BOOTSTRAP_SERVERS", "CONSOLE_PASSWORD"):
@@ -178,13 +185,13 @@ class _Wizard:
     values: dict[str, str]
     held: frozenset[str]
 
-    def until_right(self, names: tuple[str, ...], attempt: Callable[[Settings], Any]) -> Any:
-        """Ask for these until they are accepted; Refused after some tries."""
+    def until_right(self, names: tuple[str, ...], attempt: Callable[[Settings], Any], offered: str = "") -> Any:
+        """Ask for these until they are accepted; `offered` where nothing was given yet. Refused after some tries."""
         asked = [name for name in names if name not in self.held]
         before = {name: self.values[name] for name in asked if name in self.values}
         for _ in range(TRIES if asked else 1):
             for name in asked:
-                self.values[name] = _prompt(name, self.values.get(name, DEFAULTS.get(name, "")))
+                self.values[name] = _prompt(name, self.values.get(name, DEFAULTS.get(name, offered)))
             if missing := [name for name in names if name in NEEDED and not self.values[name]]:
                 note(f"not accepted: {missing[0]} is needed")
                 self._put_back(asked, before)
@@ -240,6 +247,12 @@ def unlisted(location: str, catalogs: Sequence[Catalog]) -> str:
 def tell_unlisted(location: str, catalogs: Sequence[Catalog]) -> None:
     """Note on stderr what `unlisted` reports."""
     if text := unlisted(location, catalogs):
+        note(text)
+
+
+def tell_mismatch(settings: Settings, catalogs: Sequence[Catalog]) -> None:
+    """Note on stderr that SHOP_CURRENCY is not the product catalogue's."""
+    if text := mismatch(settings, catalogs):
         note(text)
 
 

@@ -29,11 +29,12 @@ from clients import (
     RejectedError,
     SalesManago,
 )
-from operations.apis import open_apis, tell_pace
+from operations.apis import UNKNOWN_CONTACT, open_apis, tell_pace
 from operations.kafka_reads import KafkaReads
 from operations.late_ids import late_ids, watch_end
 from operations.options import AsJson
 from operations.output import Refused, WrongUsage, command, line, note, print_json
+from operations.probe_owners import account_lists, owners, read_lists
 from processor.decide.rules import is_usable
 from runtime.settings import load_settings
 from schemas.codec import RegistryUnavailable
@@ -43,7 +44,6 @@ USUAL_REQUESTS, MOST_REQUESTS = 16, 20
 LATE_SECONDS = 3.0  # between two readings at the least; at the tools' pace it is a minute and more
 MANY_EVENTS = 12
 LISTED_SECONDS = 60.0
-UNKNOWN_CONTACT = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,7 @@ def probe_salesmanago(sales: SalesManago, reads: KafkaReads) -> Generator[Fact, 
     """Read only; Kafka is asked for the contact with the most purchases."""
     yield Fact("users that listByClient shows", str(len(sales.users())))
     yield Fact("an unknown contact in listById", f"{len(sales.contacts_by_id([UNKNOWN_CONTACT]))} cards")
+    yield from (Fact(*one) for one in account_lists(sales))
     yield Fact("purchases of the contact with the most that are shown", _heaviest(sales, reads))
 
 
@@ -141,6 +142,7 @@ def probe_writes(
     sales: SalesManago,
     email: str,
     location: str,
+    owner: str,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Fact, None, None]:
@@ -152,6 +154,7 @@ def probe_writes(
     def event(number: int, description: str = "") -> PurchaseEvent:
         return PurchaseEvent(f"bl2sm-probe-{number}", now, location, Decimal("0.00"), description=description)
 
+    before = read_lists(sales, email)
     contact_id = sales.upsert_contact(Contact(email=email))
     try:
         yield Fact(
@@ -174,6 +177,7 @@ def probe_writes(
         yield Fact(f"of {len(many)} events contact/listById shows", f"{seen}, after {seconds:.0f} s")
         by_email = {one.event_id for card in sales.contacts_by_email([email]) for one in card.events}
         yield Fact(f"of {len(many)} events contact/list shows, asked by e-mail", str(len(by_email & set(many))))
+        yield from (Fact(*one) for one in owners(before, read_lists(sales, email), owner))
     finally:
         ends = Counter(_delete(sales, event_id) for event_id in made)
         told = ", ".join(f"{count} {end}" for end, count in ends.items()) or "nothing to delete"
@@ -197,7 +201,7 @@ def probe(
     with KafkaReads(settings) as reads, open_apis(settings, MOST_REQUESTS) as apis:
         parts = [probe_baselinker(apis.base), probe_salesmanago(apis.sales, reads)]
         if write_as is not None:
-            parts.append(probe_writes(apis.sales, write_as, settings.salesmanago_location))
+            parts.append(probe_writes(apis.sales, write_as, settings.salesmanago_location, settings.salesmanago_owner))
         failed = False
         for part in parts:
             try:

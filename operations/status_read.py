@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from operations.cost import REQUESTS_PER_ORDER, processors_rate, seconds_at
-from operations.endpoints import LastError, Told, ask, targets
+from operations.endpoints import InCurrency, LastError, Told, ask, targets
 from operations.group_reads import Position
 from operations.in_force import pause_sentence
 from operations.kafka_reads import KafkaReads
@@ -60,6 +60,7 @@ class Status:
     answered, None where none did. `finished_seconds` = since an order had its outcome, None = not in the last
     day. `dead_orders` have the `dead_letters` that tell their order. `unlisted_relays` = orders by domain that looks
     like a marketplace's relay, as the processors saw them; `relay_setting` = the line of `.env` that adds them.
+    `currencies` are those of the last 100 purchases of each processor that answered.
     """
 
     at: datetime
@@ -91,6 +92,7 @@ class Status:
     paused_by: str
     problems: tuple[str, ...]
     finished_seconds: float | None = None
+    currencies: tuple[InCurrency, ...] = ()
     unlisted_relays: Mapping[str, int] = field(default_factory=dict)
     relay_setting: str = ""
 
@@ -144,6 +146,7 @@ def read_status(reads: KafkaReads, named: Iterable[str] = (), now: datetime | No
             ((now - row.delivered_at).total_seconds() for row in rows if row.outcome is not Outcome.SENDING),
             default=None,
         ),
+        currencies=_currencies(programs),
     )
     if standing(found):
         found = replace(found, eta_seconds=None)
@@ -165,6 +168,16 @@ def _open_gaps(positions: list[Position], cursor: Cursor | None) -> int:
 def _sum(numbers: Iterable[int | None]) -> int | None:
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
+
+
+def _currencies(programs: Sequence[Told]) -> tuple[InCurrency, ...]:
+    """The programs' counts together, the most frequent first."""
+    found = Counter[tuple[str, str]]()
+    for one in programs:
+        found.update({(count.currency, count.treatment): count.purchases for count in one.currencies})
+    return tuple(
+        InCurrency(*labels, count) for labels, count in sorted(found.items(), key=lambda one: (-one[1], one[0]))
+    )
 
 
 def _unlisted_relays(programs: Sequence[Told]) -> dict[str, int]:

@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from runtime.last_currencies import LastCurrencies
 from runtime.sliding_count import SlidingCount
 
-UNLISTED_RELAYS = "bl2sm_unlisted_relay_orders"
+UNLISTED_RELAYS, LAST_PURCHASES = "bl2sm_unlisted_relay_orders", "bl2sm_last_purchases"
 
 
 class UnlistedRelays(Collector):
@@ -56,6 +57,7 @@ class Metrics:
     leader: Gauge = field(init=False)
     delivery: Histogram = field(init=False)
     recent: SlidingCount = field(default_factory=SlidingCount)
+    currencies: LastCurrencies = field(init=False)
     unlisted_relays: UnlistedRelays = field(default_factory=UnlistedRelays)
 
     def __post_init__(self) -> None:
@@ -206,6 +208,15 @@ class Metrics:
             ),
         )
         where.register(self.unlisted_relays)
+
+        last = Gauge(
+            LAST_PURCHASES,
+            "The last 100 purchases by currency and what becomes of the value; many unconverted = they count as if they"
+            " were in the e-shop's currency: see SHOP_CURRENCY and EXCHANGE_RATES",
+            ["currency", "treatment"],
+            registry=where,
+        )
+        make("currencies", LastCurrencies(last))
 
     def asked_baselinker(self, method: str) -> None:
         """Count a request."""

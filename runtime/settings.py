@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from runtime.currencies import Rates, contradictions, read_currency, read_rates
 from runtime.environment import read_variables
 from runtime.properties import (
     is_kafka_property,
@@ -128,6 +129,15 @@ class Settings(BaseSettings):
     product_id_field: Literal["product_id", "variant_id", "sku", "ean"] = Field(
         "product_id", description="What identifies a product in SALESmanago: product_id, variant_id, sku or ean"
     )
+    shop_currency: str = Field(
+        "", description="Currency of the e-shop, e.g. PLN; none = values are sent unconverted, in any currency"
+    )
+    exchange_rates: Rates = Field(
+        (), description="What one unit is in SHOP_CURRENCY, e.g. EUR:4.27,CZK:0.1735; orders in these are converted"
+    )
+    foreign_currency: Literal["send", "skip"] = Field(
+        "send", description="Orders in a currency without a rate: send (the number is sent as it is) or skip"
+    )
     masked_email_domains: str | tuple[str, ...] = Field(
         RELAY_DOMAINS,
         description="Domains of marketplaces' relay addresses (* = any characters), with all below them;"
@@ -171,12 +181,23 @@ class Settings(BaseSettings):
         return words.get(str(value).lower(), str(value).lower())
 
     @field_validator(
-        "log_level", "start_from", "log_format", "product_id_field", "salesmanago_event_api", mode="before"
-    )
+        "log_level", "start_from", "log_format", "product_id_field", "salesmanago_event_api", "foreign_currency",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _case(cls, value: Any, info: Any) -> Any:
         text = str(value)
         return text.upper() if info.field_name == "log_level" else text.lower()
+
+    @field_validator("shop_currency")
+    @classmethod
+    def _currency(cls, value: str) -> str:
+        return read_currency(value)
+
+    @field_validator("exchange_rates", mode="before")
+    @classmethod
+    def _rates(cls, value: Any) -> Any:
+        return read_rates(value) if isinstance(value, str) else value
 
     @field_validator("masked_email_domains", mode="after")
     @classmethod
@@ -327,6 +348,7 @@ def _contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
             f"SESSION_TIMEOUT_MS: is below CREATE_TIMEOUT_SECONDS + 5 s, a replaced member may still write; use {least}"
         )
         found.append((("session_timeout_ms", "create_timeout_seconds"), text))
+    found += contradictions(settings.shop_currency, settings.exchange_rates, settings.foreign_currency)
     # The journal's minute: its polls, 3 second looks, 5 for the tools; what remains reads the orders.
     spent = int(60 / settings.poll_interval_seconds) + 3 + 5
     if settings.baselinker_requests_per_minute <= spent:

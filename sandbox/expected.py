@@ -4,7 +4,7 @@ Written from the rules' text, as plainly as can be, so that a mistake in the pip
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -20,13 +20,16 @@ DUMMIES = {"123456789", "987654321"}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The shop's settings, as far as they matter here."""
+    """The shop's settings, as far as they matter here; `shop_currency` "" = values are sent as they are."""
 
     location: str
     contact_tag: str = ""
     tag_order_source: str = "none"
     skip_shop_orders: bool = False
     product_id_field: str = "product_id"
+    shop_currency: str = ""
+    exchange_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    foreign_currency: str = "send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,23 @@ def _one(
         reason=reason,
         purchase=email is not None and bool(types & {1, 2}),
         tags=_tags(order, state["sources"], choice),
-        value=total.quantize(Decimal("0.01"), ROUND_HALF_UP),
+        value=_converted(total.quantize(Decimal("0.01"), ROUND_HALF_UP), order, choice),
         date_ms=int(order["date_confirmed"] or order["date_add"]) * 1000,
         products=_products(order, choice.product_id_field),
         order=order,
         by_phone=_by_phone(order),
     )
+
+
+def _foreign(order: Mapping[str, Any], choice: Choice) -> str:
+    """The order's currency where it is none of the shop's; "" where it is, and where nothing is compared."""
+    currency = str(order["currency"]).upper()
+    return currency if choice.shop_currency and currency != choice.shop_currency else ""
+
+
+def _converted(value: Decimal, order: Mapping[str, Any], choice: Choice) -> Decimal:
+    rate = choice.exchange_rates.get(_foreign(order, choice), Decimal(1))
+    return (value * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def _ever(
@@ -120,6 +134,8 @@ def _buyer(
         return None, "shop_order"
     if not order["confirmed"]:
         return None, "unconfirmed"
+    if choice.foreign_currency == "skip" and _foreign(order, choice) not in {"", *choice.exchange_rates}:
+        return None, "foreign_currency"
     if _by_phone(order):
         unknown = "allegro_buyer_unknown" if source == "allegro" else "masked_email"
         phone = _nine(order["phone"])

@@ -14,8 +14,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.baselinker_api import apply_switches
+from sandbox.contacts import Contacts
 from sandbox.faults import Faults
 
+ACCOUNT_LISTS = frozenset({"contact/listAll", "contact/listAllById"})
 EVENT_PATHS = frozenset({"contact/addContactExtEvent", "contact/updateContactExtEvent"})
 LIMITS = {"products": 512, "description": 2048, "location": 36, "externalId": 255}
 
@@ -39,6 +41,9 @@ class Switches:
     absent_status: int = 404  # of a path that does not exist; or 405
     xml_feed: bool = False  # the e-shop is an XML feed: not among the product catalogues
     refuse_purchases: bool = False  # new ones, as with an e-shop that does not exist
+    other_users: list[str] = field(default_factory=list)  # users of the account besides the owner of the settings
+    co_owner: bool = True  # an upsert adds its user to the owners of somebody else's contact
+    account_list: str = "allowed"  # or denied (success false), 403, 404: the lists of everybody's contacts
 
 
 class SalesManagoApi:
@@ -60,13 +65,10 @@ class SalesManagoApi:
         self.requests: Counter[str] = Counter()
         self.paths: Counter[str] = Counter()  # as they were asked, with their version
         self.violations: list[str] = []
-        self.contacts: dict[str, dict[str, Any]] = {}  # by id
-        self.by_email: dict[str, str] = {}
+        self.contacts = Contacts(clock)
         self.events: dict[str, dict[str, Any]] = {}
         self.writes: list[dict[str, Any]] = []
-        self.foreign: dict[str, list[dict[str, Any]]] = {}  # heavy contacts' events of others, by contact id
         self._events_of: dict[str, list[str]] = {}
-        self._made_at: dict[str, float] = {}
         self.app = web.Application(client_max_size=2**24)
         self.app.router.add_get("/v3/product/catalogList", self._catalogs)
         self.app.router.add_get("/_sandbox/state", self._state)
@@ -87,12 +89,14 @@ class SalesManagoApi:
         self.paths[request.match_info["path"]] += 1
         if self.switches.latency:
             await asyncio.sleep(self.switches.latency)
+        if path in ACCOUNT_LISTS and self.switches.account_list in {"403", "404"}:
+            return web.Response(status=int(self.switches.account_list), text="Not for you")
         about = self._about(given)
         if (played := await self.faults.play(request, path, after=False, about=about)) is not None:
             return played
         answer = self._answer(path, given)
         if self.switches.heavy_list_seconds and "list" in path:
-            heavy = sum(card["contactId"] in self.foreign for card in answer.get("contacts", ()))
+            heavy = sum(card["contactId"] in self.contacts.histories for card in answer.get("contacts", ()))
             await asyncio.sleep(heavy * self.switches.heavy_list_seconds)
         if (played := await self.faults.play(request, path, after=True, about=about)) is not None:
             return played
@@ -105,7 +109,7 @@ class SalesManagoApi:
             return [str(event["externalId"])]
         asked, ids = given.get("email") or contact.get("email") or [], given.get("contactId") or []
         emails = [asked] if isinstance(asked, str) else asked
-        known = [self.contacts.get(one, {}).get("email", "") for one in ([ids] if isinstance(ids, str) else ids)]
+        known = [self.contacts.by_id.get(one, {}).get("email", "") for one in ([ids] if isinstance(ids, str) else ids)]
         return sorted(str(email).strip().lower() for email in [*emails, *known])
 
     def _answer(self, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,20 +117,25 @@ class SalesManagoApi:
         sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         if given.get("clientId") != self._client_id or given.get("sha") != sha or not self.switches.auth_ok:
             return _no("User not authenticated")
+        users = [self._owner, *self.switches.other_users]
         calls: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-            "user/listByClient": lambda _: {"success": True, "message": [], "users": [{"email": self._owner}]},
+            "user/listByClient": lambda _: {"success": True, "message": [], "users": [{"email": one} for one in users]},
             "contact/upsert": self._upsert,
             "contact/addContactExtEvent": self._add,
             "contact/updateContactExtEvent": self._update,
             "contact/deleteContactExtEvent": self._delete,
-            "contact/list": lambda body: self._list([self.by_email.get(str(m).lower()) for m in body.get("email", [])]),
-            "contact/listById": lambda body: self._list(list(body.get("contactId", []))),
+            "contact/list": lambda body: self._list(body, body["owner"]),
+            "contact/listById": lambda body: self._list(body, body["owner"]),
+            "contact/listAll": lambda body: self._list(body, None),
+            "contact/listAllById": lambda body: self._list(body, None),
             "contact/hasContact": self._has,
         }
         if path not in calls:
             return _no("Unknown method")
-        if path != "user/listByClient" and given.get("owner") != self._owner:
+        if path != "user/listByClient" and given.get("owner") not in users:
             return _no("Owner not found")
+        if path in ACCOUNT_LISTS and self.switches.account_list == "denied":
+            return _no("Access denied")
         return calls[path](given)
 
     def _upsert(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,24 +151,19 @@ class SalesManagoApi:
         for flag in ("forceOptIn", "forceOptOut", "forcePhoneOptIn", "forcePhoneOptOut"):
             if given.get(flag) is not False:
                 self.violations.append(f"{flag} is {given.get(flag)!r}: consent would be changed")
-        contact_id = self.by_email.get(email.lower()) or self._new_contact(email.lower())
-        card = self.contacts[contact_id]
+        contact_id = self.contacts.find_or_add(email, given["owner"])
+        if self.switches.co_owner:
+            self.contacts.add_owner(contact_id, given["owner"])
+        card = self.contacts.by_id[contact_id]
         card |= {name: value for name, value in contact.items() if value and name != "email"}
         card["tags"] = sorted({*card["tags"], *(_tag(tag) for tag in given.get("tags", []))})
         self._wrote("contact", contact_id=contact_id, email=email.lower(), name=str(contact.get("name", "")))
         return {"success": True, "message": [], "contactId": contact_id, "externalId": ""}
 
-    def _new_contact(self, email: str) -> str:
-        contact_id = str(uuid.uuid4())
-        self.by_email[email] = contact_id
-        self.contacts[contact_id] = {"contactId": contact_id, "email": email, "optedOut": True, "tags": []}
-        self._made_at[contact_id] = self._clock()
-        return contact_id
-
     def _add(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        contact_id = given.get("contactId") or self.by_email.get(str(given.get("email", "")).lower())
+        contact_id = given.get("contactId") or self.contacts.find(given.get("email"))
         event = dict(given.get("contactEvent") or {})
-        if contact_id not in self.contacts:
+        if contact_id not in self.contacts.by_id:
             return {"success": True, "message": [], "eventId": str(uuid.uuid4())}  # parked, then dropped silently
         if self.switches.refuse_purchases:
             return _no("Location not found")
@@ -171,7 +175,7 @@ class SalesManagoApi:
         self._wrote(
             "event",
             contact_id=contact_id,
-            email=self.contacts[contact_id]["email"],
+            email=self.contacts.by_id[contact_id]["email"],
             event_id=event_id,
             external_id=event.get("externalId"),
             description=event.get("description", ""),
@@ -203,26 +207,22 @@ class SalesManagoApi:
         return {"success": True, "message": [], "result": self.switches.delete_result}
 
     def _has(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        contact_id = self.by_email.get(str(given.get("email", "")).lower())
+        contact_id = self.contacts.find(given.get("email"))
         return {"success": True, "message": [], "result": contact_id is not None, "contactId": contact_id}
 
-    def _list(self, ids: list[str | None]) -> dict[str, Any]:
+    def _list(self, given: Mapping[str, Any], owner: str | None) -> dict[str, Any]:
+        ids = [*map(self.contacts.find, given.get("email", [])), *given.get("contactId", [])]
         if len(ids) > 50:
             return _no("Too many contacts in the request")
-        now = self._clock()
-        shown_until = now - self.switches.list_late_seconds
+        shown_until = self._clock() - self.switches.list_late_seconds
         cards = []
-        for contact_id in dict.fromkeys(ids):
-            if contact_id is None or contact_id not in self.contacts:
-                continue
-            if self._made_at[contact_id] > now - self.switches.contact_late_seconds:
-                continue
-            card = self.contacts[contact_id]
+        for card in self.contacts.shown(ids, owner, self.switches.contact_late_seconds):
+            contact_id = card["contactId"]
             events = [
                 {key: value for key, value in event.items() if key not in {"contactId", "added"}}
                 for event_id in self._events_of.get(contact_id, ())
                 if (event := self.events.get(event_id)) is not None and event["added"] <= shown_until
-            ] + self.foreign.get(contact_id, [])
+            ] + self.contacts.histories.get(contact_id, [])
             tags = [{"tag": tag} for tag in card["tags"]]
             cards.append({**card, "contactTags": tags, "contactExtEvents": events})
         return {"success": True, "message": [], "contacts": cards}
@@ -259,7 +259,7 @@ class SalesManagoApi:
     async def _state(self, _: web.Request) -> web.Response:
         return web.json_response(
             {
-                "contacts": list(self.contacts.values()),
+                "contacts": list(self.contacts.by_id.values()),
                 "events": list(self.events.values()),
                 "writes": self.writes,
                 "requests": dict(self.requests),
@@ -270,24 +270,7 @@ class SalesManagoApi:
         )
 
     async def _heavy(self, request: web.Request) -> web.Response:
-        """Give a contact a history of its own: `{email, events: count}`, visits and purchases of other systems."""
-        given = await request.json()
-        email = str(given["email"]).lower()
-        contact_id = self.by_email.get(email) or self._new_contact(email)
-        now = round(self._clock() * 1000)
-        self.foreign[contact_id] = [
-            {
-                "eventId": str(uuid.uuid4()),
-                "contactExtEventType": ("PURCHASE", "CART", "VISIT", "OTHER")[number % 4],
-                "externalId": f"OTHER-{number}",
-                "date": now - 60_000 * number,
-                "description": "from another shop",
-                "products": "1,2,3",
-                "value": 10.5,
-            }
-            for number in range(int(given["events"]))
-        ]
-        return web.json_response({"contactId": contact_id})
+        return web.json_response({"contactId": self.contacts.give_history(await request.json(), self._owner)})
 
     async def _switch(self, request: web.Request) -> web.Response:
         return apply_switches(self.switches, self.faults, await request.json())

@@ -85,7 +85,7 @@ async def tell(sales: SalesManagoApi) -> None:
     before = (0, 0)
     while True:
         await asyncio.sleep(2)
-        now = len(sales.contacts), len(sales.events)
+        now = len(sales.contacts.by_id), len(sales.events)
         if now != before:
             print(f"SALESmanago has {now[0]} contacts and {now[1]} purchases", flush=True)
         before = now

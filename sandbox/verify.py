@@ -127,8 +127,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--contact-tag", default="")
     parser.add_argument("--tag-order-source", default="none", choices=["none", "code", "name", "both"])
     parser.add_argument("--skip-shop-orders", action="store_true")
+    parser.add_argument("--shop-currency", default="")
+    parser.add_argument("--exchange-rates", default="", help="such as EUR:4.27,CZK:0.1735")
+    parser.add_argument("--foreign-currency", default="send", choices=["send", "skip"])
     options = parser.parse_args(argv)
-    choice = Choice(options.location, options.contact_tag, options.tag_order_source, options.skip_shop_orders)
+    pairs = [part.split(":") for part in options.exchange_rates.split(",") if part]
+    choice = Choice(
+        options.location,
+        options.contact_tag,
+        options.tag_order_source,
+        options.skip_shop_orders,
+        shop_currency=options.shop_currency,
+        exchange_rates={code: Decimal(rate) for code, rate in pairs},
+        foreign_currency=options.foreign_currency,
+    )
     found = differences(fetch_state(options.baselinker_url), fetch_state(options.salesmanago_url), choice)
     for line in found or ["all orders are as they should be"]:
         print(line)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx2
+import httpx
 from faststream import FastStream
 from faststream.confluent import KafkaBroker
 
@@ -10,7 +10,7 @@ from bench.rivals import job
 
 broker = KafkaBroker(job.KAFKA)
 app = FastStream(broker)
-_client = httpx2.AsyncClient(timeout=30)
+_client = httpx.AsyncClient(timeout=30)
 
 
 @broker.subscriber(  # type: ignore[untyped-decorator]  # of another environment

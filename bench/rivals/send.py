@@ -1,10 +1,10 @@
 """One order by a blocking client."""
 
-import httpx2
+import httpx
 
 from bench.rivals import job
 
-_CLIENT = httpx2.Client(timeout=30)
+_CLIENT = httpx.Client(timeout=30)
 
 
 def send(value: bytes) -> None:

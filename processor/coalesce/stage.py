@@ -46,6 +46,7 @@ class Coalesce:
         self._entered: deque[Entry] = deque()
         self._orders: dict[int, _Order] = {}
         self._waiting: dict[int, _Order] = {}  # by order id, those without a job
+        self._forgotten: dict[int, _Order] = {}  # their entries have neither a job nor an outcome
         self._waiting_since: float | None = None
         self._registry_at = 0.0
 
@@ -107,10 +108,15 @@ class Coalesce:
             self._ledger.put(partition, order_id, value)
 
     def forget(self, job: Job) -> None:
-        """Let a job go without an outcome: its entries, and those behind them, come again."""
+        """Let a job go without an outcome: its entries, and those behind them, come again.
+
+        A later entry of the order is one job with them: alone, its row would say that they are done.
+        """
         order = self._orders.get(job.order_id)
         if order is not None and order.job is job:
             del self._orders[job.order_id]
+            order.job, order.entries = None, [*job.entries, *order.entries]
+            self._forgotten[job.order_id] = order
 
     def unfinished_row(self) -> tuple[Job, Delivery | None] | None:
         """Return some unfinished job and its row as the ledger has it."""
@@ -124,7 +130,7 @@ class Coalesce:
 
     def entries(self) -> Iterator[Entry]:
         """Return the entries that have no outcome yet."""
-        for order in self._orders.values():
+        for order in (*self._orders.values(), *self._forgotten.values()):
             yield from order.job.entries if order.job is not None else ()
             yield from order.entries
 
@@ -135,6 +141,7 @@ class Coalesce:
         self._entered = deque(entry for entry in self._entered if entry.raw.partition not in partitions)
         self._orders = {key: order for key, order in self._orders.items() if order.partition not in partitions}
         self._waiting = {key: order for key, order in self._waiting.items() if order.partition not in partitions}
+        self._forgotten = {key: order for key, order in self._forgotten.items() if order.partition not in partitions}
 
     def close(self) -> None:
         """Remove the ledger's file."""
@@ -161,7 +168,9 @@ class Coalesce:
             row = self._row(entry)
             if is_done(entry, row, partition.topic_id):
                 return False
-            order = self._orders[order_id] = self._waiting[order_id] = _Order(partition.number, row)
+            order = self._forgotten.pop(order_id, None) or _Order(partition.number, row)
+            order.row = row
+            self._orders[order_id] = self._waiting[order_id] = order
         order.entries.append(entry)
         return True
 

@@ -33,7 +33,7 @@ class Operator:
         return self._saved.known and not self.paused
 
     def poll(self, now: float) -> None:
-        """Follow what was saved; NeedsOperator names who paused."""
+        """Follow what was saved."""
         self._saved.look()
         self._health.set_ready("saved settings", self._saved.known, "not read yet")
         if not self._saved.known and not self.paused:
@@ -42,9 +42,10 @@ class Operator:
             switch = self._saved.switch
             log.info("resumed: continuing", by=switch.changed_by if switch is not None else None)
         self.paused = self._saved.paused
-        self._report(self._saved.sentence)
 
-    def _report(self, sentence: str) -> None:
+    def report(self) -> None:
+        """Show a pause once all work has stopped for it; NeedsOperator names who paused."""
+        sentence = self._saved.sentence if self.paused else ""
         if sentence and not self._patient:
             raise NeedsOperator(sentence)
         if sentence and sentence != self._reported:

@@ -3,6 +3,7 @@
 Nothing personal is in the texts.
 """
 
+from processor.decide.currency import money_of
 from processor.decide.rules import Enriched, RuleSettings, Verdict, decide, tags_of, verdicts
 
 
@@ -14,7 +15,9 @@ def explain(enriched: Enriched, purchase: bool, rules: RuleSettings) -> list[Ver
     tags = tags_of(enriched.order, enriched.sources, rules)
     send = decide(enriched, purchase, rules)
     event = getattr(send, "purchase", None)
-    sent = f"a PURCHASE of {event.value} {enriched.order.currency}".strip() if event is not None else "none is due"
+    money = money_of(enriched.order, rules.currency)
+    currency = money.shop_currency if money.treatment == "converted" else enriched.order.currency
+    sent = f"a PURCHASE of {event.value} {currency}".strip() if event is not None else "none is due"
     return [
         *found,
         Verdict("tags", None, ", ".join(tags) or "none"),

@@ -57,8 +57,8 @@ def to_contact(order: Order, email: str, tags: tuple[str, ...]) -> Contact:
     )
 
 
-def to_purchase(order: Order, location: str, product_id_field: str) -> PurchaseEvent:
-    """Return the purchase; its value is products and delivery, gross, in the order's currency.
+def to_purchase(order: Order, location: str, product_id_field: str, value: Decimal | None = None) -> PurchaseEvent:
+    """Return the purchase; its value is products and delivery, gross, in the order's currency, if `value` is None.
 
     Quantities (detail3) stand beside the ids in `products`, one for one; where no line has an id, beside all lines.
     """
@@ -81,7 +81,7 @@ def to_purchase(order: Order, location: str, product_id_field: str) -> PurchaseE
         external_id=str(order.order_id),
         date=date_of(order) or datetime.fromtimestamp(0, UTC),
         location=location,
-        value=order_value(order),
+        value=order_value(order) if value is None else value,
         products=",".join(found for _, found in sold),
         description=plain(order.payment_method, LONGEST_DESCRIPTION),
         details=details,
@@ -96,7 +96,12 @@ def date_of(order: Order) -> datetime | None:
 def order_value(order: Order) -> Decimal:
     """Return products and delivery, two places, half up, never negative."""
     total = sum((line.price_brutto * line.quantity for line in order.products), order.delivery_price)
-    return min(max(total, Decimal(0)), LARGEST_VALUE).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return two_places(total)
+
+
+def two_places(amount: Decimal) -> Decimal:
+    """Return an amount as the API takes it: two places, half up, from 0 to 16 digits before the point."""
+    return min(max(amount, Decimal(0)), LARGEST_VALUE).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def product_id(line: OrderProduct, field: str) -> str:

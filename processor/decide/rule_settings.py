@@ -1,5 +1,6 @@
 """The rules' settings, out of the program's."""
 
+from processor.decide.currency import CurrencyRules
 from processor.decide.rules import RuleSettings
 from runtime.settings import Settings
 
@@ -13,4 +14,5 @@ def rule_settings(settings: Settings) -> RuleSettings:
         skip_shop_orders=settings.skip_shop_orders,
         product_id_field=settings.product_id_field,
         masked_email_domains=tuple(settings.masked_email_domains),
+        currency=CurrencyRules(settings.shop_currency, settings.exchange_rates, settings.foreign_currency == "skip"),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from clients import Contact, Order, PurchaseEvent
+from processor.decide.currency import CurrencyRules, Money, money_of
 from processor.decide.mapping import date_of, to_contact, to_purchase
 from processor.decide.tags import TagSource, tags_for
 from runtime.relay_domains import RELAY_DOMAINS, covers, host_of
@@ -22,6 +23,7 @@ class SkipReason(StrEnum):
     RETURN_ORDER = "return_order"
     SHOP_ORDER = "shop_order"
     UNCONFIRMED = "unconfirmed"
+    FOREIGN_CURRENCY = "foreign_currency"
     ALLEGRO_BUYER_UNKNOWN = "allegro_buyer_unknown"
     MASKED_EMAIL = "masked_email"
     NO_EMAIL = "no_email"
@@ -42,6 +44,7 @@ class RuleSettings:
     skip_shop_orders: bool = False
     product_id_field: str = "product_id"
     masked_email_domains: tuple[str, ...] = RELAY_DOMAINS
+    currency: CurrencyRules = field(default_factory=CurrencyRules)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -125,7 +128,7 @@ def before_email(order: Order, rules: RuleSettings) -> list[Verdict]:
     """The rules that need no look-up, in the order they hold."""
     source = source_of(order)
     returned, shop = source == "order_return", source == "shop"
-    return [
+    found = [
         Verdict(
             "return", SkipReason.RETURN_ORDER if returned else None, "made from a return" if returned else "no return"
         ),
@@ -140,6 +143,11 @@ def before_email(order: Order, rules: RuleSettings) -> list[Verdict]:
             "confirmed" if order.confirmed else "not confirmed yet",
         ),
     ]
+    if rules.currency.shop:
+        money = money_of(order, rules.currency)
+        skipped = money.treatment == "skipped"
+        found.append(Verdict("currency", SkipReason.FOREIGN_CURRENCY if skipped else None, str(money)))
+    return found
 
 
 def verdicts(enriched: Enriched, purchase: bool, rules: RuleSettings) -> list[Verdict]:
@@ -183,9 +191,20 @@ def tags_of(order: Order, sources: Mapping[str, Mapping[int, str]], rules: RuleS
     return tags_for(rules.contact_tag, rules.tag_order_source, order.order_source, order.order_source_id, sources)
 
 
+def purchase_of(order: Order, rules: RuleSettings) -> PurchaseEvent:
+    """Return the purchase as it is sent, its value converted where the shop gave a rate."""
+    return to_purchase(order, rules.location, rules.product_id_field, money_of(order, rules.currency).sent)
+
+
 def first_stop(found: list[Verdict]) -> SkipReason | None:
     """The reason that decides, if any."""
     return next((verdict.stops for verdict in found if verdict.stops is not None), None)
+
+
+def money_judged(enriched: Enriched, purchase: bool, verdict: "Send | Skip", rules: RuleSettings) -> Money | None:
+    """Return the money of a purchase that is sent, or that is skipped for its currency; None for anything else."""
+    sent = isinstance(verdict, Send) or verdict.reason is SkipReason.FOREIGN_CURRENCY
+    return money_of(enriched.order, rules.currency) if enriched.order is not None and purchase and sent else None
 
 
 def decide(enriched: Enriched, purchase: bool, rules: RuleSettings) -> Send | Skip:
@@ -195,5 +214,5 @@ def decide(enriched: Enriched, purchase: bool, rules: RuleSettings) -> Send | Sk
         return Skip(stop, keeps_due=stop not in BY_SHOPS_CHOICE)
     order = enriched.order
     assert order is not None
-    event = to_purchase(order, rules.location, rules.product_id_field) if purchase else None
+    event = purchase_of(order, rules) if purchase else None
     return Send(to_contact(order, recipient(enriched, rules), tags_of(order, enriched.sources, rules)), event)

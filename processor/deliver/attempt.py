@@ -29,8 +29,8 @@ class Attempt:
 
     `intended_at`: when the transaction that holds its intent was begun, None = no intent that can be used;
     `intended_contact`: whom the intent in Kafka names, None = there is none of ours. `settle_until`: no look before.
-    `slow_look`: the next look must be asked alone, so that it is as old as its answer. `answered`: the writes that SALESmanago has
-    answered since the attempt got its lane. Times are seconds on the loop's clock.
+    `slow_look`: the next look must be asked alone, so that it is as old as its answer. `answered`: the writes that
+    SALESmanago has answered since the attempt got its lane. Times are seconds on the loop's clock.
     """
 
     job: Job

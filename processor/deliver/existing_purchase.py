@@ -1,27 +1,14 @@
 """The look before a purchase is created: is there already a PURCHASE with our external id?
 
-One call shows up to 50 cards (docs/apis.md, Contacts). A card that is not shown proves nothing: that is a failure, not
-an absence.
+A card that is not shown, neither as the owner's nor account-wide, proves nothing: that is a failure, not an absence.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from clients import ContactCard, ExtEvent, RetriableError
-
-CARDS_A_CALL = 50
-
-
-class Cards(Protocol):
-    """The part of the SALESmanago client that reads cards."""
-
-    def contacts_by_email(self, emails: Sequence[str]) -> list[ContactCard]:
-        """Return the cards of these e-mails."""
-
-    def contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
-        """Return the cards of these contact ids."""
+from processor.deliver.cards import Cards, CardsOf, find_cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +38,8 @@ class NotShown(RetriableError):
 
     def __init__(self, own: bool) -> None:
         which = "the contact just written" if own else "the contact of an earlier try"
-        super().__init__(f"{which} is not listed with its events", api="SALESmanago", may_have_applied=False)
+        text = f"{which} is not listed with its events; is it another user's? `bl2sm check` tells"
+        super().__init__(text, api="SALESmanago", may_have_applied=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +52,8 @@ class Seen:
 
 
 def look(api: Cards, asks: Sequence[Ask]) -> dict[int, Seen | RetriableError]:
-    """Answer up to 50 questions by e-mail, and by contact id where the e-mail's cards do not hold them."""
-    cards = list(api.contacts_by_email(sorted({ask.email.lower() for ask in asks})))
-    wanted = {contact for ask in asks for contact in ask.contacts}
-    missing = sorted(wanted - {card.contact_id for card in cards})
-    for start in range(0, len(missing), CARDS_A_CALL):
-        cards += api.contacts_by_id(missing[start : start + CARDS_A_CALL])
+    """Answer up to 50 questions by the cards of their e-mails and contacts."""
+    cards = find_cards(api, asks)
     answers: dict[int, Seen | RetriableError] = {}
     for ask in asks:  # a card may be shown twice, and not the same each time: all that is shown counts
         email = ask.email.lower()
@@ -82,7 +66,7 @@ def look(api: Cards, asks: Sequence[Ask]) -> dict[int, Seen | RetriableError]:
 
 def has_newer_purchase(api: Cards, email: str, order_id: int, date: datetime) -> bool:
     """Whether the contact bought again after this order."""
-    events = [event for card in api.contacts_by_email([email.lower()]) for event in card.events]
+    events = [event for card in find_cards(api, [CardsOf(email)]) for event in card.events]
     return any(
         _is_purchase(event) and event.external_id != str(order_id) and event.date is not None and event.date > date
         for event in events

@@ -16,7 +16,8 @@ from processor.circuit_breaker import CircuitBreaker
 from processor.decide.judge import Decided
 from processor.decide.mapping import lane_key
 from processor.deliver.attempt import Attempt, Step
-from processor.deliver.existing_purchase import CARDS_A_CALL, Seen
+from processor.deliver.cards import CARDS_A_CALL
+from processor.deliver.existing_purchase import Seen
 from processor.deliver.lanes import Lanes
 from processor.deliver.pool import Pool, Reply
 from processor.deliver.requests import Requests

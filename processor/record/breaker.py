@@ -3,7 +3,8 @@
 Closed: dead letters are counted by the kind of write that was refused. An answered write of a kind shows that the kind
 is accepted, so its count starts again; contacts vouch for no purchase, and what needed no write vouches for nothing.
 Open, once the limit is reached: nothing is taken and nothing dead-lettered. Half-open: one order a minute is tried,
-another one each time. Closed again by answered writes alone. The count survives restarts in the offsets' metadata.
+another one each time; one that needs no write is no trial, and the next one is taken at once. Closed again by answered
+writes alone. The count survives restarts in the offsets' metadata.
 """
 
 from collections import Counter
@@ -49,7 +50,8 @@ class DeadLetterBreaker:
         writes = list(held)
         if self.open or self.streak + len(writes) < self.limit:
             return False
-        self.open, self.next_trial = True, now + TRIAL_SECONDS
+        self.open = True
+        self.tried(now)
         self.counted.update(writes)
         return True
 
@@ -62,10 +64,15 @@ class DeadLetterBreaker:
         return True
 
     def trial(self, now: float, idle: bool) -> bool:
-        """Whether another order is to be tried: one a minute, once the last one has ended or is stuck."""
+        """Whether another entry is to be taken, to be tried: once the last trial is a minute ago, or is stuck."""
         if not self.open or now < self.next_trial:
             return False
-        if not idle and now < self.next_trial + TRIAL_LASTS_SECONDS:
-            return False
-        self.next_trial = now + TRIAL_SECONDS
+        if not idle:
+            if now < self.next_trial + TRIAL_LASTS_SECONDS:
+                return False
+            self.next_trial = now
         return True
+
+    def tried(self, now: float) -> None:
+        """A trial has ended, and did not close it: the next one a minute later."""
+        self.next_trial = now + TRIAL_SECONDS

@@ -53,7 +53,6 @@ class Record:
         self._partitions: dict[int, Partition] = {}
         self._settling: list[tuple[float, int, Ending]] = []
         self._tick = itertools.count()
-        self._endings: list[Ending] = []
         self._held: list[_Dead] = []
         self._unread: list[Undecodable] = []
         self.idle = False  # whether nothing but what is held here is unfinished
@@ -70,11 +69,8 @@ class Record:
         return changed
 
     def try_one(self, now: float, idle: bool) -> bool:
-        """Whether one order is to be taken although the breaker is open."""
-        if not self.breaker.trial(now, idle):
-            return False
-        log.warning("still paused by dead letters: trying one order", streak=self.breaker.streak)
-        return True
+        """Whether one entry is to be taken although the breaker is open."""
+        return self.breaker.trial(now, idle)
 
     @property
     def held(self) -> int:
@@ -133,22 +129,30 @@ class Record:
             raws = tuple(entry.raw for entry in job.entries)
             yield from self._die(_Dead(raws, ending.reason, ending.error, now, ending))
             return
-        proven = list(self._accepted(ending.accepted)) if ending.accepted else []
+        proven = list(self._accepted(ending.accepted, now)) if ending.accepted else []
         yield self._recorded(ending)
         yield from proven
 
-    def _accepted(self, writes: Set[Write]) -> Iterator[Recorded]:
+    def _accepted(self, writes: Set[Write], now: float) -> Iterator[Recorded]:
         if self.breaker.accepted(writes):
             log.info("SALESmanago accepts these writes again: trying all orders again")
             self._changed = True
-        if not self.breaker.open:
+        if self.breaker.open:
+            self._tried(now)
+        else:
             yield from self._bury([dead for dead in self._held if dead.refused in writes], counted=False)
 
     def _die(self, dead: _Dead) -> Iterator[Dropped]:
         if not self.breaker.open:
             self._held.append(dead)
-        elif dead.ending is not None:
+            return
+        self._tried(dead.at)
+        if dead.ending is not None:
             yield Dropped(dead.ending.job)
+
+    def _tried(self, now: float) -> None:
+        log.warning("still paused by dead letters: the next order is tried in a minute", streak=self.breaker.streak)
+        self.breaker.tried(now)
 
     def _open(self) -> None:
         reasons = sorted({dead.reason for dead in self._held})

@@ -1,12 +1,14 @@
 """The jars straight from Maven Central, at the address that the package jgo knows."""
 
+import ssl
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
-import httpx2 as httpx
+import httpx
+import truststore
 
 from sandbox.kafka.errors import Unavailable
 from sandbox.kafka.jars import Jar, is_intact
@@ -24,7 +26,8 @@ def fetch(jars: Sequence[Jar], folder: Path) -> None:
     from jgo.maven import MavenContext  # noqa: PLC0415 - optional
 
     (address,) = MavenContext(repo_cache=folder, local_repos=[]).remote_repos.values()
-    with httpx.Client(timeout=CALL_SECONDS) as client, ThreadPoolExecutor(CONNECTIONS) as pool:
+    trusted = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with httpx.Client(verify=trusted, timeout=CALL_SECONDS) as client, ThreadPoolExecutor(CONNECTIONS) as pool:
         for jar, content in zip(jars, pool.map(lambda jar: _get(client, address, jar), jars), strict=True):
             (folder / jar.name).write_bytes(content)
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
 
-import httpx2 as httpx
+import httpx
 import pytest
 
 from clients import (

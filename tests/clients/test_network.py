@@ -6,29 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import httpcore2 as httpcore
+import httpcore
 import pytest
 
 from clients.errors import RetriableError
 from clients.http import Http
 from clients.network import Call, Network
-
-
-@contextmanager
-def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that handles each connection by hand."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+from tests.clients.listening import listening, read_request
 
 
 def whole(connection: socket.socket) -> bytes:
@@ -62,6 +46,27 @@ def test_a_check_that_turns_bad_after_the_writing_began_keeps_the_body_unsent() 
         http.close()
         assert asked.wait(10)
     assert b"POST" in received and b"never sent" not in received
+
+
+def test_a_check_that_turns_bad_once_the_body_is_written_does_not_count_as_unsent() -> None:
+    received = bytearray()
+
+    def serve(connection: socket.socket) -> None:
+        received.extend(read_request(connection))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) > 2:  # once when httpx begins with the body, once at the socket
+            raise TimeoutError("too old")
+
+    with listening(serve) as url:
+        http = Http("test", 5.0)
+        assert http.post_json(url, {"what": "sent"}, check).content == b"{}"
+        http.close()
+    assert b'"sent"' in received
 
 
 def test_headers_that_dribble_are_given_up_at_the_calls_end() -> None:

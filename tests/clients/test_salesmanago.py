@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import httpx2 as httpx
+import httpx
 import pytest
 
 from clients import Contact, Http, PurchaseEvent, RetriableError, SalesManago

@@ -12,9 +12,10 @@ from console import orders
 from console.words import Words
 from operations.explain import EntryView, Story, fresh_read
 from processor.decide.rules import Enriched, RuleSettings
+from runtime.settings import load_settings
 from schemas.records import Delivery, Origin, Outcome
 from tests.console.clients import browser, log_in, token
-from tests.console.offline import Offline
+from tests.console.offline import GIVEN, Offline
 from tests.processor.simulated import START, order
 
 ENTRY = EntryView(0, 1, START, 1, 1, Origin.JOURNAL, START, "waiting")
@@ -134,3 +135,31 @@ def test_what_would_happen_is_said_as_explain_says_it(found: Delivery | None, fa
     assert Words("pl").has(f"order.would_{fresh.fate}")
     assert ("retracted" in fresh.would) is (fate == "retracted")
     assert fresh_read(Enriched(None), True, found, RULES, reveal=False).fate == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("currency", "language", "said"),
+    [
+        ("EUR", "en", "The value, 30.00 EUR, is sent at the rate 4.27: 128.10 PLN."),
+        ("EUR", "pl", "Wartość 30.00 EUR jest wysyłana po kursie 4.27: 128.10 PLN."),
+        ("CZK", "en", "sent unconverted and counts as 30.00 PLN: EXCHANGE_RATES has no rate of CZK"),
+        ("USD", "pl", "FOREIGN_CURRENCY=skip"),
+        ("PLN", "en", None),
+    ],
+)
+def test_the_page_says_what_becomes_of_a_value_in_another_currency(
+    monkeypatch: pytest.MonkeyPatch, currency: str, language: str, said: str | None
+) -> None:
+    given = {"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": "EUR:4.27"}
+    given |= {"FOREIGN_CURRENCY": "skip"} if currency == "USD" else {}
+    monkeypatch.setattr(orders, "read_story", lambda *_: Story(747000046, 0, 0, (), None, (), "", None))
+    program, base = Shop(), Base(True, None)
+    program.settings = load_settings({**GIVEN, **given}, None, "kafka")
+    monkeypatch.setattr(base, "read", lambda *_: Enriched(order(747000046, currency=currency)))
+    monkeypatch.setattr(program, "kept", base)
+    monkeypatch.setattr(program, "apis", lambda: base)
+    client = browser(program)
+    log_in(client)
+    shown = client.get("/orders/747000046/now", headers={"accept-language": language}).text
+    assert ('id="money"' in shown) is (said is not None)
+    assert said is None or said in shown

@@ -11,7 +11,6 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processor.clock import boottime
-from processor.commit.refusals import Refusals
 from processor.commit.stage import Commit
 from processor.job import Job
 from processor.partition import Partition
@@ -19,12 +18,15 @@ from processor.restore.ledger import Ledger
 from processor.restore.restore import Restore
 from processor.restore.topic_identity import TopicWatch
 from processor.values import Recorded
+from runtime.compacted_reader import CompactedReader
 from runtime.health import Health
+from runtime.refusals import Refusals
+from runtime.topic_identity import topic_id
 from runtime.transaction import Fenced, TransactionalWriter
 from schemas.codec import Codec, make_codec
 from schemas.progress import Progress
 from schemas.records import Delivery, Outcome
-from schemas.topics import Topics, ensure_topics, topic_id
+from schemas.topics import Topics, ensure_topics
 from tests.harness.topics import read_whole
 from tests.harness.waiting import wait_until
 
@@ -79,7 +81,7 @@ class Place:
         """The stage that writes rows and offsets for a member, by a producer of its own."""
         name = name or f"{self.prefix}-{uuid.uuid4().hex}"
         writer = TransactionalWriter(lambda: self.producer(name))
-        commit = Commit(writer, member.consumer_group_metadata, self.topics, self.codec, Refusals(Health(), boottime))
+        commit = Commit(writer, member.consumer_group_metadata, self.topics, self.codec, Refusals(Health()))
         commit.open()
         self.stack.callback(commit.close)
         return commit
@@ -116,7 +118,9 @@ class Place:
         """What makes partitions ready."""
         loader = self.consumer(f"{self.prefix}-ledger")
         identity = TopicWatch(self.admin, self.topics, PARTITIONS, boottime)
-        restore = Restore(member, loader, admin or self.admin, self.topics, ledger, identity)
+        admin = admin or self.admin
+        rows = CompactedReader(loader, admin, self.topics.deliveries)
+        restore = Restore(member, admin, self.topics, rows, ledger, identity)
         self.stack.callback(restore.close)
         return restore
 

@@ -1,6 +1,6 @@
 """`python -m tests.faults.crashing processor|producer [options]`: the program, and an end at an exact instant.
 
-Everything the programs do to the outside goes through the network client that `clients/http.py` imports and through
+Everything the programs do to the outside goes through the connections that `clients/transport.py` opens and through
 the classes of `confluent_kafka`. Both are wrapped here before the program is imported, so a new step is a new point
 by itself; the program knows nothing of it. What happens at a point is told by the environment:
 
@@ -20,14 +20,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import confluent_kafka
 import confluent_kafka.admin
-import httpx2 as httpx
+import httpcore
 
 TRACED = {
     "http11.send_request_body.complete": "written",
@@ -81,18 +81,20 @@ class Seams:
         return wrapped
 
 
-def request_name(request: httpx.Request) -> str:
+def request_name(request: httpcore.Request) -> str:
     """Return the API's method: the form field `method` (BaseLinker), else the URL's path below /api or /api/v2."""
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return parse_qs(request.read().decode()).get("method", ["?"])[0]
-    return urlsplit(str(request.url)).path.removeprefix("/api/").removeprefix("v2/")
+    headers = {name.lower(): value for name, value in request.headers}
+    if headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
+        assert isinstance(request.stream, Iterable)
+        return parse_qs(b"".join(request.stream).decode()).get("method", ["?"])[0]
+    return urlsplit(request.url.target.decode()).path.removeprefix("/api/").removeprefix("v2/")
 
 
 def seam_http(seams: Seams) -> None:
     """Wrap the one method that every request passes on its way to the network."""
-    send = httpx.HTTPTransport.handle_request
+    send = httpcore.ConnectionPool.handle_request
 
-    def wrapped(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+    def wrapped(pool: httpcore.ConnectionPool, request: httpcore.Request) -> httpcore.Response:
         name = request_name(request)
         trace = request.extensions.get("trace")
 
@@ -108,7 +110,7 @@ def seam_http(seams: Seams) -> None:
 
         request.extensions = {**request.extensions, "trace": traced}
         seams.point(f"{name} before")
-        response = send(transport, request)
+        response = send(pool, request)
         close, closed = response.close, threading.Event()
 
         def close_once() -> None:
@@ -120,7 +122,7 @@ def seam_http(seams: Seams) -> None:
         response.close = close_once  # type: ignore[method-assign]
         return response
 
-    httpx.HTTPTransport.handle_request = wrapped  # type: ignore[method-assign,assignment]
+    httpcore.ConnectionPool.handle_request = wrapped  # type: ignore[method-assign,assignment]
 
 
 def seam_kafka(seams: Seams) -> None:

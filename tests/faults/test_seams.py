@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import confluent_kafka
+import httpcore
 from confluent_kafka.admin import AdminClient
 
 from tests.faults import crashing
 
 ROOMS = ("clients", "processor", "producer", "runtime", "schemas")
-NETWORKS = {"aiohttp", "ftplib", "grpc", "http", "httpcore", "httpx", "kafka", "requests", "smtplib", "socket"}
+NETWORKS = {"aiohttp", "ftplib", "grpc", "http", "httpcore2", "httpx2", "kafka", "requests", "smtplib", "socket"}
 NETWORKS |= {"subprocess", "urllib3", "websockets", "asyncio"}
 KAFKA_VALUES = {
     "OFFSET_BEGINNING", "OFFSET_END", "IsolationLevel", "KafkaError", "KafkaException", "Message", "TopicCollection",
@@ -42,26 +43,36 @@ def test_only_one_module_speaks_http_and_none_another_protocol() -> None:
             if (path, module) == ("runtime/group_members.py", "subprocess"):
                 continue  # a child that reads alone: nothing outside is changed by it
             top = module.split(".", maxsplit=1)[0]
-            if top == "httpx2":
-                assert path == "clients/http.py", f"{path} goes past clients/http.py"
-            if top == "httpcore2":
-                assert path in {"clients/http.py", "clients/network.py"}, f"{path} goes past clients/http.py"
+            if top == "httpx":
+                allowed = {"clients/http.py", "clients/transport.py", "clients/unpacking.py"}
+                assert path in allowed, f"{path} goes past clients/http.py"
+            if top == "httpcore":
+                assert path in {"clients/transport.py", "clients/network.py"}, f"{path} goes past clients/http.py"
             if top == "http":
                 assert (path, module) == ("runtime/health.py", "http.server"), f"{path} imports {module}"
             else:
                 assert top not in NETWORKS and module != "urllib.request", f"{path} imports {module}: no crash point"
 
 
-def test_the_http_module_uses_the_transport_whose_requests_are_points() -> None:
-    tree = ast.parse(Path("clients/http.py").read_text())
-    used = {
+def used(path: str, module: str) -> set[str]:
+    """What a file takes from a module by its name."""
+    return {
         node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "httpx"
+        for node in ast.walk(ast.parse(Path(path).read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module
     }
-    assert "HTTPTransport" in used
-    others = {"AsyncClient", "AsyncHTTPTransport", "Client", "get", "post", "request", "stream"}
-    assert not used & others, "a way past HTTPTransport.handle_request"
+
+
+def test_requests_go_through_the_one_pool_whose_requests_are_points() -> None:
+    transport, network = used("clients/transport.py", "httpcore"), used("clients/network.py", "httpcore")
+    assert "ConnectionPool" in transport
+    values = {"NetworkBackend", "NetworkStream", "Request", "Response", "URL"}
+    errors = {name for name in transport | network if issubclass(getattr(httpcore, name), Exception)}
+    assert transport - errors - values == {"ConnectionPool"}, "a way past ConnectionPool.handle_request"
+    assert network - errors - values == {"SyncBackend"}, "a way past ConnectionPool.handle_request"
+    clients = {"AsyncClient", "AsyncHTTPTransport", "Client", "HTTPTransport", "get", "post", "request", "stream"}
+    for path in ("clients/http.py", "clients/transport.py"):
+        assert not used(path, "httpx") & clients, f"{path}: a way past ConnectionPool.handle_request"
 
 
 def test_kafka_is_written_to_only_by_classes_that_have_points() -> None:

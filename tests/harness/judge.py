@@ -14,9 +14,9 @@ from tests.harness.topics import committed_offsets, dead_letters, read_on, read_
 CHOICE = Choice(LOCATION, "Klient", "both")
 
 
-def wrong(apis: dict[str, str]) -> list[str]:
+def wrong(apis: dict[str, str], choice: Choice = CHOICE) -> list[str]:
     """What differs from what should have arrived."""
-    return differences(fetch_state(apis["BASELINKER_API_URL"]), fetch_state(apis["SALESMANAGO_API_URL"]), CHOICE)
+    return differences(fetch_state(apis["BASELINKER_API_URL"]), fetch_state(apis["SALESMANAGO_API_URL"]), choice)
 
 
 def left_undone(kafka: str, prefix: str, sales: dict[str, Any]) -> list[str]:

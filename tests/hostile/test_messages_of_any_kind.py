@@ -90,7 +90,7 @@ def codecs() -> Iterator[list[Codec]]:
 def tried(raw: Raw, codec: Codec) -> Entry | Undecodable | None:
     """Decode and judge; None = the registry is away, which says nothing of the message."""
     try:
-        found = decode(raw, codec, 0, 1.0)
+        found = decode(raw, codec, 0)
     except RegistryUnavailable as error:
         assert raw.value is not None
         assert raw.value[:1] == b"\x00"

@@ -71,15 +71,15 @@ def put_letter(environment: Mapping[str, str], letter: DeadLetter = LETTER) -> s
     return key
 
 
-def another_program(apis: Mapping[str, str]) -> SalesManago:
-    """Somebody else who writes to the same SALESmanago account."""
+def another_program(apis: Mapping[str, str], owner: str | None = None) -> SalesManago:
+    """Somebody else who writes to the same SALESmanago account; `owner` = as another of its users."""
     return SalesManago(
         Http("SALESmanago"),
         apis["SALESMANAGO_API_URL"],
         apis["SALESMANAGO_CLIENT_ID"],
         apis["SALESMANAGO_API_SECRET"],
         "another",
-        apis["SALESMANAGO_OWNER"],
+        owner or apis["SALESMANAGO_OWNER"],
     )
 
 

@@ -11,12 +11,14 @@ from clients.contacts import Contact, PurchaseEvent
 from operations.audit import audit_orders
 from operations.audit_order import JUST_READ
 from operations.ledger_reads import RowAt
-from processor.decide.rules import RuleSettings
+from processor.decide.currency import CurrencyRules
+from processor.decide.fingerprint import fingerprint
+from processor.decide.rules import RuleSettings, purchase_of
 from sandbox.remote import fetch_state
 from schemas.records import Delivery, Outcome
 from tests.harness.commands import bl2sm, catch_up
 from tests.harness.judge import wrong
-from tests.harness.stand_ins import ask_sandbox, purchases
+from tests.harness.stand_ins import ask_sandbox, purchases, switch
 from tests.operations.shop import another_program, buyer, deployment, sell
 from tests.processor.entries import row
 from tests.processor.shop import an_order, at
@@ -111,6 +113,33 @@ def test_each_finding_names_the_commands_that_fix_it(
 
 def test_what_the_rules_leave_out_is_not_missing_while_it_waits() -> None:
     assert why(an_order(7, order_source="order_return"), waiting={7}) == ""
+
+
+@pytest.mark.parametrize(
+    ("shown", "rate", "said"),
+    [
+        ("213.50", "4.27", ""),
+        ("213.50", "4.31", ""),  # sent at the rate of then
+        ("213.50", "6", "the settings changed after it was sent: value 213.5, now 300.00"),
+        ("214.50", "4.27", "changed in SALESmanago after it was sent: value 214.5, now 213.50"),  # not what was sent
+        (
+            "50.00",
+            "4.27",
+            "in SALESmanago after it was sent: value 50, now 213.50",
+        ),  # sent before there was a rate
+    ],
+)
+def test_a_purchase_sent_at_a_former_rate_is_fine_and_any_other_value_is_not(shown: str, rate: str, said: str) -> None:
+    def rules(rate: str) -> RuleSettings:
+        return RuleSettings("shop", currency=CurrencyRules("PLN", (("EUR", Decimal(rate)),)))
+
+    order = an_order(7, currency="EUR", delivery_price=Decimal("50"), products=())
+    sent = fingerprint(purchase_of(order, rules("4.27")).to_json(), b"s")
+    known = row(event_id="e1", fingerprint=f"c.{sent}")
+    event = ExtEvent("e1", "PURCHASE", "7", None, {"value": float(shown)})
+    card = ContactCard("c1", "jan@example.com", (), (event,))
+    count, _, found = audit_orders([order], {7: RowAt(7, 0, known)}, [card], rules(rate), b"s")
+    assert (count, [said in one.why for one in found]) == ((1, []) if not said else (0, [True]))
 
 
 def test_audit_finds_missing_doubled_and_differing_purchases_and_names_what_fixes_them(
@@ -255,3 +284,29 @@ def test_a_purchase_that_is_gone_is_never_delivered_unchanged(shop: dict[str, st
         assert ran.code == 0, ran.err
     catch_up(shop, "processor")
     assert [str(one["externalId"]) for one in fetch_state(shop["SALESMANAGO_API_URL"])["events"]].count(order) == 1
+
+
+OTHER = "second@example.com"
+
+
+def test_a_purchase_of_another_users_contact_is_not_missing_and_its_double_is_found(kafka: str) -> None:
+    with deployment(kafka, "--orders", "15") as shop:
+        url = shop["SALESMANAGO_API_URL"]
+        switch(url, other_users=[OTHER], co_owner=False)
+        numbers = sell(shop, 2)
+        other = another_program(shop, OTHER)
+        contact = other.upsert_contact(Contact(email=buyer(numbers[0])))
+        catch_up(shop)
+        assert purchases(shop)[str(numbers[0])] == 1
+        assert bl2sm(shop, "audit", "--since", "1d").code == 0
+        second = PurchaseEvent(str(numbers[0]), datetime.now(UTC), "sandbox_shop", Decimal("1.00"))
+        double = other.add_event(contact, second)
+        (found,) = bl2sm(shop, "audit", "--since", "1d", "--json").data["findings"]
+        assert (found["kind"], found["order_id"]) == ("doubled", numbers[0])
+        assert bl2sm(shop, *found["mend"].split()[1:]).code == 0
+        assert double not in {one["eventId"] for one in fetch_state(url)["events"]}
+        assert bl2sm(shop, "audit", "--since", "1d").code == 0
+        switch(url, account_list="denied")
+        (found,) = bl2sm(shop, "audit", "--since", "1d", "--json").data["findings"]
+        assert (found["kind"], found["order_id"]) == ("unseen", numbers[0])
+        assert "is it another user's (see `bl2sm check`)?" in found["why"]

@@ -1,5 +1,7 @@
 """`check`: what is wrong is named together with its fix, in few requests."""
 
+from collections import Counter
+
 import pytest
 
 from sandbox.remote import fetch_state
@@ -65,3 +67,66 @@ def test_check_notices_a_journal_that_is_switched_off(delivered: dict[str, str])
         switch(delivered["BASELINKER_API_URL"], journal=True)
     assert ran.code == 1
     assert [one["name"] for one in ran.data["findings"] if one["state"] == "failed"] == ["BaseLinker journal"]
+
+
+@pytest.mark.parametrize(
+    ("account_list", "state", "said"),
+    [
+        ("allowed", "ok", "are shown, too"),
+        ("denied", "note", "refuses the account-wide list of contacts (Access denied)"),
+        ("403", "note", "refuses the account-wide list of contacts (HTTP 403)"),
+        ("404", "note", "has no account-wide list of contacts (HTTP 404)"),
+    ],
+)
+def test_check_says_whether_contacts_of_other_users_are_shown_and_what_follows_if_not(
+    delivered: dict[str, str], account_list: str, state: str, said: str
+) -> None:
+    url = delivered["SALESMANAGO_API_URL"]
+    before = fetch_state(url)
+    switch(url, account_list=account_list)
+    try:
+        ran = bl2sm(delivered, "check", "--json")
+    finally:
+        switch(url, account_list="allowed")
+    assert ran.code == 0, ran.out
+    (found,) = (one for one in ran.data["findings"] if one["name"] == "SALESmanago contacts")
+    assert (found["state"], said in found["text"]) == (state, True), found
+    assert bool(found["mend"]) is (state == "note")
+    after = fetch_state(url)
+    asked = Counter(after["requests"]) - Counter(before["requests"])
+    assert sum(count for call, count in asked.items() if "contact/list" in call) == 1
+    assert after["writes"] == before["writes"]
+
+
+def test_check_draws_no_conclusion_from_a_failure_of_the_account_wide_list(delivered: dict[str, str]) -> None:
+    url = delivered["SALESMANAGO_API_URL"]
+    switch(url, faults=[{"kind": "500", "where": "listAll"}])
+    try:
+        ran = bl2sm(delivered, "check", "--json")
+    finally:
+        switch(url, faults=[])
+    (found,) = (one for one in ran.data["findings"] if one["name"] == "SALESmanago contacts")
+    assert found["state"] == "warning"
+
+
+def test_check_counts_the_last_orders_that_are_in_another_currency(delivered: dict[str, str]) -> None:
+    def said(**more: str) -> dict[str, str]:
+        ran = bl2sm(delivered, "check", "--json", **more)
+        assert ran.code == 0, ran.out
+        return {one["name"]: f"{one['state']}: {one['text']}" for one in ran.data["findings"]}
+
+    orders = [one for one in fetch_state(delivered["BASELINKER_API_URL"])["orders"] if one["confirmed"]]
+    kept = [one["currency"] for one in orders if one["order_source"] != "order_return"]
+    total, german = len(kept), kept.count("EUR")
+    assert german
+    unset = said()
+    assert unset["orders' currencies"] == (
+        f"warning: of the last {total} orders {total - german} in PLN, {german} in EUR, and the product catalogue is in"
+        " PLN: nothing is converted, 50 EUR count as 50 PLN"
+    )
+    assert "currency" not in unset
+    rated = said(SHOP_CURRENCY="PLN", EXCHANGE_RATES="EUR:4.27")
+    assert rated["orders' currencies"] == (
+        f"note: {german} of the last {total} orders are not in PLN ({german} in EUR: converted at 4.27)"
+    )
+    assert rated["currency"] == "ok: SHOP_CURRENCY is PLN, as in the product catalogue"

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,7 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
         *((name, shop[name]) for name in ("SALESMANAGO_API_URL", "SALESMANAGO_CLIENT_ID", "SALESMANAGO_API_SECRET",
             "SALESMANAGO_OWNER", "SALESMANAGO_V3_API_KEY")),
         ("SALESMANAGO_LOCATION", ""), ("SALESMANAGO_LOCATION", shop["SALESMANAGO_LOCATION"]),
+        ("SHOP_CURRENCY", "zloty"), ("SHOP_CURRENCY", ""),
         ("CONTACT_TAG", "-"), ("TAG_ORDER_SOURCE", "code"), ("SKIP_SHOP_ORDERS", ""),
         ("KAFKA_BOOTSTRAP_SERVERS", ""), ("CONSOLE_PASSWORD", "short"), ("CONSOLE_PASSWORD", "long enough"),
         ("hosted BaseLinker integration", "y"),
@@ -120,7 +122,11 @@ def test_init_asks_again_until_an_answer_is_accepted(shop: dict[str, str], tmp_p
     assert (found.tag_order_source, found.contact_tag) == ("code", "")
     assert found.console_password.get_secret_value() == "long enough"
     assert found.start_from == "latest"
+    assert found.shop_currency == "PLN", "the product catalogue's was offered"
 
+    with file.open("a") as text:
+        text.write("EXCHANGE_RATES=EUR:4.27\n")
+    found = load_settings({}, file)
     kept = [(name, "") for name, _ in dict(answers).items()]
     assert b"switch the hosted integration off first" in answer_init(file, environment, kept)
     assert load_settings({}, file) == found, "a second init offers what was answered"
@@ -185,3 +191,21 @@ def test_init_leaves_a_secret_in_the_file_it_comes_from(shop: dict[str, str], tm
     assert bl2sm(own, "init", "--non-interactive", "--file", str(file)).code == 0
     assert load_settings({}, file).baselinker_token.get_secret_value() == shop["BASELINKER_TOKEN"]
     assert shop["BASELINKER_TOKEN"] not in file.read_text()
+
+
+def test_init_reports_a_currency_that_is_not_the_product_catalogues_and_keeps_rates(
+    shop: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("EXCHANGE_RATES=PLN:0.23\n")
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(file), SHOP_CURRENCY="EUR")
+    assert ran.code == 0, ran.err
+    assert "SHOP_CURRENCY is EUR, and the product catalogue sandbox_shop is in PLN" in ran.err
+    found = load_settings({}, file)
+    assert (found.shop_currency, dict(found.exchange_rates)) == ("EUR", {"PLN": Decimal("0.23")})
+
+
+def test_init_refuses_rates_without_the_currency_they_are_to(shop: dict[str, str], tmp_path: Path) -> None:
+    ran = bl2sm(shop, "init", "--non-interactive", "--file", str(tmp_path / ".env"), EXCHANGE_RATES="EUR:4.27")
+    assert ran.code == 2
+    assert "EXCHANGE_RATES: are rates to no currency; set SHOP_CURRENCY" in ran.err

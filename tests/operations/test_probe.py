@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from clients import Contact
 from sandbox.remote import fetch_state
 from tests.harness.commands import bl2sm
 from tests.harness.stand_ins import switch
-from tests.operations.shop import deployment
+from tests.operations.shop import another_program, deployment
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,45 @@ def test_probe_cleans_up_the_events_it_made_and_reports_it_whatever_a_deletion_r
     assert facts["a deleted event deleted again"] == again
     deleted = 12 + parked * (gone == "accept")
     assert f"of {12 + parked} events:" in ran.err and f"{deleted} deleted" in ran.err
+
+
+SHOWS, MAIN = "an upsert shows another user's contact in contact/list", "its main owner is SALESMANAGO_OWNER"
+LIST, ALL = "the test contact in contact/list", "the test contact in contact/listAll"
+
+
+@pytest.mark.parametrize(
+    ("owner", "co_owner", "account_list", "said"),
+    [
+        (None, False, "allowed", {LIST: "1 cards", ALL: "1 cards", MAIN: "yes", SHOWS: "not seen"}),
+        ("second@example.com", True, "allowed", {LIST: "1 cards", ALL: "1 cards", MAIN: "no", SHOWS: "yes"}),
+        ("second@example.com", False, "allowed", {LIST: "0 cards", ALL: "1 cards", MAIN: "no", SHOWS: "no"}),
+        ("second@example.com", True, "denied", {LIST: "1 cards", ALL: "not allowed", MAIN: "no", SHOWS: "not seen"}),
+        ("second@example.com", False, "404", {LIST: "0 cards", ALL: "not allowed", MAIN: "not seen"}),
+    ],
+)
+def test_probe_finds_out_what_becomes_of_another_users_contact(
+    shop: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str | None,
+    co_owner: bool,
+    account_list: str,
+    said: dict[str, str],
+) -> None:
+    monkeypatch.setattr("operations.probe.LISTED_SECONDS", 0.0)
+    email = f"{owner}-{co_owner}-{account_list}@example.com".replace("second@", "").lower()
+    switch(
+        shop["SALESMANAGO_API_URL"],
+        other_users=["second@example.com"], co_owner=co_owner, account_list=account_list,
+    )  # fmt: skip
+    if owner is not None:
+        another_program(shop, owner).upsert_contact(Contact(email))
+    try:
+        ran = bl2sm(shop, "probe", "--json", "--write-as", email)
+    finally:
+        switch(shop["SALESMANAGO_API_URL"], other_users=[], co_owner=True, account_list="allowed")
+    assert ran.code == 0, ran.err
+    facts = {fact["question"]: fact["answer"] for fact in ran.data["facts"]}
+    assert {question: facts[question].partition(":")[0] for question in said} == said
+    listed = {"allowed": "0 cards", "denied": "refused", "404": "no such call"}[account_list]
+    assert facts["an unknown contact in listAll"] == facts["an unknown contact in listAllById"] == listed
+    assert "second@" not in ran.out and email not in ran.out

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import httpx2 as httpx
+import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import httpx2 as httpx
+import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,22 +42,33 @@ UNREADABLE = ("unreadable", 5, True, ["e1", "e2"], [None])
 
 
 class Shown:
-    """SALESmanago as the real client sees it: cards doubled, left out, in any order."""
+    """SALESmanago as the real client sees it: cards doubled, left out, in any order.
 
-    def __init__(self, by_email: list[dict[str, Any]], by_id: list[dict[str, Any]]) -> None:
-        self.by_email, self.by_id = by_email, by_id
+    `others` are cards of other users' contacts, for the account-wide calls; None = these are refused. `shown` = the
+    cards that can be read.
+    """
+
+    def __init__(
+        self, by_email: list[dict[str, Any]], by_id: list[dict[str, Any]], others: list[dict[str, Any]] | None = None
+    ) -> None:
+        self.by_email, self.by_id, self.others = by_email, by_id, others
         self.shown: list[dict[str, Any]] = []
         http = Http("SALESmanago", transport=httpx.MockTransport(self._answer))
         self.api = SalesManago(http, "http://sm/api", "c", "s", "k", "o@example.com")
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
+        account = "listAll" in request.url.path
+        if account and self.others is None:
+            return httpx.Response(200, json={"success": False, "message": ["Access denied"]})
+        others = self.others or [] if account else []
         if "email" in body:
             asked = {mail.lower() for mail in body["email"]}
-            found = [card for card in self.by_email if card["email"].strip().lower() in asked]
+            found = [card for card in [*self.by_email, *others] if card["email"].strip().lower() in asked]
         else:
-            found = [card for card in self.by_id if card["contactId"] in body["contactId"]]
-        self.shown += found
+            found = [card for card in [*self.by_id, *others] if card["contactId"] in body["contactId"]]
+        unreadable = [*UNREADABLE, None] if account else UNREADABLE
+        self.shown += [card for card in found if card["contactExtEvents"] not in unreadable]
         return httpx.Response(200, content=json.dumps({"success": True, "contacts": found}).encode())
 
 
@@ -77,20 +88,27 @@ asks = st.lists(
 
 
 @settings(max_examples=cases(500))
-@given(asks=asks, by_email=st.lists(card_rows, max_size=5), by_id=st.lists(card_rows, max_size=4))
+@given(
+    asks=asks,
+    by_email=st.lists(card_rows, max_size=5),
+    by_id=st.lists(card_rows, max_size=4),
+    others=st.none() | st.lists(card_rows, max_size=4),
+)
 def test_a_purchase_that_is_shown_is_never_reported_absent(
-    asks: list[Ask], by_email: list[dict[str, Any]], by_id: list[dict[str, Any]]
+    asks: list[Ask],
+    by_email: list[dict[str, Any]],
+    by_id: list[dict[str, Any]],
+    others: list[dict[str, Any]] | None,
 ) -> None:
-    server = Shown(by_email, by_id)
+    server = Shown(by_email, by_id, others)
     answers = look(server.api, asks)
     assert set(answers) == {ask.order_id for ask in asks}
     for ask in asks:
-        concerned = [
+        readable = [
             card
             for card in server.shown
             if card["contactId"] in ask.contacts or card["email"].strip().lower() == ask.email.lower()
         ]
-        readable = [card for card in concerned if card["contactExtEvents"] not in UNREADABLE]
         rows = [row for card in readable for row in listed(card["contactExtEvents"])]
         bought = [row for row in rows if is_ours(row, ask.order_id)]
         answer = answers[ask.order_id]
@@ -103,6 +121,25 @@ def test_a_purchase_that_is_shown_is_never_reported_absent(
         assert (answer.event_id is not None) is bool(bought)
         if bought:
             assert answer.contact_id in {card["contactId"] for card in readable}
+
+
+@settings(max_examples=cases(200))
+@given(asks=asks, others=st.lists(card_rows, max_size=4, unique_by=lambda card: card["contactId"]))
+def test_a_purchase_of_another_users_contact_is_seen_wherever_it_is(
+    asks: list[Ask], others: list[dict[str, Any]]
+) -> None:
+    answers = look(Shown([], [], others).api, asks)
+    for ask in asks:
+        bought = {
+            card["contactId"]
+            for card in others
+            if (card["contactId"] in ask.contacts or card["email"].strip().lower() == ask.email.lower())
+            and card["contactExtEvents"] not in [*UNREADABLE, None]
+            and any(is_ours(row, ask.order_id) for row in listed(card["contactExtEvents"]))
+        }
+        answer = answers[ask.order_id]
+        assert bool(bought) is (isinstance(answer, Seen) and answer.event_id is not None)
+        assert not isinstance(answer, Seen) or answer.contact_id is None or answer.contact_id in bought
 
 
 def listed(found: Any) -> list[dict[str, Any]]:

@@ -17,12 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from processor.coalesce.stage import LINGER_SECONDS, Coalesce
 from processor.commit.policy import COMMIT_SECONDS
-from processor.commit.refusals import Refusals
 from processor.commit.stage import Commit
+from processor.control.flow import Flow
+from processor.decide.judge import Judge
 from processor.decide.rules import RuleSettings
 from processor.ending import Ending
 from processor.job import Entry, Job, Raw
 from processor.partition import Partition
+from processor.partitions import Partitions
 from processor.pipeline import Pipeline
 from processor.record.breaker import DeadLetterBreaker
 from processor.record.stage import HOLD_SECONDS, Record
@@ -31,6 +33,7 @@ from processor.stages import Stages
 from processor.values import Intent
 from runtime.health import Health
 from runtime.metrics import Metrics
+from runtime.refusals import Refusals
 from runtime.transaction import NotCommitted, OutgoingMessage
 from schemas.codec import make_codec
 from schemas.progress import Progress
@@ -181,7 +184,7 @@ class Life(RuleBasedStateMachine):
         near = self.near = Neighbours(self.kafka, ledger)
         self.stack = ExitStack()
         self.threads = self.stack.enter_context(by_hand("processor.commit.stage"))
-        self.commit = Commit(self.kafka, lambda: None, TOPICS, CODEC, Refusals(Health(), lambda: self.now))
+        self.commit = Commit(self.kafka, lambda: None, TOPICS, CODEC, Refusals(Health()))
         source = SimpleNamespace(
             open=near.open, pause=near.pause, at_end=False, close=lambda: None,
             poll=lambda now, room, seconds: near.taken(room),
@@ -199,12 +202,16 @@ class Life(RuleBasedStateMachine):
         restore = SimpleNamespace(
             begin=near.begin, drop=near.drop, poll=lambda now: near.restored(), numbers=near.numbers, loading=False
         )
-        operator = SimpleNamespace(rules=near.rules, may_take=True, paused=False, poll=near.operate)
+        operator = SimpleNamespace(
+            rules=near.rules, may_take=True, paused=False, poll=near.operate, report=lambda: None
+        )
         record = Record(DeadLetterBreaker(10**6), CODEC, Metrics(), TOPICS.journal)
         self.coalesce = Coalesce(ledger, 39.0)
         stages: Any = (source, self.coalesce, enrich, deliver, record, self.commit)
-        self.pipeline = Pipeline(Stages(*stages), restore, operator, b"secret", 3.0, self.tick)  # type: ignore[arg-type]
-        self.pipeline.assigned(set(PARTITIONS))
+        pipeline = Pipeline(Stages(*stages), Judge(b"secret"), operator.rules)
+        self.partitions = Partitions(pipeline, restore, 3.0, self.tick)  # type: ignore[arg-type]
+        self.flow = Flow(pipeline, self.partitions, operator)  # type: ignore[arg-type]
+        self.partitions.assigned(set(PARTITIONS))
 
     def tick(self) -> float:
         """Time passes where something is waited for: a transaction under way ends meanwhile."""
@@ -223,7 +230,7 @@ class Life(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.01, LINGER_SECONDS * 2, COMMIT_SECONDS * 2, HOLD_SECONDS * 2]))
     def a_turn(self, seconds: float) -> None:
         self.now += seconds
-        self.pipeline.turn(self.now)
+        self.flow.turn(self.now)
 
     @rule()
     def two_slow_turns(self) -> None:
@@ -257,13 +264,13 @@ class Life(RuleBasedStateMachine):
     def partitions_are(self, partitions: set[int], what: str, rejects: bool) -> None:
         self.kafka.rejects = rejects
         if what == "revoked":
-            self.pipeline.revoked(partitions)
-            self.pipeline.assigned(partitions)
+            self.partitions.revoked(partitions)
+            self.partitions.assigned(partitions)
         elif what == "lost":
-            self.pipeline.lost(partitions)
-            self.pipeline.assigned(partitions)
+            self.partitions.lost(partitions)
+            self.partitions.assigned(partitions)
         elif what == "given up for a moment":
-            self.pipeline.restart()
+            self.partitions.restart()
         else:
             self.leave()
             self.join()
@@ -282,7 +289,7 @@ class Life(RuleBasedStateMachine):
         self.a_turn(0.01)
         assert all(self.kafka.has_outcome(entry) for entry in entries)
         assert self.kafka.offsets == {number: len(lane) for number, lane in self.kafka.journal.items()}
-        assert self.pipeline.idle
+        assert self.flow.idle
 
     def leave(self) -> None:
         self.coalesce.close()

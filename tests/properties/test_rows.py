@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
-from processor.commit.transaction import final_row, intent_row
 
 from clients import Contact
 from processor.decide.rules import Send
+from processor.deliver.attempt import Attempt, Step
 from processor.deliver.requests import ask_of
-from processor.deliver.state_machine import Ending, Next, after_contact, held_until
-from processor.job import Entry, Job, Raw, Step
+from processor.deliver.state_machine import Next, after_contact
+from processor.ending import Ending
+from processor.job import Entry, Job, Raw
+from processor.ledger_rows import final_row, intent_row
 from processor.restore.ledger import Ledger
 from schemas.codec import AvroCodec, DecodeError
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
@@ -27,7 +29,7 @@ PURCHASE: Any = object()
 
 
 class LifeOfAnOrder(RuleBasedStateMachine):
-    """Jobs one after the other, each with any ending; sometimes the journal topic is made anew."""
+    """Jobs one after the other, each with any ending; sometimes the journal topic is recreated."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +39,7 @@ class LifeOfAnOrder(RuleBasedStateMachine):
         self.event: str | None = None
 
     @rule()
-    def the_topic_is_made_anew(self) -> None:
+    def the_topic_is_recreated(self) -> None:
         self.topic, self.offset = self.topic + 1, -1
 
     @rule(
@@ -53,7 +55,8 @@ class LifeOfAnOrder(RuleBasedStateMachine):
             self.offset += 1 + len(types)
             self.log_id += len(types)
         offset = max(len(types), self.offset - (back or 0))  # a replay comes with entries of before
-        job = Job(7, 0, self.row, [an_entry(offset - at, kind, self.log_id) for at, kind in enumerate(types)])
+        entries = tuple(an_entry(offset - at, kind, self.log_id) for at, kind in enumerate(types))
+        job = Job(7, 0, entries, self.row)
         wanted = job.purchase
         assert wanted is (self.due or bool({1, 2} & set(types)))
         decided = ending in {
@@ -67,34 +70,36 @@ class LifeOfAnOrder(RuleBasedStateMachine):
             "event_gone",
             "killed",
         }
-        if decided:
-            job.send = Send(Contact("a@example.com"), PURCHASE if wanted else None)
-            job.contact_id, job.fingerprint = "c1", f"x.{'y' if wanted else ''}"
+        intended = None
         if decided and wanted and self.event is None and ending != "contact":
-            self.keep(intent_row(job, f"T{self.topic}", NOW))
+            intended = "c1"
+            self.keep(intent_row(job, intended, f"T{self.topic}", NOW))
             assert self.row is not None
             assert self.row.outcome is Outcome.SENDING
             self.due = True
         if ending == "killed":
             return
-        self.end(job, ending, wanted)
+        self.end(job, ending, wanted, "c1" if decided else None, intended)
 
-    def end(self, job: Job, ending: str, wanted: bool) -> None:
-        event: str | None = None
+    def end(self, job: Job, ending: str, wanted: bool, contact: str | None, intended: str | None) -> None:
+        before = job.row.event_id if job.row is not None else None
         if ending in {"created", "adopted"} and wanted and self.event is None:
             self.events += 1
-            event = self.event = f"e{self.events}"
-            result = Ending(Outcome.DELIVERED, ending, event, "c1")
+            self.event = f"e{self.events}"
+            result = Ending(job, Outcome.DELIVERED, ending, self.event, "c1")
         elif ending in {"created", "adopted", "updated", "unchanged", "contact"}:
             if wanted and self.event is None:
                 return  # not a possible ending: a purchase that is due is created or adopted
-            result = Ending(Outcome.DELIVERED, ending, job.event_id, "c1")
+            result = Ending(job, Outcome.DELIVERED, ending, before, "c1")
         elif ending in {"rejected", "gave_up", "event_gone"}:
-            result = Ending(Outcome.DEAD, ending, job.event_id, job.contact_id)
+            result = Ending(job, Outcome.DEAD, ending, before, contact)
         else:
-            result = Ending(Outcome.SKIPPED, ending)
+            result = Ending(job, Outcome.SKIPPED, ending)
+        sent = result.outcome is Outcome.DELIVERED
+        fingerprint = f"x.{'y' if wanted else ''}" if sent else None
+        result = replace(result, fingerprint=fingerprint, with_purchase=sent and wanted, intended_contact=intended)
         self.due = wanted and result.outcome is not Outcome.DELIVERED and ending not in {"shop_order", "return_order"}
-        self.keep(final_row(job, result, f"T{self.topic}", NOW))
+        self.keep(final_row(result, f"T{self.topic}", NOW))
         assert self.row is not None
         assert self.row.journal_offset >= job.offset
         assert self.row.outcome is result.outcome
@@ -119,34 +124,30 @@ TestLifeOfAnOrder = LifeOfAnOrder.TestCase
 
 def an_entry(offset: int, log_type: int, log_id: int) -> Entry:
     raw = Raw(0, offset, b"7", b"", ())
-    return Entry(raw, JournalEntry(log_id, log_type, 7, None, NOW, Origin.JOURNAL), False, 0.0)
+    return Entry(raw, JournalEntry(log_id, log_type, 7, None, NOW, Origin.JOURNAL), False)
 
 
-def begun(row: Delivery | None, contact_id: str, offset: int = 3) -> Job:
-    """A job that has written its contact."""
-    job = Job(7, 0, row, [an_entry(offset, 1, offset)])
-    job.send, job.contact_id, job.fingerprint = Send(Contact("a@example.com"), PURCHASE), contact_id, "x.y"
-    return job
+def begun(row: Delivery | None, contact_id: str, settle_until: float = 0.0) -> Attempt:
+    """An attempt that has written its contact."""
+    job = Job(7, 0, (an_entry(3, 1, 3),), row)
+    send = Send(Contact("a@example.com"), PURCHASE)
+    return Attempt(job, send, "x.y", contact_id=contact_id, settle_until=settle_until)
 
 
 def test_a_contact_where_a_create_may_be_alive_is_looked_at_before_another_intent_takes_its_place() -> None:
-    first = intent_row(begun(None, "c1"), "T", NOW)  # its create is under way when the process is killed
-    job = begun(first, "c2")  # the e-mail was edited meanwhile
-    job.settle_until = 30.0
-    after = after_contact(job)
-    assert after == Next(Step.LOOK, 30.0)
-    ask = ask_of(job)
-    assert ask.intended == {"c1"}
+    first = intent_row(begun(None, "c1").job, "c1", "T", NOW)  # its create is under way when the process is killed
+    attempt = begun(first, "c2", settle_until=30.0)  # the e-mail was edited meanwhile
+    assert after_contact(attempt) == Next(Step.LOOK, 30.0)
+    assert ask_of(attempt).intended == {"c1"}
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SKIPPED, Outcome.DEAD])
 def test_an_order_whose_create_may_be_alive_gets_no_row_without_an_event_before_the_wait_is_over(
     outcome: Outcome,
 ) -> None:
-    job = begun(intent_row(begun(None, "c1"), "T", NOW), "c1", 4)
-    job.settle_until = 30.0
-    assert held_until(job, Ending(outcome, "unconfirmed")) == 30.0
-    assert held_until(job, Ending(Outcome.DELIVERED, "adopted", "e1", "c1")) == 0.0
+    job = begun(intent_row(begun(None, "c1").job, "c1", "T", NOW), "c1").job
+    assert Ending(job, outcome, "unconfirmed", settle_until=30.0).not_before == 30.0
+    assert Ending(job, Outcome.DELIVERED, "adopted", "e1", "c1", settle_until=30.0).not_before == 0.0
 
 
 ROW = Delivery(Outcome.DELIVERED, "created", False, 3, "T", 1, "c1", "e1", "a.b", NOW)

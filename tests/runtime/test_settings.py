@@ -1,5 +1,6 @@
 import warnings
 from collections.abc import Collection
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ WRONG = {
     "MAX_CONSECUTIVE_DEAD_LETTERS": "0",
     "SESSION_TIMEOUT_MS": "1",
     "PRODUCT_ID_FIELD": "name",
+    "SHOP_CURRENCY": "ZLOTY",
+    "EXCHANGE_RATES": "EUR:0",
+    "FOREIGN_CURRENCY": "perhaps",
     "MASKED_EMAIL_DOMAINS": "*.com",
     "LOG_LEVEL": "LOUD",
     "LOG_FORMAT": "xml",
@@ -305,6 +309,67 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_shown(name: str, pasted
         load_settings({"KAFKA_BOOTSTRAP_SERVERS": "k:9092", name: pasted}, None, need="kafka")
     assert name in str(told.value)
     assert pasted not in str(told.value)
+
+
+def test_currencies_and_rates_are_taken_in_upper_and_lower_case() -> None:
+    given = {"SHOP_CURRENCY": "pln", "EXCHANGE_RATES": " eur:4.27, CZK : 0.1735,", "FOREIGN_CURRENCY": "SKIP"}
+    settings = load(given)
+    assert (settings.shop_currency, settings.foreign_currency) == ("PLN", "skip")
+    assert settings.exchange_rates == (("EUR", Decimal("4.27")), ("CZK", Decimal("0.1735")))
+    assert load().exchange_rates == ()
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        "0",
+        "0.00",
+        "-4.27",
+        "four",
+        "NaN",
+        "Infinity",
+        "1e3",
+        "1_000",
+        "+4.27",
+        "4,27",
+        "٤",
+        "",
+        "12345678",
+        "4.12345678901",
+    ],
+)
+def test_a_rate_is_a_plain_number_above_0_of_a_sensible_size(rate: str) -> None:
+    (line,) = problems({"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": f"CZK:0.17,EUR:{rate}"})
+    assert line.startswith("EXCHANGE_RATES: ")
+    assert "EUR" in line.partition("; ")[0] or "part 3" in line
+
+
+def test_all_that_is_wrong_in_the_rates_is_named_at_once_and_nothing_of_their_text() -> None:
+    (line,) = problems({"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": f"EUR:4,EUR:5,CZK:-1,{SECRET},{SECRET}:1,USD:NaN"})
+    for part in ("EUR has two rates", "the rate of CZK is", "part 4 is", "part 5 has no code", "the rate of USD is"):
+        assert part in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "way"),
+    [
+        ({"EXCHANGE_RATES": "EUR:4.27"}, "EXCHANGE_RATES", "set SHOP_CURRENCY"),
+        ({"FOREIGN_CURRENCY": "skip"}, "FOREIGN_CURRENCY", "set it"),
+        ({"SHOP_CURRENCY": "PLN", "EXCHANGE_RATES": "EUR:4.27,pln:1"}, "EXCHANGE_RATES", "leave it out"),
+    ],
+)
+def test_rates_and_a_skip_need_a_shop_currency_which_has_no_rate_itself(
+    given: dict[str, str], named: str, way: str
+) -> None:
+    (line,) = problems(given)
+    assert line.startswith(f"{named}: ")
+    assert way in line
+
+
+def test_every_problem_with_currencies_is_named_beside_all_others() -> None:
+    lines = problems({"EXCHANGE_RATES": "EUR:4.27", "FOREIGN_CURRENCY": "skip", "LOG_LEVEL": "LOUD"})
+    assert {line.split(":")[0] for line in lines} == {"EXCHANGE_RATES", "FOREIGN_CURRENCY", "LOG_LEVEL"}
 
 
 def test_relay_domains_are_the_default_list_replaced_or_added_to() -> None:

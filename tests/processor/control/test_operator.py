@@ -28,6 +28,11 @@ class Place:
         self.saved = saved
         self.operator = Operator(saved, self.health, self.metrics, patient)
 
+    def turn(self, now: float) -> None:
+        """As the pipeline does: a pause is shown once all work has stopped for it."""
+        self.operator.poll(now)
+        self.operator.report()
+
     def pause(self) -> None:
         self.saved.paused, self.saved.sentence = True, PAUSED
         self.saved.switch = Switch(True, "stocktaking", "ala", datetime(2026, 11, 25, 12, tzinfo=UTC))
@@ -48,30 +53,30 @@ class Place:
 def test_nothing_is_taken_before_it_is_known_what_was_saved() -> None:
     place = Place(known=False)
     place.pause()  # a row that a later one may replace
-    place.operator.poll(1.0)
+    place.turn(1.0)
     assert not place.operator.may_take
     assert not place.operator.paused
     assert place.not_ready == {"saved settings": "not read yet"}
     place.resume()
     place.saved.known = True
-    place.operator.poll(2.0)
+    place.turn(2.0)
     assert place.operator.may_take
     assert place.not_ready == {}
 
 
 def test_a_pause_is_followed_and_says_who_why_and_how_to_end_it(capsys: pytest.CaptureFixture[str]) -> None:
     place = Place()
-    place.operator.poll(1.0)
+    place.turn(1.0)
     assert place.operator.may_take
     place.pause()
     for _ in range(3):
-        place.operator.poll(2.0)
+        place.turn(2.0)
     assert (place.operator.paused, place.operator.may_take) == (True, False)
     assert place.not_ready == {"switch": PAUSED}
     assert place.switched_off == 1
     assert capsys.readouterr().out.count(PAUSED) == 1
     place.resume()
-    place.operator.poll(3.0)
+    place.turn(3.0)
     assert (place.operator.paused, place.operator.may_take) == (False, True)
     assert place.not_ready == {}
     assert place.switched_off == 0
@@ -81,24 +86,24 @@ def test_a_pause_is_followed_and_says_who_why_and_how_to_end_it(capsys: pytest.C
 def test_a_pause_stays_in_effect_while_the_saved_settings_cannot_be_read() -> None:
     place = Place()
     place.pause()
-    place.operator.poll(1.0)
+    place.turn(1.0)
     place.saved.known = False
-    place.operator.poll(2.0)
+    place.turn(2.0)
     assert place.operator.paused
 
 
 def test_without_patience_a_pause_ends_the_program_with_the_name_of_who_paused() -> None:
     place = Place(patient=False)
-    place.operator.poll(1.0)
+    place.turn(1.0)
     place.pause()
     with pytest.raises(NeedsOperator, match="paused by ala"):
-        place.operator.poll(2.0)
+        place.turn(2.0)
 
 
 def test_saved_rules_are_the_ones_in_effect() -> None:
     place = Place()
-    place.operator.poll(1.0)
+    place.turn(1.0)
     assert place.operator.rules is place.rules
     place.saved.rules = RuleSettings(location="another")
-    place.operator.poll(2.0)
+    place.turn(2.0)
     assert place.operator.rules.location == "another"

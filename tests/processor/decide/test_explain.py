@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clients import Order, OrderProduct
+from processor.decide.currency import CurrencyRules
 from processor.decide.explain import explain
 from processor.decide.fingerprint import fingerprint
 from processor.decide.rules import Enriched, RuleSettings, Send, Skip, SkipReason, decide, is_masked, is_usable
@@ -24,7 +25,7 @@ MONEY = st.decimals(min_value=-(10**14), max_value=10**14, allow_nan=False, allo
 MOMENT = st.none() | st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 PRODUCT = st.builds(OrderProduct, TEXT, TEXT, TEXT, TEXT, TEXT, MONEY, st.integers(-5, 10**9))
 TEXTS = (
-    "shop_order_id", "external_order_id", "currency", "payment_method", "phone", "delivery_method",
+    "shop_order_id", "external_order_id", "payment_method", "phone", "delivery_method",
     "delivery_fullname", "delivery_company", "delivery_address", "delivery_postcode", "delivery_city",
     "delivery_country_code", "invoice_fullname", "invoice_company", "invoice_country_code",
 )  # fmt: skip
@@ -37,6 +38,7 @@ ORDER_FIELDS: dict[str, Any] = {
     "date_confirmed": MOMENT,
     "email": st.emails() | TEXT | st.just("jan@example.com"),
     "delivery_price": MONEY,
+    "currency": st.sampled_from(["PLN", "eur", "IRR", "KWD", "CZK", ""]) | TEXT,
     "products": st.lists(PRODUCT, max_size=30).map(tuple),
 } | dict.fromkeys(TEXTS, TEXT)
 ORDER = st.builds(Order, **ORDER_FIELDS)
@@ -47,6 +49,12 @@ CHOICE: Any = st.builds(
     tag_order_source=st.sampled_from(["none", "code", "name", "both"]),
     skip_shop_orders=st.booleans(),
     product_id_field=st.sampled_from(["product_id", "variant_id", "sku", "ean"]),
+    currency=st.builds(
+        CurrencyRules,
+        st.sampled_from(["", "PLN"]),
+        st.sampled_from([(), (("EUR", Decimal("4.27")), ("IRR", Decimal("0.0000060412")), ("KWD", Decimal(9999999)))]),
+        st.booleans(),
+    ),
 )
 ENRICHED: Any = st.builds(
     Enriched,

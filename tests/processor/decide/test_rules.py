@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clients import Order, OrderProduct
+from processor.decide.currency import CurrencyRules
 from processor.decide.mapping import lane_key, order_value, to_purchase
 from processor.decide.phones import normal
 from processor.decide.rules import Enriched, RuleSettings, Send, Skip, SkipReason, decide, needs_buyer
@@ -28,6 +29,13 @@ SOURCES = {"allegro": {3001: "Konto Żółte"}}
         ({}, {"skip_shop_orders": True}, SkipReason.SHOP_ORDER, False),
         ({"order_source": "order_return"}, {}, SkipReason.RETURN_ORDER, False),
         ({"order_source": "order_return", "confirmed": False}, {}, SkipReason.RETURN_ORDER, False),
+        ({"currency": "EUR"}, {"currency": CurrencyRules("PLN", (), True)}, SkipReason.FOREIGN_CURRENCY, True),
+        (
+            {"currency": "EUR", "order_source": "allegro", "email": "x+y@allegromail.pl"},
+            {"currency": CurrencyRules("PLN", (), True)},
+            SkipReason.FOREIGN_CURRENCY,
+            True,
+        ),
         ({"order_source": "allegro", "email": "x+y@allegromail.pl"}, {}, SkipReason.ALLEGRO_BUYER_UNKNOWN, True),
         ({"order_source": "ceneo", "email": "x@user.allegrogroup.pl"}, {}, SkipReason.MASKED_EMAIL, True),
         (
@@ -87,6 +95,9 @@ def test_only_a_sendable_order_of_a_hidden_buyer_costs_a_look_up() -> None:
     assert needs_buyer(masked, RULES)
     assert not needs_buyer(replace(masked, confirmed=False), RULES)
     assert not needs_buyer(order(), RULES)
+    foreign = replace(masked, currency="EUR")
+    assert needs_buyer(foreign, RULES)
+    assert not needs_buyer(foreign, replace(RULES, currency=CurrencyRules("PLN", (), skip_foreign=True)))
 
 
 def test_a_purchase_says_what_the_order_says() -> None:

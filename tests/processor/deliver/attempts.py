@@ -65,6 +65,9 @@ class Sales:
     def contacts_by_id(self, ids: Sequence[str]) -> list[ContactCard]:
         return [self._card(email) for email, found in self.emails.items() if found in ids and email not in self.hidden]
 
+    account_contacts_by_email = contacts_by_email
+    account_contacts_by_id = contacts_by_id
+
     def add_event(self, contact_id: str, event: PurchaseEvent, before_write: Callable[[], None]) -> str:
         before_write()
         self._enter("create")
