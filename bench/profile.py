@@ -22,7 +22,7 @@ GROUPS = {
     "JSON": r"json/",
     "orders parsed": r"clients/(orders|parsing|baselinker)",
     "rules, mapping, fingerprint": r"processor/(decide|enrich)/",
-    "SALESmanago calls and answers": r"clients/(salesmanago|contacts|errors)|processor/deliver/(requests|existing_purchase)",
+    "SALESmanago calls and answers": r"clients/(salesmanago|contacts|errors)|processor/deliver/(requests|existing)",
     "Kafka, rows, codec, ledger": r"processor/(consume|restore|record|commit|ledger_rows)|schemas/|fastavro",
     "threads and queues": r"concurrent/futures|threading|queue\.py|processor/deliver/pool",
     "the loop, lanes, steps": r"processor/",
