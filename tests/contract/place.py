@@ -1,6 +1,6 @@
 """Topics of a test's own, a group, and what the programs are made of: what the facts about Kafka are tried with."""
 
-import time
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -9,12 +9,20 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from processor.commit.transaction import Batch, Record
 
-from processor.commit.offset_tracker import OffsetTracker
+from processor.clock import boottime
+from processor.commit.stage import Commit
+from processor.job import Job
+from processor.partition import Partition
 from processor.restore.ledger import Ledger
-from processor.restore.restore import Assignment, Partition
+from processor.restore.restore import Restore
+from processor.restore.topic_identity import TopicWatch
+from processor.values import Recorded
+from runtime.compacted_reader import CompactedReader
+from runtime.health import Health
+from runtime.refusals import Refusals
 from runtime.topic_identity import topic_id
+from runtime.transaction import Fenced, TransactionalWriter
 from schemas.codec import Codec, make_codec
 from schemas.progress import Progress
 from schemas.records import Delivery, Outcome
@@ -69,14 +77,19 @@ class Place:
         """A transactional one, as the programs have it."""
         return Producer({"bootstrap.servers": self.kafka, "transactional.id": name, "transaction.timeout.ms": 10_000})
 
-    def record(self, member: Any) -> Record:
-        """What writes rows and offsets for a member."""
-        return Record(self.producer, member, self.codec, self.topics, self.prefix)
+    def commit(self, member: Any, name: str | None = None) -> Commit:
+        """The stage that writes rows and offsets for a member, by a producer of its own."""
+        name = name or f"{self.prefix}-{uuid.uuid4().hex}"
+        writer = TransactionalWriter(lambda: self.producer(name))
+        commit = Commit(writer, member.consumer_group_metadata, self.topics, self.codec, Refusals(Health()))
+        commit.open()
+        self.stack.callback(commit.close)
+        return commit
 
     def partition(self, number: int, position: int = 0, **progress: Any) -> Partition:
         """An owned partition of the journal, worked on up to an offset."""
         identity = topic_id(self.admin, self.topics.journal)
-        return Partition(number, identity, 0.0, OffsetTracker(position), Progress(identity, **progress))
+        return Partition(number, identity, 0.0, position, Progress(identity, **progress))
 
     def row(self, event_id: str = "event") -> bytes:
         """A row of a delivered order."""
@@ -101,10 +114,15 @@ class Place:
             plain.produce(self.topics.journal, b"an entry", b"1", partition=number)
         assert plain.flush(30) == 0
 
-    def assignment(self, member: Consumer, ledger: Ledger) -> Assignment:
+    def restore(self, member: Consumer, ledger: Ledger, admin: Any = None) -> Restore:
         """What makes partitions ready."""
         loader = self.consumer(f"{self.prefix}-ledger")
-        return Assignment(member, loader, self.admin, ledger, self.topics, time.monotonic)
+        identity = TopicWatch(self.admin, self.topics, PARTITIONS, boottime)
+        asked = admin or self.admin
+        rows = CompactedReader(loader, asked, self.topics.deliveries)
+        restore = Restore(member, asked, self.topics, rows, ledger, identity)
+        self.stack.callback(restore.close)
+        return restore
 
 
 def has(number: int, member: Consumer, *others: Consumer) -> Callable[[], bool]:
@@ -118,18 +136,29 @@ def has(number: int, member: Consumer, *others: Consumer) -> Callable[[], bool]:
     return asked
 
 
-def until_ready(assignment: Assignment, number: int = 1) -> dict[int, Partition]:
-    """Step on until so many partitions are ready."""
+def until_ready(restore: Restore, number: int = 1) -> dict[int, Partition]:
+    """Poll until so many partitions are ready."""
     ready: dict[int, Partition] = {}
 
-    def stepped() -> bool:
-        ready.update({one.number: one for one in assignment.step()})
+    def polled() -> bool:
+        ready.update({one.number: one for one in restore.poll(boottime())})
         return len(ready) == number
 
-    wait_until(stepped, 60, "partitions are ready")
+    wait_until(polled, 60, "partitions are ready")
     return ready
 
 
-def one_row(place: Place, number: int, order_id: int = 1) -> Batch:
-    """A batch with one row."""
-    return Batch(rows={order_id: (number, place.row())}, touched={number})
+def a_row(place: Place, number: int, order_id: int = 1) -> Recorded:
+    """An order's row, to be written into a partition; no entry has its outcome with it."""
+    return Recorded((), 0, Job(order_id, number, (), None), value=place.row())
+
+
+def written(commit: Commit) -> bool:
+    """Let what was handed in become one transaction; False when Kafka rejects it."""
+    list(commit.poll(boottime(), at_once=True))
+    commit.join(30)
+    try:
+        list(commit.poll(boottime() - 3600))  # takes the answer in, and begins nothing
+    except Fenced:
+        return False
+    return not commit.doubted

@@ -1,11 +1,9 @@
 """What the broker checks of who writes, and what it does not, tried against our own pieces."""
 
-import pytest
-from confluent_kafka import Consumer, Producer
-from processor.commit.transaction import Batch, Fenced, NotCommitted, Record
+from confluent_kafka import Consumer
 
 from schemas.topics import order_key
-from tests.contract.place import SESSION, Place, has, one_row
+from tests.contract.place import SESSION, Place, a_row, has, written
 from tests.harness.waiting import wait_until
 
 
@@ -23,15 +21,19 @@ class Remembering:
 def test_a_member_of_an_older_generation_writes_neither_rows_nor_offsets(place: Place) -> None:
     first, second = place.member(), place.consumer(None, **SESSION)
     wait_until(has(2, first), 60, "the first member has all")
-    asleep = place.record(Remembering(first))
+    asleep = place.commit(Remembering(first))
+    asleep.assign(place.partition(0, 5))
+    asleep.submit(a_row(place, 0))
     second.subscribe([place.topics.journal])
     wait_until(has(1, second, first), 60, "the second has its part")
     wait_until(has(1, first, second), 60, "the first has the rest")
-    with pytest.raises((NotCommitted, Fenced)):
-        asleep.commit(one_row(place, 0), {0: place.partition(0, 5)}, 0)
+    assert not written(asleep)
     assert place.rows() == []
     assert place.committed() == {}
-    place.record(first).commit(one_row(place, 0), {0: place.partition(0, 5)}, 0)  # today's generation is let in
+    awake = place.commit(first)
+    awake.assign(place.partition(0, 5))
+    awake.submit(a_row(place, 0))
+    assert written(awake), "today's generation is let in"
     assert place.committed() == {0: 5}
 
 
@@ -47,9 +49,11 @@ def test_rows_without_offsets_would_slip_through_so_none_are_ever_written(place:
     sender.produce(place.topics.deliveries, place.row(), order_key(1), partition=0)
     sender.commit_transaction(30)
     assert place.rows() == [(0, order_key(1))]  # the fact: nothing asked who wrote this
-    batch = Batch(rows={1: (0, place.row()), 2: (1, place.row())}, touched={0})
-    with pytest.raises(AssertionError, match=r"no offset for partitions \[1\]"):
-        place.record(stale).commit(batch, {0: place.partition(0, 5)}, 0)
+    for number in (0, 1):  # each row carries the offset of its partition, moved or not
+        asleep = place.commit(stale)
+        asleep.assign(place.partition(number, 5))
+        asleep.submit(a_row(place, number, 2))
+        assert not written(asleep)
     assert place.rows() == [(0, order_key(1))]
 
 
@@ -59,28 +63,29 @@ def test_a_generation_is_not_ownership(place: Place) -> None:
     wait_until(has(1, second, first), 60, "each has one")
     wait_until(has(1, first, second), 60, "each has one")
     of_the_other = second.assignment()[0].partition
-    place.record(first).commit(one_row(place, of_the_other), {of_the_other: place.partition(of_the_other, 3)}, 0)
+    commit = place.commit(first)
+    commit.assign(place.partition(of_the_other, 3))
+    commit.submit(a_row(place, of_the_other))
+    assert written(commit)
     assert place.committed() == {of_the_other: 3}
-    batch = one_row(place, of_the_other)
-    batch.drop({of_the_other})
-    assert not batch  # what membership.py does with what was given up
+    commit.submit(a_row(place, of_the_other))
+    assert not commit.idle
+    commit.lose({of_the_other})
+    assert commit.idle  # what the pipeline does with what was given up
 
 
-def test_a_fenced_writer_says_so_and_a_new_one_writes_the_same_batch(place: Place) -> None:
+def test_a_fenced_writer_says_so_and_a_new_one_writes_the_same_row(place: Place) -> None:
     member = place.member()
     wait_until(has(2, member), 60, "it is a member")
-    names: list[str] = []
-
-    def make(name: str) -> Producer:
-        names.append(name)
-        return place.producer(name)
-
-    record = Record(make, member, place.codec, place.topics, place.prefix)
-    batch, partitions = one_row(place, 0), {0: place.partition(0, 1)}
-    place.producer(names[0]).init_transactions(30)
-    with pytest.raises(Fenced):
-        record.commit(batch, partitions, 0)
+    name = f"{place.prefix}-writer"
+    fenced = place.commit(member, name)
+    fenced.assign(place.partition(0, 1))
+    fenced.submit(a_row(place, 0))
+    place.producer(name).init_transactions(30)
+    assert not written(fenced)
     assert place.rows() == []
-    Record(make, member, place.codec, place.topics, place.prefix).commit(batch, partitions, 0)
+    fresh = place.commit(member)
+    fresh.assign(place.partition(0, 1))
+    fresh.submit(a_row(place, 0))
+    assert written(fresh)
     assert place.rows() == [(0, order_key(1))]
-    assert len(set(names)) == 2  # never the same id again

@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from processor.clock import boottime
 from processor.restore.ledger import Ledger
-from processor.restore.restore import Assignment
 from runtime.topic_identity import topic_id
 from schemas.progress import Progress
 from schemas.topics import order_key
@@ -51,13 +51,13 @@ def test_the_ledger_is_read_to_its_true_end_past_an_open_transaction(place: Plac
     wait_until(has(2, member), 60, "it is a member")
     _, seen = member.get_watermark_offsets(TopicPartition(place.topics.deliveries, 0), timeout=30)
     assert seen == 0  # the fact
-    assignment = place.assignment(member, ledger)
-    assignment.begin({0})
+    restore = place.restore(member, ledger)
+    restore.begin({0}, boottime())
     until = time.monotonic() + 3
     while time.monotonic() < until:
-        assert assignment.step() == []
+        assert list(restore.poll(boottime())) == []
     open_one.abort_transaction(30)
-    until_ready(assignment)
+    until_ready(restore)
     row = ledger.get(0, 2)
     assert row is not None and row.event_id == "late"
     assert ledger.get(0, 1) is None
@@ -74,13 +74,13 @@ def test_offsets_of_an_open_transaction_are_waited_for_and_not_guessed(place: Pl
     metadata = Progress(topic_id(place.admin, place.topics.journal)).encode()
     offsets = [TopicPartition(place.topics.journal, 0, 2, metadata)]
     dying.send_offsets_to_transaction(offsets, member.consumer_group_metadata(), 30)
-    assignment = place.assignment(member, ledger)
-    assignment.begin({0})
+    restore = place.restore(member, ledger)
+    restore.begin({0}, boottime())
     for _ in range(2):
-        assert assignment.step() == []
+        assert list(restore.poll(boottime())) == []
     dying.commit_transaction(30)
-    ready = until_ready(assignment)
-    assert ready[0].tracker.committable == 2
+    ready = until_ready(restore)
+    assert ready[0].position == 2
     ledger.close()
 
 
@@ -96,13 +96,13 @@ def test_rows_of_a_transaction_that_was_waited_for_are_loaded_wherever_they_lie(
     late.send_offsets_to_transaction(
         [TopicPartition(place.topics.journal, 0, 2, metadata)], member.consumer_group_metadata(), 30
     )
-    assignment = place.assignment(member, ledger)
-    assignment.begin({0})
+    restore = place.restore(member, ledger)
+    restore.begin({0}, boottime())
     for _ in range(2):
-        assert assignment.step() == []
+        assert list(restore.poll(boottime())) == []
     late.produce(place.topics.deliveries, place.row("late"), order_key(2), partition=0)
     late.commit_transaction(30)
-    until_ready(assignment)
+    until_ready(restore)
     row = ledger.get(0, 2)
     assert row is not None and row.event_id == "late"
     ledger.close()
@@ -117,11 +117,9 @@ def test_a_broker_that_does_not_answer_at_first_delays_an_assignment_and_does_no
     sender.commit_transaction(30)
     member, ledger = place.member(), Ledger(place.codec)
     wait_until(has(2, member), 60, "it is a member")
-    loader = place.consumer(f"{place.prefix}-ledger")
-    away = Away(place.admin, times=2)
-    assignment = Assignment(member, loader, away, ledger, place.topics, time.monotonic)  # type: ignore[arg-type]
-    assignment.begin({0})
-    until_ready(assignment)
+    restore = place.restore(member, ledger, Away(place.admin, times=2))
+    restore.begin({0}, boottime())
+    until_ready(restore)
     assert ledger.get(0, 1) is not None
     ledger.close()
 

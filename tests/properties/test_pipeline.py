@@ -27,7 +27,7 @@ from processor.partition import Partition
 from processor.partitions import Partitions
 from processor.pipeline import Pipeline
 from processor.record.breaker import DeadLetterBreaker
-from processor.record.stage import Record
+from processor.record.stage import HOLD_SECONDS, Record
 from processor.restore.ledger import Ledger
 from processor.stages import Stages
 from processor.values import Intent
@@ -176,7 +176,7 @@ class Life(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.now, self.kafka, self.owned = 1000.0, Kafka(), set[int]()
+        self.now, self.kafka = 1000.0, Kafka()
         self.join()
 
     def join(self) -> None:
@@ -211,6 +211,7 @@ class Life(RuleBasedStateMachine):
         pipeline = Pipeline(Stages(*stages), Judge(b"secret"), operator.rules)
         self.partitions = Partitions(pipeline, restore, 3.0, self.tick)  # type: ignore[arg-type]
         self.flow = Flow(pipeline, self.partitions, operator)  # type: ignore[arg-type]
+        self.partitions.assigned(set(PARTITIONS))
 
     def tick(self) -> float:
         """Time passes where something is waited for: a transaction under way ends meanwhile."""
@@ -218,17 +219,23 @@ class Life(RuleBasedStateMachine):
         self.threads.run_all()
         return self.now
 
-    @rule(order=st.integers(1, 4), log_type=st.sampled_from([1, 11]))
-    def an_entry_is_published(self, order: int, log_type: int) -> None:
-        number = order % 2
-        lane = self.kafka.journal[number]
-        record = JournalEntry(len(lane) + 100, log_type, order, None, NOW, Origin.JOURNAL)
-        lane.append(Entry(Raw(number, len(lane), str(order).encode(), b"", ()), record, False))
+    @rule(orders=st.lists(st.integers(1, 4), min_size=1, max_size=3), log_type=st.sampled_from([1, 11]))
+    def entries_are_published(self, orders: list[int], log_type: int) -> None:
+        for order in orders:
+            number = order % 2
+            lane = self.kafka.journal[number]
+            record = JournalEntry(len(lane) + 100, log_type, order, None, NOW, Origin.JOURNAL)
+            lane.append(Entry(Raw(number, len(lane), str(order).encode(), b"", ()), record, False))
 
-    @rule(seconds=st.sampled_from([0.01, LINGER_SECONDS * 2, COMMIT_SECONDS * 2, 10.0]))
+    @rule(seconds=st.sampled_from([0.01, LINGER_SECONDS * 2, COMMIT_SECONDS * 2, HOLD_SECONDS * 2]))
     def a_turn(self, seconds: float) -> None:
         self.now += seconds
         self.flow.turn(self.now)
+
+    @rule()
+    def two_slow_turns(self) -> None:
+        self.a_turn(HOLD_SECONDS * 2)
+        self.a_turn(HOLD_SECONDS * 2)
 
     @precondition(lambda self: self.near.jobs)
     @rule(data=st.data(), outcome=st.sampled_from([Outcome.DELIVERED, Outcome.SKIPPED, Outcome.DEAD]))
@@ -242,49 +249,40 @@ class Life(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(self.near.jobs))
         self.near.out.append(Intent(job, "c1", None))
 
-    @rule()
-    def a_transaction_ends(self) -> None:
+    @rule(rejected=st.booleans())
+    def a_transaction_ends(self, rejected: bool) -> None:
+        self.kafka.rejects = rejected
         self.threads.run_all()
-
-    @rule(rejects=st.booleans())
-    def kafka_rejects_transactions_or_accepts_them(self, rejects: bool) -> None:
-        self.kafka.rejects = rejects
-
-    @rule(partitions=st.sets(st.sampled_from(PARTITIONS)))
-    def partitions_are_assigned(self, partitions: set[int]) -> None:
-        self.partitions.assigned(partitions - self.owned)
-        self.owned |= partitions
-
-    @rule(partitions=st.sets(st.sampled_from(PARTITIONS)))
-    def partitions_are_revoked(self, partitions: set[int]) -> None:
-        self.partitions.revoked(partitions & self.owned)
-        self.owned -= partitions
-
-    @rule(partitions=st.sets(st.sampled_from(PARTITIONS)))
-    def partitions_are_lost(self, partitions: set[int]) -> None:
-        self.partitions.lost(partitions & self.owned)
-        self.owned -= partitions
-
-    @rule()
-    def all_work_is_given_up_for_a_moment(self) -> None:
-        self.partitions.restart()
-
-    @rule()
-    def the_process_is_killed_and_another_one_joins(self) -> None:
-        self.leave()
-        self.owned = set()
-        self.join()
-
-    @rule()
-    def in_the_end_every_entry_has_its_outcome(self) -> None:
         self.kafka.rejects = False
-        self.partitions_are_assigned(set(PARTITIONS))
+        self.a_turn(0.01)
+
+    @rule(
+        partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1),
+        what=st.sampled_from(["revoked", "lost", "given up for a moment", "killed"]),
+        rejects=st.booleans(),
+    )
+    def partitions_are(self, partitions: set[int], what: str, rejects: bool) -> None:
+        self.kafka.rejects = rejects
+        if what == "revoked":
+            self.partitions.revoked(partitions)
+            self.partitions.assigned(partitions)
+        elif what == "lost":
+            self.partitions.lost(partitions)
+            self.partitions.assigned(partitions)
+        elif what == "given up for a moment":
+            self.partitions.restart()
+        else:
+            self.leave()
+            self.join()
+        self.kafka.rejects = False
+
+    def every_entry_gets_its_outcome(self) -> None:
         entries = [entry for lane in self.kafka.journal.values() for entry in lane]
         for _ in range(20 + 3 * len(entries)):
             for job in self.near.jobs:
                 self.near.out.append(Ending(job, Outcome.SKIPPED, "no_email"))
             self.near.jobs = []
-            self.a_turn(COMMIT_SECONDS * 2)
+            self.a_turn(HOLD_SECONDS * 2)
             self.threads.run_all()
             if self.kafka.offsets == {number: len(lane) for number, lane in self.kafka.journal.items()}:
                 break
@@ -299,8 +297,11 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):
-            self.leave()
+            try:
+                self.every_entry_gets_its_outcome()
+            finally:
+                self.leave()
 
 
-Life.TestCase.settings = settings(max_examples=cases(60, 2000), stateful_step_count=40, deadline=None)
+Life.TestCase.settings = settings(max_examples=cases(100, 2000), stateful_step_count=40, deadline=None)
 TestLife = Life.TestCase
