@@ -118,9 +118,10 @@ def test_an_order_whose_look_was_slow_is_looked_at_alone_and_the_others_go_on_to
         here.poll()
         here.now += 9.0  # the cards take their time
         here.answer()
-        here.intend()
         here.submit(3, 4)
-        here.turn()
+        here.poll()
+        here.intend()  # too long after the look: another one, and the others' come behind it
+        here.answer()
         here.turn(4)
     assert sizes == [2, 1, 1, 2]
     assert {ending.reason for ending in here.ended.values()} == {"created"}
