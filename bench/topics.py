@@ -10,10 +10,11 @@ from typing import Any
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from runtime.topic_identity import topic_id
 from schemas.codec import Codec, make_codec
 from schemas.partitioner import partition_of
 from schemas.records import Delivery, JournalEntry, Origin, Outcome
-from schemas.topics import Topics, ensure_topics, order_key, topic_id
+from schemas.topics import Topics, ensure_topics, order_key
 
 PARTITIONS = 6
 

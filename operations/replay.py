@@ -35,9 +35,10 @@ from producer.sweep.sweep import CONFIRMED
 from runtime.client_errors import describe
 from runtime.offsets import GroupOffsets
 from runtime.settings import load_settings
+from runtime.topic_identity import topic_id
 from schemas.progress import Progress, read_progress
 from schemas.records import JournalEntry, Origin, Outcome
-from schemas.topics import order_key, topic_id
+from schemas.topics import order_key
 
 COUNTED_AT_ONCE = 1000
 MOVE_AGAIN = (

@@ -39,10 +39,11 @@ from operations.times import read_span
 from operations.topic_reads import SECONDS
 from runtime.kafka import assign_paused, consumer_config, cooperative, transactional_producer_config
 from runtime.settings import Settings, load_settings
+from runtime.topic_identity import topic_id
 from runtime.transaction import Fenced, NotCommitted, OutgoingMessage, TransactionalWriter, Unanswered
 from schemas.codec import DecodeError
 from schemas.records import ASKED_FOR, RETRACTED, Delivery, JournalEntry, Origin, Outcome
-from schemas.topics import order_key, parse_order_key, topic_id
+from schemas.topics import order_key, parse_order_key
 
 JOIN_SECONDS, TRANSACTION_SECONDS = 60.0, 20.0
 PAGE = 200

@@ -9,8 +9,10 @@ Rejoin              give up all partitions and join again
 TooOld              a create came too long after its look or intent: it was not sent, and both are repeated
 """
 
+from runtime.program import CannotContinue
 
-class NeedsOperator(Exception):
+
+class NeedsOperator(CannotContinue):
     """Nothing can be done until a person changes something; the sentence says what."""
 
 

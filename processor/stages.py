@@ -20,3 +20,10 @@ class Stages:
     deliver: Deliver
     record: Record
     commit: Commit
+
+    def close(self) -> None:
+        """End threads and files of what is left when the source was closed; calls under way are waited for."""
+        self.deliver.close()
+        self.enrich.close()
+        self.commit.close()
+        self.coalesce.close()

@@ -8,22 +8,24 @@ from confluent_kafka.admin import AdminClient
 from clients.pacing import processor_share
 from processor.apis import Apis
 from processor.clock import boottime
-from processor.commit.refusals import Refusals
 from processor.consume.caught_up import GroupEnd
 from processor.consume.other_groups import other_groups
 from processor.errors import NeedsOperator, Rejoin
+from processor.kafka_clients import connect
 from processor.membership import Membership
 from processor.record.breaker import DeadLetterBreaker
 from processor.restore.partition_count import check_partition_count
-from processor.wiring import Lasting, Observability, build, connect
+from processor.stages import Stages
+from processor.wiring import Lasting, Observability, build
 from runtime.client_errors import describe
-from runtime.health import Health
 from runtime.kafka import admin_config
 from runtime.logging import get_logger
+from runtime.program import wait_for_topics
+from runtime.refusals import Refusals
 from runtime.settings import Settings
 from runtime.transaction import Fenced
 from schemas.codec import RegistryUnavailable, make_codec
-from schemas.topics import Topics, ensure_topics
+from schemas.topics import Topics
 
 OTHER_GROUPS_SECONDS, AGAIN_SECONDS = 5, 2.0
 
@@ -45,7 +47,7 @@ class Supervisor:
             apis,
             make_codec(self._topics, self._settings.schema_registry),
             DeadLetterBreaker(self._settings.max_consecutive_dead_letters),
-            Refusals(self._seen.health, boottime),
+            Refusals(self._seen.health),
         )
         try:
             if self._partitions(admin) is not None:
@@ -73,14 +75,16 @@ class Supervisor:
         settings, pacer = self._settings, lasting.apis.pacer
         kafka = connect(settings, admin)
         membership: Membership | None = None
+        stages: Stages | None = None
 
         def owns(partitions: int) -> None:
             budget, interval = settings.baselinker_requests_per_minute, settings.poll_interval_seconds
             pacer.set_rate(processor_share(budget, interval, partitions, count))
 
         try:
-            check_partition_count(kafka.loader, self._topics, lasting.codec, count)
-            membership = build(settings, count, kafka, lasting, self._seen, self._patient)
+            check_partition_count(kafka.loader, admin, self._topics, lasting.codec, count)
+            membership, stages = build(settings, count, kafka, lasting, self._seen, self._patient)
+            stages.commit.open()
             group = GroupEnd(kafka.member, kafka.loader, self._topics.journal, count, boottime)
             return membership.run(self._stop.is_set, owns, None if self._patient else group.reached)
         finally:
@@ -88,8 +92,8 @@ class Supervisor:
             if membership is not None:
                 membership.leave()
             kafka.close()
-            if membership is not None:
-                membership.close()
+            if stages is not None:
+                stages.close()
 
     def _partitions(self, admin: AdminClient) -> int | None:
         return wait_for_topics(admin, self._topics, self._settings, self._stop, self._seen.health)
@@ -116,21 +120,3 @@ class Supervisor:
             self._seen.health.turn()
             self._stop.wait(1.0)
         return False
-
-
-def wait_for_topics(admin: AdminClient, topics: Topics, settings: Settings, stop: Event, health: Health) -> int | None:
-    """Return the journal's partition count once the broker answers; None when stopped meanwhile."""
-    while not stop.is_set():
-        health.turn()
-        try:
-            count = ensure_topics(admin, topics, settings.journal_partitions, seconds=5.0)
-            health.set_ready("broker", True)
-            return count
-        except KafkaException as error:
-            admin.poll(0)  # it tells why
-            health.set_ready("broker", False, "Kafka does not answer")
-            log.warning(
-                "Kafka does not answer; waiting", servers=settings.kafka_bootstrap_servers, error=describe(error)
-            )
-            stop.wait(AGAIN_SECONDS)
-    return None

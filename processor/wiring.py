@@ -3,16 +3,15 @@
 import uuid
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
 
 from processor.apis import Apis
 from processor.clock import boottime
 from processor.coalesce.stage import Coalesce
-from processor.commit.refusals import Refusals
 from processor.commit.stage import Commit
 from processor.consume.rebalance import Rebalance
 from processor.consume.source import Source
+from processor.control.flow import Flow
 from processor.control.operator import Operator
 from processor.control.report import Report
 from processor.control.settings_watch import Live
@@ -24,7 +23,9 @@ from processor.deliver.stage import Deliver
 from processor.deliver.state_machine import Limits
 from processor.enrich.missing_orders import MissingOrders
 from processor.enrich.stage import Enrich
-from processor.membership import Membership, turn_of
+from processor.kafka_clients import KafkaClients
+from processor.membership import Membership, Turn
+from processor.partitions import Partitions
 from processor.pipeline import Pipeline
 from processor.record.breaker import DeadLetterBreaker
 from processor.record.stage import Record
@@ -32,11 +33,12 @@ from processor.restore.ledger import Ledger
 from processor.restore.restore import Restore
 from processor.restore.topic_identity import TopicWatch
 from processor.stages import Stages
-from runtime.assignment_known import AssignmentKnown
 from runtime.broker_watch import BrokerWatch
+from runtime.compacted_reader import CompactedReader
 from runtime.health import Health
-from runtime.kafka import consumer_config, cooperative, transactional_producer_config
+from runtime.kafka import cooperative, transactional_producer_config
 from runtime.metrics import Metrics
+from runtime.refusals import Refusals
 from runtime.settings import Settings
 from runtime.settings_overlay import merged
 from runtime.transaction import TransactionalWriter
@@ -55,22 +57,6 @@ class Observability:
 
 
 @dataclass(frozen=True, slots=True)
-class KafkaClients:
-    """`member` is in the group; `loader` reads the ledger and `follower` the saved settings, both without a group."""
-
-    admin: AdminClient
-    member: Consumer
-    loader: Consumer
-    follower: Consumer
-    known: AssignmentKnown
-
-    def close(self) -> None:
-        """Leave the group."""
-        for consumer in (self.member, self.loader, self.follower):
-            consumer.close()
-
-
-@dataclass(frozen=True, slots=True)
 class Lasting:
     """What outlives a membership: the APIs, and what is known of them and of Kafka."""
 
@@ -80,31 +66,20 @@ class Lasting:
     refusals: Refusals
 
 
-def connect(settings: Settings, admin: AdminClient) -> KafkaClients:
-    """Make the consumers of one membership; none has joined yet."""
-    known = AssignmentKnown(settings)
-    alone = settings.model_copy(
-        update={"kafka_properties": {k: v for k, v in settings.kafka_properties.items() if k != "group.protocol"}}
-    )
-    ledger = consumer_config(alone, f"{settings.group_id}-ledger", **{"queued.max.messages.kbytes": 16384})
-    saved = consumer_config(alone, f"{settings.group_id}-settings", **{"queued.max.messages.kbytes": 1024})
-    member = Consumer(consumer_config(settings, settings.group_id, **known.config()))
-    return KafkaClients(admin, member, Consumer(ledger), Consumer(saved), known)
-
-
 def build(
-    settings: Settings, partitions: int, kafka: KafkaClients, lasting: Lasting, seen: Observability, patient: bool
-) -> Membership:
+    settings: Settings, count: int, kafka: KafkaClients, lasting: Lasting, seen: Observability, patient: bool
+) -> tuple[Membership, Stages]:
     """Build everything, from the sink to the source; `patient` = it waits where a person is needed."""
     topics, codec, apis = Topics(settings.topic_prefix), lasting.codec, lasting.apis
-    health, metrics, limits = seen.health, seen.metrics, limits_of(settings)
+    health, metrics, limits = seen.health, seen.metrics, Limits.of(settings)
     lease, ledger = Lease(settings.session_timeout_ms / 2000, boottime), Ledger(codec)
     name = f"{settings.group_id}-{uuid.uuid4()}"  # of its own: one that is shared would be fenced by its namesake
     writer = TransactionalWriter(lambda: Producer(transactional_producer_config(settings, name)))
     saved = Live(
         kafka.follower, kafka.admin, topics, codec, lambda saved: rule_settings(merged(settings, saved)), boottime
     )
-    identity = TopicWatch(kafka.admin, topics, partitions, boottime)
+    rows = CompactedReader(kafka.loader, kafka.admin, topics.deliveries)
+    identity = TopicWatch(kafka.admin, topics, count, boottime)
 
     stages = Stages(
         source=Source(kafka.member, codec, topics.journal),
@@ -119,30 +94,24 @@ def build(
         record=Record(lasting.dead_letters, codec, metrics, topics.journal, patient),
         commit=Commit(writer, kafka.member.consumer_group_metadata, topics, codec, lasting.refusals),
     )
+    turn = Turn(lease, health)
     pipeline = Pipeline(
         stages,
-        Restore(kafka.member, kafka.loader, kafka.admin, topics, ledger, identity),
-        Operator(saved, health, metrics, patient),
         Judge(settings.salesmanago_api_secret.get_secret_value().encode(), metrics.currencies.note),
-        limits.create_timeout_seconds + AFTER_TIMEOUT_SECONDS,
-        lambda: turn_of(lease, health),
+        saved.rules,
     )
-    return Membership(
+    partitions = Partitions(
         pipeline,
+        Restore(kafka.member, kafka.admin, topics, rows, ledger, identity),
+        limits.create_timeout_seconds + AFTER_TIMEOUT_SECONDS,
+        turn.note,
+    )
+    membership = Membership(
+        Flow(pipeline, partitions, Operator(saved, health, metrics, patient)),
+        partitions,
         Rebalance(kafka.member, topics.journal, kafka.known, cooperative(settings)),
         Report(stages, topics.journal, health, metrics, lambda: apis.pacer.blocked_until),
-        [identity, BrokerWatch(kafka.admin, topics.deliveries, health, boottime), lasting.refusals],
-        lease,
-        health,
+        [identity, BrokerWatch(kafka.admin, topics.deliveries, health, boottime)],
+        turn,
     )
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Return how long and how often deliver tries."""
-    return Limits(
-        settings.delivery_threads,
-        settings.max_attempts,
-        settings.create_timeout_seconds,
-        settings.settle_seconds,
-        intent_seconds=min(10.0, settings.session_timeout_ms / 2000),
-    )
+    return membership, stages

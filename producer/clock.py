@@ -1,14 +1,14 @@
-"""What time it is for marks that are compared with BaseLinker's dates.
+"""The time for marks that are compared with BaseLinker's dates.
 
-An order lost is the worst, a sweep too many costs requests only. So `now` is the earlier one of two clocks: ours, and
-BaseLinker's own (the `Date` header of its last good answer, carried on by a clock that never jumps). One of them ahead
-then moves no mark past orders that nobody looked at; one of them behind makes sweeps look further back than needed.
-Where the header's time has nothing to do with the orders' dates (a stand-in that simulates time) the same holds: the
-header can only lower a mark. A clock from before this program was written is no clock. Ages (how long an id is known,
-when the next poll is due) go by `steady`, which no change of a clock moves.
+A lost order is the worst that can happen, a sweep too many only costs requests. So `now` is the earlier of two clocks:
+ours, and BaseLinker's (the `Date` header of its last good answer, plus the monotonic time since then). If one of them
+is ahead, no mark moves past orders that nobody looked at; if one is behind, sweeps look further back than needed. The
+same holds where the header has nothing to do with the orders' dates (a stand-in that simulates time): it can only
+lower a mark. A clock from before this program was written is ignored. Ages (how long an id is known, when the next
+poll is due) are measured by `steady`, which no change of a clock moves.
 
-What can't be seen: both clocks ahead of the orders' dates, or ours ahead for good and no header. A mark that turns out
-to lie in the future is not believed (due.py).
+What can't be noticed: both clocks ahead of the orders' dates, or ours ahead for good and no header. A mark that turns
+out to lie in the future is not believed (sweep/schedule.py).
 """
 
 import time
@@ -19,13 +19,13 @@ from runtime.logging import get_logger
 
 WRITTEN = datetime(2025, 1, 1, tzinfo=UTC)
 TOLERATED = timedelta(minutes=5)
-SAY_AGAIN = timedelta(hours=1)
+WARN_AGAIN = timedelta(hours=1)
 
 log = get_logger(__name__)
 
 
 class Clock:
-    """`dated` = the last time BaseLinker told, and the steady seconds at which it did."""
+    """`dated` returns the last time that BaseLinker sent, and the monotonic seconds at which it came."""
 
     def __init__(
         self,
@@ -34,33 +34,33 @@ class Clock:
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dated, self._wall, self._seconds = dated, wall, seconds
-        self._said_at: datetime | None = None
+        self._warned_at: datetime | None = None
 
     def now(self) -> datetime:
-        """The earlier clock: for marks."""
+        """Return the earlier clock: for marks."""
         return min(self._believed())
 
     def latest(self) -> datetime:
-        """The later clock."""
+        """Return the later clock."""
         return max(self._believed())
 
     def ahead(self) -> timedelta:
-        """How far our own clock is before `now`."""
+        """Return how far our own clock is ahead of `now`."""
         return max(timedelta(), self._wall() - self.now())
 
     def steady(self) -> datetime:
-        """For ages only: says nothing about the date."""
+        """Return a time for ages only: it is no date."""
         return WRITTEN + timedelta(seconds=self._seconds())
 
     def warn(self) -> None:
-        """Say that the clocks differ, at most once an hour."""
+        """Log that the clocks differ, at most once per hour."""
         theirs, ours, steady = self._theirs(), self._wall(), self.steady()
         if theirs is None or abs(ours - theirs) <= TOLERATED:
             return
-        if self._said_at is None or steady - self._said_at >= SAY_AGAIN:
-            self._said_at = steady
+        if self._warned_at is None or steady - self._warned_at >= WARN_AGAIN:
+            self._warned_at = steady
             log.error(
-                "this machine's clock differs from BaseLinker's: set it right; until then sweeps look further back",
+                "this machine's clock differs from BaseLinker's: correct it; until then sweeps look further back",
                 seconds_ahead=round((ours - theirs).total_seconds()),
             )
 

@@ -1,24 +1,19 @@
-"""Who leads: the member that owns the cursor topic's only partition. Also the place where waiting means polling."""
+"""Who leads: the member that owns the cursor topic's only partition. Waiting means polling, so waiting is done here."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from threading import Event
 from typing import TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from producer.publish import CURSOR_KEY
 from runtime.assignment_known import AssignmentKnown
 from runtime.broker_watch import BrokerWatch
-from runtime.end_offsets import find_ends
 from runtime.health import Health
 from runtime.kafka import assign_paused, unassign
 from runtime.logging import get_logger
-from schemas.codec import Codec
-from schemas.records import Cursor
-from schemas.topics import Topics
 
 T = TypeVar("T")
 
@@ -26,7 +21,7 @@ log = get_logger(__name__)
 
 
 class Stopped(Exception):
-    """The program was told to end."""
+    """The program was asked to end."""
 
 
 class LeadLost(Exception):
@@ -38,105 +33,70 @@ class Leader:
 
     def __init__(
         self,
-        make_consumer: Callable[..., Consumer],
-        word: AssignmentKnown,
-        admin: AdminClient,
-        topics: Topics,
-        codec: Codec,
-        stopping: Callable[[], bool],
+        consumer: Consumer,
+        known: AssignmentKnown,
+        one_by_one: bool,
+        broker: BrokerWatch,
         health: Health,
-        cooperative: bool,
+        stop: Event,
     ) -> None:
-        self._make_consumer, self._word = make_consumer, word
-        self._admin, self._topics, self._codec = admin, topics, codec
-        self._stopping, self._health, self._cooperative = stopping, health, cooperative
-        self._broker = BrokerWatch(admin, topics.cursor, health, time.monotonic)
+        self._consumer, self._known, self._one_by_one = consumer, known, one_by_one
+        self._broker, self._health, self._stop = broker, health, stop
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._leads = False
-        self._consumer = make_consumer(**word.config())
-        self._consumer.subscribe(
-            [topics.cursor], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+
+    def join(self, topic: str) -> None:
+        """Join the group."""
+        self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     @property
     def leads(self) -> bool:
-        """Whether this member owns the cursor's partition."""
+        """Whether this member owns the partition."""
         return self._leads
 
     @property
     def answered(self) -> bool:
-        """Whether the group has said who leads, be it another one."""
-        return self._word.known
+        """Whether the group has said who leads, be it another member."""
+        return self._known.known
 
     def wait(self, seconds: float) -> None:
-        """Poll for a while; Stopped when the program ends."""
-        until = time.monotonic() + seconds
-        self._turn()
-        while time.monotonic() < until:
-            self._turn()
+        """Poll for a while; Stopped."""
+        self._poll_for(seconds, self._poll)
 
     def hold(self, seconds: float) -> None:
-        """Poll for a while as the leader; LeadLost at once when it is not any more."""
-        until = time.monotonic() + seconds
-        self._leading_turn()
-        while time.monotonic() < until:
-            self._leading_turn()
+        """Poll for a while as the leader; Stopped, LeadLost."""
+        self._poll_for(seconds, self.turn)
 
     def ask(self, call: Callable[[], T]) -> T:
-        """Run a call on the asking thread while polling; Stopped and LeadLost give its answer up."""
+        """Run a call on the asking thread while polling; Stopped and LeadLost abandon its answer."""
         future: Future[T] = self._pool.submit(call)
         while True:
-            self._leading_turn()
+            self.turn()
             try:
                 return future.result(timeout=0.02)
             except NotYet:
                 if future.done():
                     raise
 
-    def read_cursor(self) -> Cursor | None:
-        """Return the newest cursor row; the reading goes to the topic's true end, past open transactions.
-
-        DecodeError when it can't be read; LeadLost.
-        """
-        end = self._ends(self._topics.cursor, 1)
-        reader = self._make_consumer()
-        newest: Cursor | None = None
-        try:
-            reader.assign([TopicPartition(self._topics.cursor, 0, OFFSET_BEGINNING)])
-            while end > 0:
-                self._leading_turn()
-                for message in reader.consume(1000, 0.1):
-                    error, value = message.error(), message.value()
-                    offset = message.offset()
-                    if error is not None:
-                        if error.code() == KafkaError._PARTITION_EOF and offset is not None and offset >= end:
-                            return newest
-                    elif message.key() == CURSOR_KEY:
-                        newest = self._codec.decode(value, Cursor) if isinstance(value, bytes) else None
-            return newest
-        finally:
-            reader.close()
-
-    def journal_has_entries(self, partitions: int) -> bool:
-        """Whether anything was ever published to the journal topic."""
-        return self._ends(self._topics.journal, partitions) > 0
-
-    def _ends(self, topic: str, partitions: int) -> int:
-        """Return the sum of a topic's end offsets."""
-        return sum(find_ends(self._admin, topic, range(partitions), 5.0).values())
+    def turn(self) -> None:
+        """Poll once as the leader; Stopped, LeadLost."""
+        self._poll()
+        if not self._leads:
+            raise LeadLost("another producer has it")
 
     def close(self) -> None:
         """Leave the group."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._consumer.close()
 
-    def _leading_turn(self) -> None:
-        self._turn()
-        if not self._leads:
-            raise LeadLost
+    def _poll_for(self, seconds: float, poll: Callable[[], None]) -> None:
+        until = time.monotonic() + seconds
+        poll()
+        while time.monotonic() < until:
+            poll()
 
-    def _turn(self) -> None:
-        if self._stopping():
+    def _poll(self) -> None:
+        if self._stop.is_set():
             raise Stopped
         self._health.turn()
         self._broker.look()
@@ -146,8 +106,8 @@ class Leader:
                 raise KafkaException(error)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        assign_paused(consumer, partitions, self._cooperative)
-        self._word.assigned()
+        assign_paused(consumer, partitions, self._one_by_one)
+        self._known.assigned()
         if partitions:
             self._leads = True
             log.info("this producer leads now")
@@ -156,8 +116,8 @@ class Leader:
         if partitions:
             self._leads = False
             log.info("this producer stands by")
-        unassign(consumer, partitions, self._cooperative)
+        unassign(consumer, partitions, self._one_by_one)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._word.lost()
+        self._known.lost()
         self._on_revoke(consumer, partitions)

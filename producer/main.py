@@ -1,67 +1,36 @@
-"""`python -m producer`: stands by or leads, until told to stop (or caught up). Exit 0 fine, 1 a problem, 2 settings."""
+"""`python -m producer`: stands by or leads, until stopped (or caught up)."""
 
-import argparse
-import signal
-import sys
-import warnings
 from collections.abc import Sequence
-from threading import Event
 
-from clients import Pacer
+from confluent_kafka.admin import AdminClient
+
+from clients import BaseLinker, Http, Pacer
 from clients.pacing import producer_rate
 from producer.leader import Stopped
-from producer.service import Program, Wrong
-from runtime.health import Health, HealthServer, PortInUse
-from runtime.logging import configure_logging, get_logger
-from runtime.metrics import Metrics
-from runtime.settings import SettingsError, load_settings
-from runtime.watchdog import Watchdog
-from schemas.topics import TopicProblem
-
-log = get_logger(__name__)
+from producer.service import Service
+from runtime.kafka import admin_config
+from runtime.program import Program, run_program
+from schemas.codec import make_codec
+from schemas.topics import Topics
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one producer."""
-    parser = argparse.ArgumentParser(prog="producer", description="Turns BaseLinker's journal into Kafka messages.")
-    parser.add_argument("--until-caught-up", action="store_true", help="end when the journal is read (for cron, tests)")
-    options = parser.parse_args(argv)
-    warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
-    try:
-        settings = load_settings(need="producer")
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    health, metrics = Health(), Metrics()
-    health.set_ready("leadership", False, "starting")
-    configure_logging(settings.log_level, settings.log_format, settings.secrets, health.note_error)
-    stop = Event()
-    pacer = Pacer(producer_rate(settings.poll_interval_seconds))
+    return run_program("producer", "Turns BaseLinker's journal into Kafka messages.", "leadership", run, argv)
 
-    def end(*_: object) -> None:
-        stop.set()
 
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, end)
+def run(program: Program, pacer: Pacer | None = None) -> bool:
+    """Return whether the journal was read to its end, False when stopped before; `pacer`: the usual one."""
+    settings, metrics = program.settings, program.metrics
+    pacer = pacer or Pacer(producer_rate(settings.poll_interval_seconds))
     metrics.watch_budget(lambda: pacer.rate, lambda: pacer.blocked_until)
+    http = Http("BaseLinker", 30.0)
+    token = settings.baselinker_token.get_secret_value()
+    api = BaseLinker(http, settings.baselinker_api_url, token, pacer, counted=metrics.asked_baselinker)
+    codec = make_codec(Topics(settings.topic_prefix), settings.schema_registry)
     try:
-        server = HealthServer(settings.http_port, health, metrics.registry) if settings.http_port is not None else None
-        watchdog = Watchdog(health) if server is not None else None
-    except PortInUse as error:
-        print(error, file=sys.stderr)
-        return 2
-    try:
-        return Program(settings, stop, pacer, health, metrics, options.until_caught_up).run()
+        return Service(program, AdminClient(admin_config(settings)), codec, api).run()
     except Stopped:
-        if options.until_caught_up:
-            log.error("told to end before all was read")
-        return 1 if options.until_caught_up else 0
-    except (TopicProblem, Wrong) as error:
-        log.error("stopped", why=str(error))
-        return 1
+        return False
     finally:
         pacer.close()
-        if watchdog is not None:
-            watchdog.close()
-        if server is not None:
-            server.close()

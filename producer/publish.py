@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from runtime.transaction import OutgoingMessage, TransactionalWriter
 from schemas.codec import Codec
 from schemas.partitioner import partition_of
-from schemas.records import Cursor, JournalEntry
+from schemas.records import CURSOR_KEY, Cursor, JournalEntry
 from schemas.topics import Topics, order_key
-
-CURSOR_KEY = b"journal"
 
 
 class Publisher:

@@ -2,257 +2,211 @@
 
 import math
 import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from threading import Event
+from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from clients import ApiError, BackpressureError, BaseLinker, FatalError, Http, Pacer, PacerClosed
+from clients import ApiError, BaseLinker, PacerClosed
+from producer.baselinker_health import BaseLinkerHealth
 from producer.clock import Clock
 from producer.journal.initial_cursor import starting_cursor
-from producer.journal.reader import LOG_TYPES
 from producer.journal.silence import Silence
-from producer.journal.topic_identity import NewTopic, check_count, find_identity
-from producer.journal.writer import Writer
+from producer.journal.writer import JournalWriter
 from producer.leader import Leader, LeadLost, Stopped
-from producer.options import Plan
+from producer.options import options_of
 from producer.publish import Publisher
-from producer.sweep.gaps import told_gaps
+from producer.sources import RemoteSources, group_of
 from producer.sweep.sweep import Remembered
-from producer.term import Poll
+from producer.term import JournalReplaced, Term
 from runtime.assignment_known import AssignmentKnown
+from runtime.broker_watch import BrokerWatch
 from runtime.client_errors import describe
-from runtime.health import Health
-from runtime.kafka import admin_config, consumer_config, cooperative, transactional_producer_config
+from runtime.kafka import consumer_config, cooperative, transactional_producer_config
 from runtime.logging import get_logger
-from runtime.metrics import Metrics
-from runtime.settings import Settings
-from runtime.transaction import Fenced, TransactionalWriter
-from schemas.codec import Codec, DecodeError, make_codec
-from schemas.records import Cursor
+from runtime.program import CannotContinue, Program, wait_for_topics
+from runtime.refusals import Refusals
+from runtime.transaction import Fenced, NotCommitted, TransactionalWriter
+from schemas.codec import Codec
 from schemas.registry import RegistryUnavailable
-from schemas.topics import Topics, ensure_topics
+from schemas.topics import Topics
 
-LEAD_SECONDS, TELL_SECONDS = 60.0, 5.0
-PROBE_SECONDS = 60.0
+LEAD_SECONDS, REPORT_SECONDS = 60.0, 5.0
 AFTER_LOSS_SECONDS = 3.0  # long enough for the group to say who leads
-TOPICS_SECONDS = 10.0
+TOPICS_SECONDS, AGAIN_SECONDS, REJECTED_SECONDS = 10.0, 2.0, 0.5
 GRACE = timedelta(minutes=2)
 SILENT = (
     "the journal names nothing although orders are confirmed: is it switched on? BaseLinker → My account → API. Until"
     " then orders arrive by the sweep only"
 )
 OTHER_LEADS = "another producer leads, or one that was killed still counts: standing by until its place is free"
-NO_WORD = "waiting for the group to say who leads"
-NO_WORD_WHY = "Kafka answers, but not this group's coordinator; see docs/operations.md, Kafka does not answer"
+NO_ANSWER = "waiting for the group to say who leads"
+NO_ANSWER_WHY = (
+    "Kafka answers, but not this group's coordinator; see docs/operations.md, Kafka answers, and yet nothing moves"
+)
 
 log = get_logger(__name__)
 
 
-class Wrong(Exception):
-    """The program can't go on until a person mends something; the sentence says what."""
+class Service:
+    """One member of the producers' group: stands by, or leads."""
 
+    def __init__(self, program: Program, admin: AdminClient, codec: Codec, api: BaseLinker) -> None:
+        self._settings, self._health, self._metrics = program.settings, program.health, program.metrics
+        self._program, self._admin, self._codec, self._api = program, admin, codec, api
+        self._topics, self._options = Topics(self._settings.topic_prefix), options_of(self._settings)
+        self._clock = Clock(lambda: api.dated)
+        self._silence, self._remembered = Silence(min(GRACE, self._options.sweep or GRACE)), Remembered()
+        self._baselinker = BaseLinkerHealth(program.health, program.metrics, must_work=True)
+        self._refusals = Refusals(program.health)
+        self._term: Term | None = None
+        self._reported_silent = False
+        self._metrics.journal_lag.set_function(self._lag)
 
-class Program:
-    """One member: stands by, or leads."""
+    def run(self) -> bool:
+        """Stand by and lead; True when the journal was read to its end, with `until_caught_up`.
 
-    def __init__(
-        self, settings: Settings, stop: Event, pacer: Pacer, health: Health, metrics: Metrics, until_caught_up: bool
-    ) -> None:
-        self._settings, self._stop, self._health, self._metrics = settings, stop, health, metrics
-        self._until_caught_up = until_caught_up
-        self._topics = Topics(settings.topic_prefix)
-        self._admin = AdminClient(admin_config(settings))
-        self._codec: Codec = make_codec(self._topics, settings.schema_registry)
-        self._api = BaseLinker(
-            Http("BaseLinker", 30.0),
-            settings.baselinker_api_url,
-            settings.baselinker_token.get_secret_value(),
-            pacer,
-            counted=metrics.asked_baselinker,
-        )
-        self._clock = Clock(lambda: self._api.dated)
-        sweep = timedelta(seconds=settings.sweep_interval_seconds)
-        self._plan = Plan(
-            settings.start_from,
-            timedelta(seconds=settings.poll_interval_seconds),
-            sweep or None,
-            settings.journal_partitions,
-        )
-        self._silence = Silence(min(GRACE, sweep or GRACE), self._tell_silence)
-        self._remembered = Remembered()
-        self._told_gaps = told_gaps(settings, self._topics.journal)
-        self._answered = False
-        self._looked_at: Callable[[], datetime | None] = lambda: None
-        metrics.journal_lag.set_function(self._lag)
-
-    def run(self) -> int:
-        """Stand by and lead until told to stop."""
-        self._make_topics()
+        Stopped; CannotContinue, TopicProblem.
+        """
+        self._wait_for_topics()
         leader = self._join()
         try:
             began = checked = time.monotonic()
-            told = False
+            reported = False
             while True:
                 if leader.leads:
-                    if self._term(leader):
-                        return 0
+                    if self._lead(leader):
+                        return True
                     checked = time.monotonic()
                     continue
                 self._stand_by(leader.answered)
-                if not told and time.monotonic() - began > TELL_SECONDS:
-                    told = True
-                    log.info(OTHER_LEADS if leader.answered else f"{NO_WORD}: {NO_WORD_WHY}")
-                if self._until_caught_up and time.monotonic() - began > LEAD_SECONDS:
+                waited = time.monotonic() - began
+                if not reported and waited > REPORT_SECONDS:
+                    reported = True
+                    log.info(OTHER_LEADS if leader.answered else f"{NO_ANSWER}: {NO_ANSWER_WHY}")
+                if self._program.until_caught_up and waited > LEAD_SECONDS:
                     if not leader.answered:
-                        raise Wrong(f"gave up {NO_WORD}: {NO_WORD_WHY}")
+                        raise CannotContinue(f"gave up {NO_ANSWER}: {NO_ANSWER_WHY}")
                     log.info("another producer leads and reads the journal: nothing to do")
-                    return 0
+                    return True
                 if time.monotonic() - checked > TOPICS_SECONDS:  # a deleted cursor topic leaves nobody to lead
-                    self._make_topics()
+                    self._wait_for_topics()
                     checked = time.monotonic()
                 leader.wait(0.2)
         finally:
             leader.close()
 
+    def _wait_for_topics(self) -> None:
+        program = self._program
+        if wait_for_topics(self._admin, self._topics, program.settings, program.stop, program.health) is None:
+            raise Stopped
+
     def _join(self) -> Leader:
-        settings = self._settings
-        return Leader(
-            lambda **over: Consumer(consumer_config(settings, f"{settings.topic_prefix}-producer", **over)),
-            AssignmentKnown(settings),
-            self._admin,
-            self._topics,
-            self._codec,
-            self._stop.is_set,
+        known = AssignmentKnown(self._settings)
+        leader = Leader(
+            Consumer(consumer_config(self._settings, group_of(self._settings), **known.config())),
+            known,
+            cooperative(self._settings),
+            BrokerWatch(self._admin, self._topics.cursor, self._health, time.monotonic),
             self._health,
-            cooperative(settings),
+            self._program.stop,
         )
+        leader.join(self._topics.cursor)
+        return leader
 
     def _stand_by(self, answered: bool) -> None:
-        self._health.set_ready("leadership", answered, NO_WORD)
+        self._health.set_ready("leadership", answered, NO_ANSWER)
         self._metrics.leader.set(0)
-        self._looked_at = lambda: None
+        self._refusals.turn(time.monotonic())
         self._silence.forget()
+        self._report_silence()
 
-    def _term(self, leader: Leader) -> bool:
+    def _lead(self, leader: Leader) -> bool:
         """Lead until the lead is lost; True when caught up."""
-        settings = self._settings
+        config = transactional_producer_config(self._settings, group_of(self._settings))
+        config["allow.auto.create.topics"] = False  # a deleted journal topic would come back with the broker's defaults
+        writer = TransactionalWriter(lambda: Producer(config))
+        sources = RemoteSources(self._settings, leader, self._api, self._admin, self._topics, self._codec)
         try:
-            config = transactional_producer_config(settings, f"{settings.topic_prefix}-producer")
-            # a deleted journal topic must not come back by itself, with the broker's partition count
-            writer = TransactionalWriter(lambda: Producer({**config, "allow.auto.create.topics": False}))
-            writer.open()  # fences the predecessor
-            publisher = Publisher(writer, self._codec, self._topics)
+            self._open(writer)
             self._metrics.leader.set(1)
             self._health.set_ready("leadership", True)
-            poll: Poll | None = None
-            pause, answers = 1.0, 0
+            publisher = Publisher(writer, self._codec, self._topics)
             while leader.leads:
-                try:
-                    answers = self._api.answers
-                    poll = poll or self._begin(leader, publisher)
-                    if self._until_caught_up:
-                        poll.catch_up()
-                        return True
-                    idle = poll.turn()
-                    self._fine()
-                    pause = 1.0
-                    leader.hold(idle.total_seconds())
-                except ApiError as error:
-                    if self._api.answers > answers:  # it got somewhere: the next pause is a short one
-                        pause = 1.0
-                    leader.hold(self._pause(error, pause))
-                    pause = min(60.0, pause * 2)
-                except RegistryUnavailable as error:
-                    log.warning("schema registry away: waiting for it", error=str(error))
-                    leader.hold(2.0)
-        except (Fenced, LeadLost) as error:
-            log.warning("gave up the lead", why=str(error) or "another producer has it")
-            leader.wait(AFTER_LOSS_SECONDS)
-        except NewTopic:
+                if self._turn(leader, sources, publisher):
+                    return True
+        except LeadLost as error:
+            self._give_up(leader, str(error))
+        except Fenced as error:
+            self._refusals.rejected(str(error), time.monotonic())
+            self._give_up(leader, str(error))
+        except JournalReplaced:
             leader.wait(0)
-        except DecodeError as error:
-            raise Wrong(f"{self._topics.cursor}: the cursor can't be read: {error}") from None
         except PacerClosed:
             raise Stopped from None
         except KafkaException as error:
-            log.warning("Kafka can't go on; trying again", error=describe(error))
-            leader.wait(2.0)
+            log.warning("Kafka error, trying again", error=describe(error))
+            leader.wait(AGAIN_SECONDS)
+        finally:
+            self._term = None
         return False
 
-    def _begin(self, leader: Leader, publisher: Publisher) -> Poll:
-        """Go on from the cursor's row, or begin one."""
-        identity = leader.ask(lambda: find_identity(self._admin, self._topics, self._plan.partitions))
-        found = leader.read_cursor()
-        if found is not None:
-            check_count(self._topics, identity.partitions, found.journal_partitions)
-        if found is None and self._api.dated is None:  # the first marks shall not be of a wrong clock
-            leader.ask(lambda: self._api.journal(0, LOG_TYPES))
-        cursor = starting_cursor(
-            found,
-            identity,
-            lambda: leader.journal_has_entries(identity.partitions),
-            self._plan,
-            lambda at: leader.ask(lambda: self._api.journal(at, LOG_TYPES)),
-            self._clock.now(),
-        )
-        check = self._checks(leader, cursor)
-        writer = Writer(publisher, cursor, self._metrics, leader.hold, check)
+    def _open(self, writer: TransactionalWriter) -> None:
+        """Fence the predecessor and end its open transaction."""
+        try:
+            writer.open()
+        except KafkaException as error:
+            self._refusals.rejected(describe(error), time.monotonic())
+            raise
+
+    def _give_up(self, leader: Leader, why: str) -> None:
+        log.warning("gave up the lead", why=why)
+        leader.wait(AFTER_LOSS_SECONDS)
+
+    def _turn(self, leader: Leader, sources: RemoteSources, publisher: Publisher) -> bool:
+        """Take one turn of the term, or pause after what failed; True when caught up."""
+        self._refusals.turn(time.monotonic())
+        try:
+            self._term = term = self._term or self._begin(sources, publisher)
+            if self._program.until_caught_up:
+                term.catch_up()
+                return True
+            idle = term.turn()
+            self._baselinker.answered()
+            self._refusals.accepted()  # a turn that was rejected before has written the same by now
+            leader.hold(idle.total_seconds())
+        except NotCommitted as error:
+            self._refusals.rejected(str(error), time.monotonic())
+            log.warning("Kafka rejected the transaction; trying again", error=str(error))
+            leader.hold(max(REJECTED_SECONDS, self._refusals.pause_seconds))
+            if self._term is not None:
+                self._term.check_topic()
+        except ApiError as error:
+            leader.hold(self._baselinker.failed(error, self._api.answers, datetime.now(UTC)))
+        except RegistryUnavailable as error:
+            log.warning("the schema registry does not answer; waiting for it", error=str(error))
+            leader.hold(AGAIN_SECONDS)
+        finally:
+            self._report_silence()
+        return False
+
+    def _begin(self, sources: RemoteSources, publisher: Publisher) -> Term:
+        """Continue from the cursor's row, or begin one."""
+        topic = sources.journal_topic(self._options.partitions)
+        found = sources.cursor()
+        if found is None and self._api.dated is None:
+            sources.journal(0)  # it brings BaseLinker's time: the first marks must not be those of a wrong clock
+        cursor = starting_cursor(found, topic, sources, self._options, self._clock.now())
+        writer = JournalWriter(publisher, cursor, self._metrics)
         if cursor != found:
             writer.write([], cursor)
-        poll = Poll(
-            self._api,
-            leader.ask,
-            writer,
-            self._plan,
-            self._silence,
-            self._remembered,
-            self._told_gaps,
-            check,
-            self._clock,
-        )
-        self._looked_at = lambda: poll.looked_at or cursor.read_at
-        return poll
+        return Term(sources, writer, self._options, self._silence, self._remembered, self._clock)
 
-    def _checks(self, leader: Leader, cursor: Cursor) -> Callable[[], None]:
-        def check() -> None:
-            """Raise NewTopic or TopicProblem when the journal topic is not the cursor's any more."""
-            try:
-                identity = leader.ask(lambda: find_identity(self._admin, self._topics, cursor.journal_partitions))
-            except KafkaException as error:
-                log.warning("the topics can't be described; going on", error=describe(error))
-                return
-            if identity.topic_id != cursor.journal_topic_id:
-                raise NewTopic
-            check_count(self._topics, identity.partitions, cursor.journal_partitions)
-
-        return check
-
-    def _fine(self) -> None:
-        self._answered = True
-        self._metrics.paused.set(0)
-        self._health.set_ready("BaseLinker", True)
-
-    def _pause(self, error: ApiError, pause: float) -> float:
-        """Say what is wrong and return how many seconds to wait."""
-        if isinstance(error, FatalError):
-            if self._until_caught_up or not self._answered:
-                raise Wrong(str(error))
-            self._metrics.paused.set(1)
-            self._health.set_ready("BaseLinker", False, str(error))
-            log.error("paused; asking again in a minute", why=str(error))
-            return PROBE_SECONDS
-        if isinstance(error, BackpressureError) and error.retry_at is not None:
-            seconds = max(1.0, error.retry_at.timestamp() - time.time())
-            self._health.set_ready("BaseLinker", False, f"{error}; waiting until {error.retry_at:%H:%M:%S} UTC")
-            log.warning("BaseLinker asks to wait", seconds=round(seconds), why=str(error))
-            return seconds
-        log.warning("BaseLinker did not answer; trying again", error=str(error))
-        return pause
-
-    def _tell_silence(self, silent: bool) -> None:
+    def _report_silence(self) -> None:
+        silent = self._silence.silent
+        if silent is self._reported_silent:
+            return
+        self._reported_silent = silent
         self._metrics.journal_silent.set(int(silent))
         self._health.set_ready("journal", not silent, SILENT)
         if silent:
@@ -261,20 +215,6 @@ class Program:
             log.info("no alarm about a silent journal any more")
 
     def _lag(self) -> float:
-        looked_at = self._looked_at()
-        return math.nan if looked_at is None else max(0.0, (self._clock.now() - looked_at).total_seconds())
-
-    def _make_topics(self) -> None:
-        while not self._stop.is_set():
-            self._health.turn()
-            try:
-                ensure_topics(self._admin, self._topics, self._settings.journal_partitions, seconds=5.0)
-                self._health.set_ready("broker", True)
-                return
-            except KafkaException as error:
-                self._admin.poll(0)  # it tells why
-                self._health.set_ready("broker", False, "Kafka does not answer")
-                servers = self._settings.kafka_bootstrap_servers
-                log.warning("Kafka does not answer; waiting", servers=servers, error=describe(error))
-                self._stop.wait(2.0)
-        raise Stopped
+        if (term := self._term) is None:
+            return math.nan
+        return max(0.0, (self._clock.now() - term.read_at).total_seconds())

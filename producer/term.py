@@ -1,124 +1,126 @@
 """One term of leadership: the journal at every poll, and between the polls the due sweep, one page at a time."""
 
-from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
 
-from clients import JournalLog, Order
+from confluent_kafka import KafkaException
+
+from clients import Order
 from producer.clock import Clock
-from producer.journal.reader import LOG_TYPES, Drain
+from producer.journal.reader import JournalReader
 from producer.journal.silence import Silence
-from producer.journal.writer import Writer
-from producer.options import Plan
+from producer.journal.writer import JournalWriter
+from producer.options import Options
+from producer.sources import Sources
 from producer.sweep.schedule import Wanted, due, swept
 from producer.sweep.sweep import Remembered, Sweep
+from runtime.client_errors import describe
 from runtime.logging import get_logger
 from schemas.progress import Gap
 from schemas.records import JournalEntry
 
-T = TypeVar("T")
-SETTLED_PASS, TOPICS_CHECK = timedelta(minutes=1), timedelta(seconds=10)
+SETTLED_PASS, TOPIC_CHECK = timedelta(minutes=1), timedelta(seconds=10)
 
 log = get_logger(__name__)
 
 
-class Api(Protocol):
-    """The two calls of BaseLinker that are needed."""
-
-    def journal(self, last_log_id: int | None, log_types: Sequence[int]) -> list[JournalLog]:
-        """Return entries from a log id on."""
-
-    def orders(self, *, confirmed_from: datetime, id_from: int | None) -> list[Order]:
-        """Return at most 100 confirmed orders from a time on, and from an id on."""
+class JournalReplaced(Exception):
+    """The journal topic was recreated: the term ends, the next one starts over."""
 
 
-class Asks(Protocol):
-    """Runs a call while the group membership is kept."""
-
-    def __call__(self, call: Callable[[], T]) -> T:
-        """Return the call's answer, or raise what it raises."""
-
-
-class Poll:
-    """`looked_at` = the last complete look at the journal, in this term."""
+class Term:
+    """`silence` and `remembered` outlive it. A turn that failed is simply taken again."""
 
     def __init__(
         self,
-        api: Api,
-        ask: Asks,
-        writer: Writer,
-        plan: Plan,
+        sources: Sources,
+        writer: JournalWriter,
+        options: Options,
         silence: Silence,
         remembered: Remembered,
-        told_gaps: Callable[[int], list[Gap]],
-        check: Callable[[], None],
         clock: Clock,
     ) -> None:
-        self._api, self._ask, self._writer, self._plan = api, ask, writer, plan
-        self._silence, self._remembered = silence, remembered
-        self._told_gaps, self._check, self._clock = told_gaps, check, clock
-        self._drain = Drain(lambda at: ask(lambda: api.journal(at, LOG_TYPES)), writer, clock, silence.named)
-        self._told: list[Gap] = []
-        self._passed_at: datetime | None = None  # as the steady clock tells
+        self._sources, self._writer, self._options = sources, writer, options
+        self._silence, self._remembered, self._clock = silence, remembered, clock
+        self._reader = JournalReader(sources, writer, clock, silence)
+        self._gaps: list[Gap] = []
+        self._settled_at: datetime | None = None  # these three by the steady clock
         self._checked_at: datetime | None = None
         self._polled_at: datetime | None = None
         self._sweep: Sweep | None = None
-        self._taken: tuple[list[Order], list[JournalEntry]] | None = None  # a page that is not published yet
-        self.looked_at: datetime | None = None
+        self._page: tuple[list[Order], list[JournalEntry]] | None = None  # of the sweep, not published yet
+        self._read_at: datetime | None = None
+        self._began_at = writer.cursor.read_at
+
+    @property
+    def read_at(self) -> datetime:
+        """When the journal was last read to its end, in this term or before."""
+        return self._read_at or self._began_at
 
     def turn(self) -> timedelta:
-        """Look at the journal if that is due, then advance the sweep by a page; return how long nothing is to do."""
+        """Read the journal if that is due, then advance the sweep by a page; return how long there is nothing to do."""
         steady = self._clock.steady()
-        if self._polled_at is None or steady - self._polled_at >= self._plan.poll:
-            self._look()
+        if self._polled_at is None or steady - self._polled_at >= self._options.poll:
+            self._read_journal()
         if self._sweep_page():
             return timedelta(0)
-        return max(timedelta(0), (self._polled_at or steady) + self._plan.poll - self._clock.steady())
+        return max(timedelta(0), (self._polled_at or steady) + self._options.poll - self._clock.steady())
 
     def catch_up(self) -> None:
-        """Look at the whole journal once, and finish every sweep that is due."""
-        self._passed_at = None
-        self._look()
+        """Read the whole journal once, and finish every sweep that is due."""
+        self._settled_at = None
+        self._read_journal()
         while self._sweep_page():
             pass
 
-    def _look(self) -> None:
+    def check_topic(self) -> None:
+        """Raise JournalReplaced or TopicProblem when the journal topic is not the cursor's any more."""
+        cursor = self._writer.cursor
+        try:
+            topic = self._sources.journal_topic(cursor.journal_partitions)
+        except KafkaException as error:
+            log.warning("the topics can't be described; continuing", error=describe(error))
+            return
+        if topic.topic_id != cursor.journal_topic_id:
+            raise JournalReplaced
+        topic.check_partitions(cursor.journal_partitions)
+
+    def _read_journal(self) -> None:
         now, steady = self._clock.now(), self._clock.steady()
-        if self._checked_at is None or steady - self._checked_at >= TOPICS_CHECK:
-            self._check()
+        if self._checked_at is None or steady - self._checked_at >= TOPIC_CHECK:
+            self.check_topic()
             self._checked_at = steady
-        if self._passed_at is None or steady - self._passed_at >= SETTLED_PASS:
-            self._told = self._ask(lambda: self._told_gaps(self._writer.cursor.journal_partitions))
-            self._drain.whole()
-            self._passed_at = steady
+        if self._settled_at is None or steady - self._settled_at >= SETTLED_PASS:
+            self._gaps = self._sources.gaps(self._writer.cursor.journal_partitions)
+            self._reader.whole()
+            self._settled_at = steady
         else:
-            self._drain.news()
-        if self.looked_at is None:
+            self._reader.news()
+        if self._read_at is None:
             self._silence.watch(self._clock.latest())
-        # a look before which no answer had come knew our own clock only
-        self.looked_at, self._polled_at = min(now, self._clock.now()), steady
+        # a reading before which no answer had come knew our own clock only
+        self._read_at, self._polled_at = min(now, self._clock.now()), steady
         self._clock.warn()
 
     def _sweep_page(self) -> bool:
         """Publish the next page of the sweep under way or due; False = there is none."""
         now = self._clock.now()
         if self._sweep is None:
-            wanted = due(self._writer.cursor, self._plan, now, self._told, self._clock.ahead())
+            wanted = due(self._writer.cursor, self._options, now, self._gaps, self._clock.ahead())
             if wanted is None:
                 return False
-            _alarm(wanted)
+            _log_gap(wanted)
             self._sweep = Sweep(wanted, now)
         sweep, paging = self._sweep, self._sweep.paging
-        if self._taken is None:
-            page = self._ask(lambda: self._api.orders(confirmed_from=paging.confirmed_from, id_from=paging.id_from))
-            self._taken = page, sweep.entries(page, self._remembered)
-        page, entries = self._taken  # of the turn before, where that one could not publish them
+        if self._page is None:
+            page = self._sources.orders(paging.confirmed_from, paging.id_from)
+            self._page = page, sweep.entries(page, self._remembered)
+        page, entries = self._page
         cursor = self._writer.cursor
         if paging.done:
-            cursor = swept(cursor, sweep.wanted, sweep.started, self.looked_at or cursor.read_at)
+            cursor = swept(cursor, sweep.wanted, sweep.started, self.read_at)
         if entries or paging.done:
             self._writer.write(entries, cursor)
-        self._taken = None
+        self._page = None
         self._remembered.add(entries)
         if sweep.wanted.first_look and entries:
             self._silence.empty()
@@ -129,7 +131,7 @@ class Poll:
         return True
 
 
-def _alarm(wanted: Wanted) -> None:
+def _log_gap(wanted: Wanted) -> None:
     since = wanted.since.isoformat()
     if wanted.unread:
         log.error("journal gap: entries may be gone before they were read; closing it by orders' dates", since=since)

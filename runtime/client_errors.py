@@ -33,4 +33,4 @@ class ClientErrorLog:
         now, kind = self._clock(), error.name()
         if kind != "_ALL_BROKERS_DOWN" and now - self._logged_at.get(kind, float("-inf")) >= AGAIN_SECONDS:
             self._logged_at[kind] = now
-            log.warning("Kafka client in trouble; it tries again by itself", error=error.str(), kind=kind)
+            log.warning("Kafka client error; the client tries again by itself", error=error.str(), kind=kind)

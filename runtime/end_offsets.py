@@ -1,6 +1,6 @@
 """Where partitions' logs begin and end. A negative offset is an error here: it means that no broker reported one.
 
-`ask_ends` and `find_ends` bring the true ends: read_uncommitted, because the last stable offset hides rows.
+`ask_ends` and `find_ends` return the true ends: read_uncommitted, because the last stable offset hides rows.
 
 librdkafka's admin client keeps what it once learnt of a topic's leaders for up to a quarter of an hour. After a
 broker's restart the leader epoch is too old (FENCED_LEADER_EPOCH); after an outage of all brokers it remembers "no
@@ -40,7 +40,7 @@ def ask_ends(admin: AdminClient, topic: str, numbers: Iterable[int], seconds: fl
 
 
 def resolve_end(admin: AdminClient, answer: "Future[Any]", seconds: float | None = None) -> int:
-    """Return the end; KafkaException (what the client must learn anew, it has learnt by then), TimeoutError."""
+    """Return the end; KafkaException (stale leaders have been refreshed by then), TimeoutError."""
     try:
         return reported(int(answer.result(seconds).offset))
     except KafkaException as error:
@@ -50,7 +50,7 @@ def resolve_end(admin: AdminClient, answer: "Future[Any]", seconds: float | None
 
 
 def find_ends(admin: AdminClient, topic: str, numbers: Iterable[int], seconds: float) -> dict[int, int]:
-    """Ask and wait for the ends, once more where the client had to learn something; KafkaException, TimeoutError."""
+    """Ask and wait for the ends, twice where the client knew stale leaders; KafkaException, TimeoutError."""
     wanted = list(numbers)
     try:
         return _all(admin, topic, wanted, seconds)
@@ -102,4 +102,4 @@ def _refresh(admin: AdminClient) -> None:
     try:
         admin.list_topics(timeout=REFRESH_SECONDS)
     except KafkaException:
-        return  # the next answer tells it again
+        return  # the next answer fails again

@@ -38,7 +38,7 @@ class GroupMembers:
     def ask(self, group_id: str, seconds: float, topic: str | None = None) -> list[Member]:
         """Return a group's live members, [] for a group that does not exist; KafkaException within some seconds more.
 
-        `topic` = only its partitions are told.
+        `topic` = only its partitions are returned.
         A child that has ended is replaced once: it may have ended between two questions.
         """
         for _ in range(TRIES):

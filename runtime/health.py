@@ -1,4 +1,4 @@
-"""What the outside may ask: /livez (the loop turns), /readyz (every named check is fine), /metrics."""
+"""What a program answers over HTTP: /livez (its loop turns), /readyz (every named check is ok), /metrics."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, genera
 from runtime.logging import get_logger
 
 STUCK_SECONDS = 90.0
-TELL_AFTER_SECONDS, TELL_AGAIN_SECONDS = 60.0, 3600.0
+LOG_AFTER_SECONDS, LOG_AGAIN_SECONDS = 60.0, 3600.0
 
 log = get_logger(__name__)
 
@@ -28,14 +28,14 @@ class Health:
         self._turned_at = clock()
         self._checks: dict[str, tuple[bool, str]] = {}
         self._failing: dict[str, float] = {}  # check → since when
-        self._told: dict[str, float] = {}  # check → when the log last said that it fails
+        self._logged_at: dict[str, float] = {}  # check → when its failure was last logged
         self._last_error: dict[str, str] | None = None
 
     def turn(self) -> None:
-        """The loop turned; a check that has failed for a minute is told in the log, and again every hour."""
+        """Note that the loop turned; a check that has failed for a minute is logged, and again every hour."""
         self._turned_at = now = self._clock()
         if self._failing:
-            self._tell(now)
+            self._log_failing(now)
 
     def set_ready(self, name: str, ok: bool, why: str = "") -> None:
         """Note a check's state; `why` says what is wrong."""
@@ -43,11 +43,11 @@ class Health:
             self._checks[name] = (ok, "" if ok else why)
             if ok:
                 self._failing.pop(name, None)
-                told = self._told.pop(name, None)
+                logged_at = self._logged_at.pop(name, None)
             else:
                 self._failing.setdefault(name, self._clock())
                 return
-        if told is not None:
+        if logged_at is not None:
             log.info("ready again", check=name)
 
     def note_error(self, what: str, why: str) -> None:
@@ -67,31 +67,31 @@ class Health:
             return {name: "ok" if ok else why or "not ready" for name, (ok, why) in self._checks.items()}
 
     def readiness(self) -> dict[str, Any]:
-        """Return what /readyz tells: `ready`, `checks` as ready() has them, `last_error` {at, what, why} or None."""
+        """Return what /readyz answers: `ready`, `checks` as ready() has them, `last_error` {at, what, why} or None."""
         checks = self.ready()
         fine = bool(checks) and all(state == "ok" for state in checks.values())
         with self._lock:
             return {"ready": fine, "checks": checks, "last_error": self._last_error}
 
-    def _tell(self, now: float) -> None:
+    def _log_failing(self, now: float) -> None:
         with self._lock:
             due = [
                 (name, self._checks[name][1], round(now - since))
                 for name, since in self._failing.items()
-                if now - since >= TELL_AFTER_SECONDS
-                and now - self._told.get(name, now - TELL_AGAIN_SECONDS) >= TELL_AGAIN_SECONDS
+                if now - since >= LOG_AFTER_SECONDS
+                and now - self._logged_at.get(name, now - LOG_AGAIN_SECONDS) >= LOG_AGAIN_SECONDS
             ]
-            self._told |= {name: now for name, *_ in due}
+            self._logged_at |= {name: now for name, *_ in due}
         for name, why, seconds in due:
             log.warning("not ready", check=name, state=why, seconds=seconds)
 
 
 class PortInUse(Exception):
-    """Nobody can be served on the port; the text says what to do."""
+    """The port can't be used; the text says what to do."""
 
 
 class HealthServer:
-    """Serves a Health and a registry on a port (0 = any) until closed; PortInUse where that can't be."""
+    """Serves a Health and a registry on a port (0 = any) until closed; PortInUse."""
 
     def __init__(self, port: int, health: Health, registry: CollectorRegistry) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -99,8 +99,8 @@ class HealthServer:
                 if self.path == "/livez":
                     self._answer(200 if health.live else 503, "text/plain", b"ok" if health.live else b"stuck")
                 elif self.path == "/readyz":
-                    told = health.readiness()
-                    self._answer(200 if told["ready"] else 503, "application/json", json.dumps(told).encode())
+                    readiness = health.readiness()
+                    self._answer(200 if readiness["ready"] else 503, "application/json", json.dumps(readiness).encode())
                 elif self.path == "/metrics":
                     self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))  # type: ignore[no-untyped-call]
                 else:

@@ -15,7 +15,7 @@ MEMBER = "bl2sm"
 
 
 def member_name(http_port: int | None) -> str:
-    """Return the clients' id: it tells the operator's tools at which port a member serves /readyz and /metrics."""
+    """Return the clients' id: from it the operator's tools know at which port a member serves /readyz and /metrics."""
     return f"{MEMBER}-{http_port}" if http_port else MEMBER
 
 
@@ -25,7 +25,7 @@ def is_member(client_id: str) -> bool:
 
 
 def port_of(client_id: str) -> int | None:
-    """Return the port that a member's client id tells."""
+    """Return the port in a member's client id."""
     name, _, port = client_id.rpartition("-")
     return int(port) if name == MEMBER and port.isdecimal() else None
 
@@ -38,7 +38,7 @@ def _common(settings: Settings, without: tuple[str, ...]) -> dict[str, Any]:
         "socket.keepalive.enable": True,
         "reconnect.backoff.ms": 500,
         "reconnect.backoff.max.ms": 5000,
-        "log_level": 2,  # without the lines about lost connections: `ClientErrorLog` tell of these, and less often
+        "log_level": 2,  # without the lines about lost connections: `ClientErrorLog` logs these, and less often
         **own,
     }
 
@@ -77,7 +77,7 @@ def cooperative(settings: Settings) -> bool:
 
 
 def assign_paused(consumer: Consumer, partitions: list[TopicPartition], one_by_one: bool) -> None:
-    """In `on_assign`: take partitions, and bring nothing of them yet; pausing needs the assignment first."""
+    """In `on_assign`: take partitions, paused; pausing needs the assignment first."""
     if one_by_one:
         consumer.incremental_assign(partitions)
     else:

@@ -15,7 +15,7 @@ _PHONE = re.compile(r"(?<![\w:.+-])\+\d(?:[ -]?\d){7,14}(?!\d)")
 
 
 class Mask:
-    """Secrets, e-mails and international phone numbers never reach a line, whoever wrote them there."""
+    """Secrets, e-mails and international phone numbers never reach a line, wherever they come from."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
@@ -45,7 +45,7 @@ class Mask:
 
 
 class ErrorNotes:
-    """Tells `note` of every line that names an error or a reason, after the mask, whatever the level that is shown."""
+    """Notes every line that names an error or a reason, after masking, whatever level is shown."""
 
     def __init__(self, note: Callable[[str, str], None]) -> None:
         self._note = note
@@ -67,7 +67,7 @@ def configure_logging(
 ) -> None:
     """Set up structlog and the libraries' loggers; no format = console on a terminal, JSON elsewhere.
 
-    `note_error` hears what went wrong and why, of every line that tells so.
+    `note_error` is given what went wrong and why, of every line that has it.
     """
     console = log_format == "console" or (log_format is None and sys.stderr.isatty())
     shared: list[Any] = [

@@ -1,6 +1,6 @@
-"""Ends a program whose loop stands still, so that what started it starts it anew: compose looks at no health check.
+"""Ends a program whose loop is stuck, so that it is started again: compose restarts nothing for a failed health check.
 
-Nothing is lost by it: a program that is killed at any instant goes on where it was.
+Nothing is lost by it: a program that is killed at any instant continues where it was.
 """
 
 import os
@@ -15,7 +15,7 @@ LOOK_SECONDS = 10.0
 
 
 class Watchdog:
-    """Looks until closed. Only time in which it could look counts: a process that was asleep is not stuck.
+    """Looks until closed. Only time in which it could look counts: a suspended process is not stuck.
 
     `wait` waits so many seconds before each look, and returns whether it was closed meanwhile.
     """
@@ -33,7 +33,7 @@ class Watchdog:
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._closed.set()
 
     def _run(self) -> None:
@@ -43,6 +43,6 @@ class Watchdog:
             stuck = 0.0 if self._health.live else stuck + min(now - looked_at, 2 * LOOK_SECONDS)
             looked_at = now
             if stuck >= STUCK_SECONDS:
-                get_logger(__name__).error("the program's loop stands still: ending, to be started anew")
+                get_logger(__name__).error("the program's loop is stuck: ending, to be started again")
                 self._end(1)
                 return

@@ -150,5 +150,6 @@ class Switch:
     changed_at: datetime
 
 
+CURSOR_KEY = b"journal"
 RULES_KEY, SWITCH_KEY = b"rules", b"switch"
 Record = JournalEntry | Cursor | Delivery | DeadLetter | ShopSettings | Switch

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 SHOWN_SECONDS = 60.0  # a busy broker takes its time to show a new topic
@@ -169,12 +169,6 @@ def _refuse(topics: Topics, counts: dict[str, int], configs: dict[str, dict[str,
         )
     if problems:
         raise TopicProblem("\n".join(problems))
-
-
-def topic_id(admin: AdminClient, topic: str, seconds: float = 5.0) -> str:
-    """Return the id that tells a recreated topic from the one before."""
-    described = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)[topic].result(2 * seconds)
-    return str(described.topic_id)
 
 
 def order_key(order_id: int) -> bytes:

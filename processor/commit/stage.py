@@ -17,7 +17,6 @@ from confluent_kafka import TopicPartition
 
 from processor.commit.offset_tracker import OffsetTracker
 from processor.commit.policy import CommitPolicy
-from processor.commit.refusals import Refusals
 from processor.dead_letters import fitting
 from processor.errors import TopicReplaced
 from processor.job import Job, Raw
@@ -25,6 +24,7 @@ from processor.ledger_rows import intent_row
 from processor.partition import Partition
 from processor.values import Acknowledged, Intent, Passed, Recorded, Released
 from runtime.logging import get_logger
+from runtime.refusals import Refusals
 from runtime.transaction import Fenced, NotCommitted, OutgoingMessage
 from schemas.codec import Codec
 from schemas.records import DeadLetter, Delivery
@@ -151,6 +151,7 @@ class Commit:
 
     def poll(self, now: float, at_once: bool = False) -> Iterator[Acknowledged]:
         """Take in what became of the last transaction, and begin the next one when it is due; Fenced."""
+        self._refusals.turn(now)
         if self._under_way is not None and self._under_way[0].done():
             future, batch = self._under_way
             self._under_way = None
@@ -227,11 +228,11 @@ class Commit:
                 yield Acknowledged(intent, batch.began, value)
             return
         if isinstance(error, Fenced):
-            self._refusals.refused(str(error))
+            self._refusals.rejected(str(error), now)
             raise error
         if not isinstance(error, NotCommitted):
             raise error
-        self._refusals.refused(str(error))
+        self._refusals.rejected(str(error), now)
         self._refused_in_a_row += 1
         if self._refused_in_a_row >= MOST_REFUSED:
             raise Fenced(f"{self._refused_in_a_row} transactions in a row were rejected: {error}") from error

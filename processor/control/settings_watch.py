@@ -5,24 +5,19 @@ A row that can't be read, or whose values are refused, changes nothing: what was
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from processor.decide.rules import RuleSettings
-from runtime.client_errors import describe
-from runtime.end_offsets import ask_ends, resolve_end
+from runtime.compacted_reader import CompactedReader, Row
 from runtime.logging import get_logger
 from runtime.settings import SettingsError
 from schemas.codec import Codec, DecodeError, RegistryUnavailable
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
 from schemas.topics import Topics
 
-LOOK_SECONDS, TELL_SECONDS, REGISTRY_PAUSE_SECONDS = 0.1, 60.0, 2.0
-ASK_SECONDS, ASK_AGAIN_SECONDS = 60.0, 1.0  # nobody waits for it
-ROWS = 500
+LOOK_SECONDS, REGISTRY_PAUSE_SECONDS = 0.1, 2.0
 
 log = get_logger(__name__)
 
@@ -39,18 +34,14 @@ class Live:
         rules_of: Callable[[ShopSettings | None], RuleSettings],
         clock: Callable[[], float],
     ) -> None:
-        self._consumer, self._admin, self._codec, self._clock = consumer, admin, codec, clock
-        self._rules_of = rules_of
-        self._here = TopicPartition(topics.settings, 0, OFFSET_BEGINNING)
-        self._rows: deque[tuple[int, bytes | None, bytes | None]] = deque()  # not taken over yet
-        self._read_to = 0
-        self._end: int | None = None
+        self._codec, self._clock, self._rules_of = codec, clock, rules_of
+        self._reader = CompactedReader(consumer, admin, topics.settings)
+        self._rows: deque[Row] = deque()  # not taken over yet
         self._known = False
-        self._asked: Future[Any] | None = None
-        self._ask_at = self._look_at = self._decode_at = self._tell_at = 0.0
+        self._look_at = self._decode_at = 0.0
         self.rules = rules_of(None)
         self.switch: Switch | None = None
-        consumer.assign([self._here])
+        self._reader.open([0])
 
     @property
     def known(self) -> bool:
@@ -77,68 +68,31 @@ class Live:
         if now < self._look_at:
             return
         self._look_at = now + LOOK_SECONDS
-        if self._end is None:
-            self._find_end(now)
-        for message in self._consumer.consume(ROWS, 0):
-            error, offset = message.error(), message.offset()
-            if error is None:
-                key, value = message.key(), message.value()
-                self._rows.append(
-                    (
-                        offset or 0,
-                        key if isinstance(key, bytes) else None,
-                        value if isinstance(value, bytes) else None,
-                    )
-                )
-            elif error.code() == KafkaError._PARTITION_EOF:
-                self._read_to = max(self._read_to, offset or 0)
-            elif error.fatal():
-                raise KafkaException(error)
-            elif now >= self._tell_at:
-                self._tell_at = now + TELL_SECONDS
-                log.warning("the saved settings can't be read now: the last ones hold", error=error.str())
+        self._rows.extend(self._reader.poll(now))
         self._take_over(now)
-        reached = self._end is not None and self._read_to >= self._end
-        self._known = self._known or (reached and not self._rows)
-
-    def _find_end(self, now: float) -> None:
-        """Ask for the true end: the last stable one hides a change that was just acknowledged."""
-        if self._asked is None and now >= self._ask_at:
-            self._ask_at = now + ASK_AGAIN_SECONDS
-            self._asked = ask_ends(self._admin, self._here.topic, [0], ASK_SECONDS)[0]
-        if self._asked is None:
-            return
-        if not self._asked.done():
-            if now >= self._ask_at + 2 * ASK_SECONDS:  # the client was seen never to answer
-                self._asked = None
-            return
-        asked, self._asked = self._asked, None
-        try:
-            self._end = resolve_end(self._admin, asked)
-        except KafkaException as error:
-            log.warning("the end of the saved settings is not known yet; asking again", error=describe(error))
+        self._known = self._known or (self._reader.reached and not self._rows)
 
     def _take_over(self, now: float) -> None:
         while self._rows and now >= self._decode_at:
-            offset, key, value = self._rows[0]
+            row = self._rows[0]
             try:
-                self._apply(offset, key, value)
+                self._apply(row)
             except RegistryUnavailable as error:
                 self._decode_at = now + REGISTRY_PAUSE_SECONDS
                 log.warning("schema registry away: waiting for it", error=str(error))
                 return
             except (DecodeError, SettingsError) as error:
                 log.error(
-                    "a saved setting can't be used: what held before it holds on", offset=offset, error=str(error)
+                    "a saved setting can't be used: what held before it holds on", offset=row.offset, error=str(error)
                 )
             self._rows.popleft()
 
-    def _apply(self, offset: int, key: bytes | None, value: bytes | None) -> None:
-        if key == RULES_KEY:
-            saved = self._codec.decode(value, ShopSettings) if value is not None else None
+    def _apply(self, row: Row) -> None:
+        if row.key == RULES_KEY:
+            saved = self._codec.decode(row.value, ShopSettings) if row.value is not None else None
             rules = self._rules_of(saved)
             if rules != self.rules:
                 self.rules = rules
-                log.info("the shop's settings changed", by=saved.changed_by if saved else None, offset=offset)
-        elif key == SWITCH_KEY:
-            self.switch = self._codec.decode(value, Switch) if value is not None else None
+                log.info("the shop's settings changed", by=saved.changed_by if saved else None, offset=row.offset)
+        elif row.key == SWITCH_KEY:
+            self.switch = self._codec.decode(row.value, Switch) if row.value is not None else None

@@ -14,6 +14,7 @@ from processor.deliver.attempt import Attempt, Step
 from processor.deliver.existing_purchase import Seen
 from processor.ending import Ending
 from processor.errors import LeaseLost, TooOld
+from runtime.settings import Settings
 from schemas.records import Delivery, Outcome
 
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0
@@ -41,6 +42,17 @@ class Limits:
     create_timeout_seconds: float
     settle_seconds: float
     intent_seconds: float = 10.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Return what the settings say."""
+        return cls(
+            settings.delivery_threads,
+            settings.max_attempts,
+            settings.create_timeout_seconds,
+            settings.settle_seconds,
+            intent_seconds=min(10.0, settings.session_timeout_ms / 2000),
+        )
 
     @property
     def wait_seconds(self) -> float:

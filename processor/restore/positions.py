@@ -9,10 +9,11 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from runtime.end_offsets import find_ends, watermarks
+from runtime.end_offsets import watermarks
 from runtime.logging import get_logger
+from runtime.topic_identity import topic_id
 from schemas.progress import Gap, Progress, read_progress
-from schemas.topics import Topics, topic_id
+from schemas.topics import Topics
 
 ASK_SECONDS = 2.0
 GAP_MARGIN = timedelta(days=33)  # what lay unread at the last commit may be as old as the topic and the journal keep
@@ -23,7 +24,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the broker reports of one partition: `committed` < 0 = nothing; `ledger_end` = where its rows end by now."""
+    """What the broker reports of one partition; `committed` < 0 = nothing."""
 
     number: int
     topic_id: str
@@ -31,14 +32,12 @@ class Found:
     metadata: str | None
     low: int
     high: int
-    ledger_end: int
 
 
 def find_positions(consumer: Consumer, admin: AdminClient, topics: Topics, numbers: Sequence[int]) -> list[Found]:
     """Ask for all of them, each question at most ASK_SECONDS; KafkaException, TimeoutError.
 
-    A killed member's open transaction hides the offsets until it times out: that is an error, too. Its rows may lie
-    beyond an end that was asked for before, so the ledger's end is asked for last.
+    A killed member's open transaction hides the offsets until it times out: that is an error, too.
     """
     identity = topic_id(admin, topics.journal)
     asked = [TopicPartition(topics.journal, number) for number in numbers]
@@ -46,9 +45,8 @@ def find_positions(consumer: Consumer, admin: AdminClient, topics: Topics, numbe
     if wrong := next((found.error for found in committed if found.error is not None), None):
         raise KafkaException(wrong)
     marks = [watermarks(consumer, topics.journal, number, ASK_SECONDS) for number in numbers]
-    ends = find_ends(admin, topics.deliveries, numbers, ASK_SECONDS)
     return [
-        Found(number, identity, found.offset, found.metadata, low, high, ends[number])
+        Found(number, identity, found.offset, found.metadata, low, high)
         for number, found, (low, high) in zip(numbers, committed, marks, strict=True)
     ]
 

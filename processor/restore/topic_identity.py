@@ -8,11 +8,11 @@ from collections.abc import Callable, Set
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from processor.errors import NeedsOperator, TopicReplaced
-from processor.restore.partition_count import moved_away
+from processor.errors import TopicReplaced
+from runtime.topic_identity import ask_identities, check_partitions, resolve_identity
 from schemas.topics import Topics
 
 ASK_EVERY_SECONDS = 5.0
@@ -28,14 +28,14 @@ class TopicWatch:
         self._identity: dict[str, str] = {}
 
     def look(self) -> None:
-        """Raise NeedsOperator or TopicReplaced once the broker says so; a broker that is away says nothing."""
+        """Raise PartitionsChanged or TopicReplaced once the broker says so; no answer says nothing."""
         now = self._clock()
         for topic in [topic for topic, answer in self._answers.items() if answer.done()]:
             self._judge(topic, self._answers.pop(topic))
         if not self._answers and now - self._asked_at >= ASK_EVERY_SECONDS:
             self._asked_at = now
             asked = [self._topics.journal, self._topics.deliveries, self._topics.dead_letters]
-            self._answers = self._admin.describe_topics(TopicCollection(asked), request_timeout=5.0)
+            self._answers = ask_identities(self._admin, asked)
 
     def expect(self, topic: str, identity: str) -> None:
         """Note the id of the topic that is worked on."""
@@ -43,18 +43,17 @@ class TopicWatch:
             raise TopicReplaced(f"the topic {topic} was recreated")
 
     def check(self, numbers: Set[int]) -> None:
-        """Raise NeedsOperator for a partition that the journal did not have."""
-        if any(number >= self._partitions for number in numbers):
-            raise NeedsOperator(moved_away(self._topics.journal, max(numbers) + 1, self._partitions))
+        """Raise PartitionsChanged for a partition that the journal did not have."""
+        count = max([self._partitions, *(number + 1 for number in numbers)])
+        check_partitions(self._topics.journal, count, self._partitions)
 
     def _judge(self, topic: str, answer: Future[Any]) -> None:
         try:
-            described = answer.result()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise TopicReplaced(f"the topic {topic} is gone") from None
+            identity = resolve_identity(answer)
+        except KafkaException:
             return
-        self.expect(topic, str(described.topic_id))
-        count = len(described.partitions)
-        if topic == self._topics.journal and count != self._partitions:
-            raise NeedsOperator(moved_away(topic, count, self._partitions))
+        if identity is None:
+            raise TopicReplaced(f"the topic {topic} is gone")
+        self.expect(topic, identity.topic_id)
+        if topic == self._topics.journal:
+            identity.check_partitions(self._partitions)

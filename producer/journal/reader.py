@@ -1,34 +1,33 @@
 """The journal, page by page, published with its cursor; pages may be of any size, in any order, with repetitions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from clients import JournalLog
 from producer.clock import Clock
 from producer.journal.cursor import SETTLE_AFTER, advance, new_logs, top
-from producer.journal.writer import Writer
+from producer.journal.silence import Silence
+from producer.journal.writer import JournalWriter
+from producer.sources import LOG_TYPES, Sources
 from runtime.logging import get_logger
 from schemas.records import JournalEntry, Origin
 
-LOG_TYPES = (1, 2, 11, 16)
-BACKLOG = timedelta(hours=25)  # clocks differ, by up to a day where BaseLinker tells no time
+BACKLOG = timedelta(hours=25)  # clocks differ, by up to a day where BaseLinker sends no time
 NOTE_LOOK = timedelta(minutes=10)
-
-Page = Callable[[int], list[JournalLog]]
 
 log = get_logger(__name__)
 
 
-def find_end(ask: Page, before: datetime | None = None) -> int:
+def find_end(sources: Sources, before: datetime | None = None) -> int:
     """Return the journal's last log id, or the last one below all that was logged at or after a time."""
     at = 0
     while True:
-        page = ask(at)
+        page = sources.journal(at)
         if before is not None and (later := [row.log_id for row in page if row.date is None or row.date >= before]):
             return min(later) - 1
         highest = max((row.log_id for row in page), default=-1)
         if highest == at:  # the asked id itself came: is there something above it?
-            highest = max((row.log_id for row in ask(at + 1)), default=-1)
+            highest = max((row.log_id for row in sources.journal(at + 1)), default=-1)
             if highest > at:
                 at += 1
                 continue
@@ -37,29 +36,29 @@ def find_end(ask: Page, before: datetime | None = None) -> int:
         at = highest
 
 
-class Drain:
+class JournalReader:
     """Takes the journal's entries into the topic, each log id once."""
 
-    def __init__(self, ask: Page, writer: Writer, clock: Clock, named: Callable[[list[int], datetime], None]) -> None:
-        self._ask, self._writer, self._clock, self._named = ask, writer, clock, named
+    def __init__(self, sources: Sources, writer: JournalWriter, clock: Clock, silence: Silence) -> None:
+        self._sources, self._writer, self._clock, self._silence = sources, writer, clock, silence
         self._seen: dict[int, datetime] = dict.fromkeys(writer.cursor.recent_log_ids, clock.steady())
         self._largest_page = 1
         self._alone: int | None = None
 
     def whole(self) -> None:
         """Ask again from the settled id, to the journal's end: finds the ids that came late."""
-        self._drain(self._writer.cursor.settled_log_id, whole=True)
+        self._read(self._writer.cursor.settled_log_id, whole=True)
 
     def news(self) -> None:
         """Ask for what lies above the highest id known."""
         known = top(self._writer.cursor)
-        self._drain(known + 1 if self._alone == known else known, whole=False)
+        self._read(known + 1 if self._alone == known else known, whole=False)
 
-    def _drain(self, start: int, whole: bool) -> None:
+    def _read(self, start: int, whole: bool) -> None:
         """Page on until a page leads no further; a short page ends it early where more would only cost."""
         at = start
         while True:
-            page = self._ask(at)
+            page = self._sources.journal(at)
             fresh = new_logs(self._writer.cursor, page)
             if fresh or not page or at == start:
                 self._take(fresh)
@@ -94,4 +93,4 @@ class Drain:
         if entries or not same or moved.read_at - cursor.read_at >= NOTE_LOOK:
             self._writer.write(entries, moved)
             self._seen = {log_id: self._seen.get(log_id, steady) for log_id in moved.recent_log_ids}
-        self._named([entry.order_id for entry in entries], self._clock.latest())
+        self._silence.named([entry.order_id for entry in entries], self._clock.latest())

@@ -1,6 +1,6 @@
 """Is the journal switched off? Orders that were made and confirmed under our eyes, and no entry named them. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from clients import Order
@@ -9,26 +9,26 @@ MOST_NAMED = 20_000
 
 
 class Silence:
-    """`tell(True)` = the journal should have named orders and did not; `tell(False)` = it names again.
+    """`silent` = the journal should have named orders and did not.
 
     Only what happened while this process read the journal counts: no alarm about what a predecessor saw. `grace` = how
     much later than the order its entry may show up.
     """
 
-    def __init__(self, grace: timedelta, tell: Callable[[bool], None]) -> None:
-        self._grace, self._tell = grace, tell
+    def __init__(self, grace: timedelta) -> None:
+        self._grace = grace
         self._named: dict[int, None] = {}
         self._since: datetime | None = None
-        self._silent = False
+        self.silent = False
 
     def watch(self, now: datetime) -> None:
-        """A complete look at the journal was taken after someone else had read it."""
+        """The whole journal was read, for the first time since another producer had read it."""
         self._since = now + self._grace
 
     def forget(self) -> None:
-        """Somebody else reads the journal now."""
+        """Another producer reads the journal now."""
         self._since = None
-        self._change(False)
+        self.silent = False
 
     def named(self, order_ids: Iterable[int], now: datetime) -> None:
         """The journal named orders: it is switched on."""
@@ -42,16 +42,16 @@ class Silence:
             del self._named[order_id]
         if self._since is not None:
             self._since = max(self._since, now)
-        self._change(False)
+        self.silent = False
 
     def judge(self, orders: Iterable[Order], now: datetime) -> None:
         """Look at confirmed orders that a sweep found."""
         if self._since is not None and any(self._missed(order, self._since, now) for order in orders):
-            self._change(True)
+            self.silent = True
 
     def empty(self) -> None:
         """A first look: orders of the last days, and the journal named nothing at all."""
-        self._change(True)
+        self.silent = True
 
     def _missed(self, order: Order, since: datetime, now: datetime) -> bool:
         confirmed, added = order.date_confirmed, order.date_add
@@ -62,8 +62,3 @@ class Silence:
             and since < confirmed <= now - self._grace
             and (added is None or added > since - self._grace)
         )
-
-    def _change(self, silent: bool) -> None:
-        if silent is not self._silent:
-            self._silent = silent
-            self._tell(silent)

@@ -1,14 +1,11 @@
 """The term's cursor, and the one way to move it: in the transaction that publishes the entries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from runtime.logging import get_logger
 from runtime.metrics import Metrics
-from runtime.transaction import NotCommitted
 from schemas.records import Cursor, JournalEntry
-
-AGAIN_SECONDS = 0.5
 
 log = get_logger(__name__)
 
@@ -20,30 +17,16 @@ class Publishes(Protocol):
         """NotCommitted = none; Fenced = not known, give up."""
 
 
-class Writer:
+class JournalWriter:
     """`cursor` is always the row that was committed last."""
 
-    def __init__(
-        self,
-        publisher: Publishes,
-        cursor: Cursor,
-        metrics: Metrics,
-        wait: Callable[[float], None],
-        refused: Callable[[], None],
-    ) -> None:
-        self._publisher, self._metrics, self._wait, self._refused = publisher, metrics, wait, refused
+    def __init__(self, publisher: Publishes, cursor: Cursor, metrics: Metrics) -> None:
+        self._publisher, self._metrics = publisher, metrics
         self.cursor = cursor
 
     def write(self, entries: Sequence[JournalEntry], cursor: Cursor) -> None:
-        """Publish, again and again until Kafka takes it; between two tries the topics are looked at."""
-        while True:
-            try:
-                self._publisher.publish(entries, cursor)
-                break
-            except NotCommitted as error:
-                log.warning("Kafka did not take the transaction; trying again", error=str(error))
-                self._wait(AGAIN_SECONDS)
-                self._refused()
+        """Publish, and move the cursor; NotCommitted, Fenced, RegistryUnavailable: it was not moved."""
+        self._publisher.publish(entries, cursor)
         self.cursor = cursor
         for entry in entries:
             self._metrics.entries.labels(origin=str(entry.origin)).inc()

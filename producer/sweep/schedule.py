@@ -1,7 +1,7 @@
-"""Which sweep is due: derived from the cursor and what the processors tell, so that a crash forgets none. Pure.
+"""Which sweep is due: derived from the cursor and the gaps that processors report, so that a crash forgets none. Pure.
 
 A mark in the future was set by a clock that was ahead, nobody knows for how long: it is not believed, and one sweep
-over all that the journal would have kept, or as far back as the mark lies ahead, sets it anew.
+over all that the journal would have kept, or as far back as the mark lies ahead, sets it again.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from producer.journal.cursor import JOURNAL_KEEPS, in_future, note_gaps, unread_too_long
-from producer.options import Plan
+from producer.options import Options
 from schemas.progress import Gap
 from schemas.records import Cursor
 
@@ -34,18 +34,18 @@ class Wanted:
 
 
 def due(
-    cursor: Cursor, plan: Plan, now: datetime, told: Iterable[Gap] = (), ahead: timedelta = timedelta()
+    cursor: Cursor, options: Options, now: datetime, reported: Iterable[Gap] = (), ahead: timedelta = timedelta()
 ) -> Wanted | None:
     """Return the one sweep that closes everything open, or None. To be asked after a complete look at the journal.
 
-    `ahead` = how far this machine's clock, and so what processors tell, may be before `now`.
+    `ahead` = how far this machine's clock, and so what processors report, may be before `now`.
     """
     astray = [mark for mark in (cursor.swept_to, cursor.read_at) if mark is not None and in_future(mark, now)]
-    overdue = plan.sweep is not None and cursor.swept_to is not None and now - cursor.swept_to >= plan.sweep
-    regular = overdue or (plan.sweep is not None and in_future(cursor.swept_to, now))
+    overdue = options.sweep is not None and cursor.swept_to is not None and now - cursor.swept_to >= options.sweep
+    regular = overdue or (options.sweep is not None and in_future(cursor.swept_to, now))
     unread = unread_too_long(cursor, now)
-    gaps = [gap for gap in told if gap.gap_id not in cursor.gaps_closed]
-    first_look = _first_look(cursor, plan)
+    gaps = [gap for gap in reported if gap.gap_id not in cursor.gaps_closed]
+    first_look = _first_look(cursor, options)
     lost = [_time(gap.since, now) - OVERLAP - ahead for gap in gaps]
     if unread:
         lost.append(min(cursor.read_at, now) - OVERLAP)
@@ -55,7 +55,7 @@ def due(
         lost.append(now - JOURNAL_KEEPS)
     started_at = None if in_future(cursor.started_at, now) else cursor.started_at
     if started_at is not None:  # a first start from the beginning took what the journal kept then
-        earliest = started_at - (JOURNAL_KEEPS + OVERLAP if plan.start_from == "earliest" else timedelta())
+        earliest = started_at - (JOURNAL_KEEPS + OVERLAP if options.start_from == "earliest" else timedelta())
         lost = [max(since, earliest) for since in lost]
     if regular and cursor.swept_to is not None:
         lost.append(max(min(cursor.swept_to, now) - OVERLAP, started_at or EPOCH))
@@ -79,10 +79,10 @@ def swept(cursor: Cursor, wanted: Wanted, started: datetime, read_at: datetime) 
     return note_gaps(cursor, wanted.gap_ids) if wanted.gap_ids else cursor
 
 
-def _first_look(cursor: Cursor, plan: Plan) -> bool:
+def _first_look(cursor: Cursor, options: Options) -> bool:
     """A first start from the beginning found nothing at all: is there no order, or is the journal switched off?"""
     untouched = cursor.settled_log_id == 0 and not cursor.recent_log_ids and cursor.started_at is not None
-    return plan.start_from == "earliest" and untouched and cursor.swept_to == cursor.started_at
+    return options.start_from == "earliest" and untouched and cursor.swept_to == cursor.started_at
 
 
 def _time(seconds: int, now: datetime) -> datetime:

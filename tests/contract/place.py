@@ -14,10 +14,11 @@ from processor.commit.transaction import Batch, Record
 from processor.commit.offset_tracker import OffsetTracker
 from processor.restore.ledger import Ledger
 from processor.restore.restore import Assignment, Partition
+from runtime.topic_identity import topic_id
 from schemas.codec import Codec, make_codec
 from schemas.progress import Progress
 from schemas.records import Delivery, Outcome
-from schemas.topics import Topics, ensure_topics, topic_id
+from schemas.topics import Topics, ensure_topics
 from tests.harness.topics import read_whole
 from tests.harness.waiting import wait_until
 

@@ -10,8 +10,9 @@ from confluent_kafka.admin import AdminClient
 
 from processor.restore.ledger import Ledger
 from processor.restore.restore import Assignment
+from runtime.topic_identity import topic_id
 from schemas.progress import Progress
-from schemas.topics import order_key, topic_id
+from schemas.topics import order_key
 from tests.contract.place import Place, has, until_ready
 from tests.harness.waiting import wait_until
 

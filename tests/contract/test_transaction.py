@@ -68,6 +68,7 @@ def test_a_message_that_kafka_rejects_leaves_nothing_of_its_transaction_and_the_
         with pytest.raises(NotCommitted, match="too large"):
             writer.write([row(reads, b"half"), row(reads, b"x" * 2_000_000)])
         writer.write([row(reads, b"whole")])
+        reads.wait_for_hidden(reads.topics.deliveries, SOON)
         assert [message.value() for message in reads.whole(reads.topics.deliveries)] == [b"whole"]
 
 
@@ -82,5 +83,6 @@ def test_a_writer_is_fenced_by_a_later_one_of_its_name_and_can_be_opened_again(k
         first.write([row(reads, b"first, again")])
         with pytest.raises(Fenced):
             second.write([row(reads, b"second, again")])
+        reads.wait_for_hidden(reads.topics.deliveries, SOON)
         values = [message.value() for message in reads.whole(reads.topics.deliveries)]
         assert values == [b"second", b"first, again"]

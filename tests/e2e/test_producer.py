@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from sandbox.remote import fetch_state
 from schemas.codec import SINGLE_OBJECT_MAGIC, single_object_fingerprint
 from schemas.progress import Gap, Progress
+from schemas.records import CURSOR_KEY
 from tests.faults.scenario import Scenario
 from tests.harness.stand_ins import purchases, requests, sandbox, switch
 from tests.harness.topics import make_sweep_due, published, swept
@@ -152,7 +153,7 @@ def test_a_journal_unread_for_five_days_is_closed_by_date_starting_from_a_row_of
     body.seek(0, io.SEEK_END)
     fastavro.schemaless_writer(body, schema, row | {"swept_to": None, "read_at": now - timedelta(days=5)})
     writer = Producer({"bootstrap.servers": scenario.kafka})
-    writer.produce(scenario.topics.cursor, key=b"journal", value=body.getvalue())
+    writer.produce(scenario.topics.cursor, key=CURSOR_KEY, value=body.getvalue())
     assert writer.flush(30) == 0
     scenario.place(0, [], **confirmed(timedelta(days=4)))
     scenario.place(1, [], **confirmed(timedelta(days=6)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from schemas.topics import topic_id
+from runtime.topic_identity import topic_id
 from tests.faults.scenario import Scenario
 from tests.harness.stand_ins import sandbox
 from tests.harness.topics import published, read_whole, swept
@@ -40,7 +40,7 @@ def test_a_journal_topic_deleted_under_a_running_producer_gets_all_its_entries_a
     before = topic_id(admin, scenario.topics.journal)
     admin.delete_topics([scenario.topics.journal])[scenario.topics.journal].result()
     ids += [scenario.place(3)[0][0]]
-    wait_until(lambda: "the journal topic was made anew" in programs.log(process), LONG, "it is noticed", process)
+    wait_until(lambda: "the journal topic was recreated" in programs.log(process), LONG, "it is noticed", process)
     wait_until(lambda: '"swept"' in programs.log(process), LONG, "the sweep", process)
     process.kill()
     process.wait()

@@ -8,7 +8,7 @@ import sys
 
 import processor.circuit_breaker
 import processor.record.breaker
-import producer.service
+import producer.baselinker_health
 
 PROBE_SECONDS = 3.0
 
@@ -19,7 +19,7 @@ def main() -> int:
     for module, name in (
         (processor.circuit_breaker, "PROBE_SECONDS"),
         (processor.record.breaker, "TRIAL_SECONDS"),
-        (producer.service, "PROBE_SECONDS"),
+        (producer.baselinker_health, "PROBE_SECONDS"),
     ):
         assert getattr(module, name) == 60.0
         setattr(module, name, PROBE_SECONDS)

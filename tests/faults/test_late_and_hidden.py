@@ -10,9 +10,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from runtime.topic_identity import topic_id
 from schemas.codec import make_codec
 from schemas.records import Delivery, Outcome
-from schemas.topics import order_key, topic_id
+from schemas.topics import order_key
 from tests.faults.points import LAUNCHER
 from tests.faults.scenario import Scenario
 from tests.harness.stand_ins import purchases, sandbox, switch, writes

@@ -10,11 +10,10 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, MemberDescription  # type: ignore[attr-defined]
 
-from producer.publish import CURSOR_KEY
 from sandbox.expected import REQUESTED
 from sandbox.remote import fetch_state
 from schemas.codec import make_codec
-from schemas.records import Cursor, Delivery, JournalEntry, Origin, dead_letter_from_headers
+from schemas.records import CURSOR_KEY, Cursor, Delivery, JournalEntry, Origin, dead_letter_from_headers
 from schemas.topics import Topics, ensure_topics, order_key
 from tests.harness.waiting import LONG
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from processor.control.flow import Flow
 from processor.decide.judge import Decided, Judge
 from processor.decide.rules import Enriched, RuleSettings
 from processor.ending import Ending
 from processor.job import Job
 from processor.partition import Partition
+from processor.partitions import Partitions
 from processor.pipeline import Pipeline
 from processor.stages import Stages
 from processor.values import Acknowledged, Dropped, Intent, Passed, Read, Recorded, Released, Undecodable
@@ -252,14 +254,17 @@ class Place:
         stages: Any = (self.source, self.coalesce, self.enrich, self.deliver, self.record, self.commit)
         restore: Any = self.restore
         operator: Any = self.operator
-        self.pipeline = Pipeline(Stages(*stages), restore, operator, Judge(b"secret"), JOIN_SECONDS, self.tick)
+        self.stages = Stages(*stages)
+        pipeline = Pipeline(self.stages, Judge(b"secret"), operator.rules)
+        self.partitions = Partitions(pipeline, restore, JOIN_SECONDS, self.tick)
+        self.flow = Flow(pipeline, self.partitions, operator)
 
     def tick(self) -> float:
         self.now += 1.0
         return self.now
 
     def turn(self) -> None:
-        self.pipeline.turn(self.tick())
+        self.flow.turn(self.tick())
 
     def owns(self, *numbers: int) -> None:
         """Partitions that are worked on."""
@@ -383,15 +388,15 @@ AGAIN = [*REVOKED, ("deliver.revoke", [0, 1]), *LOST]
 
 def test_assigned_partitions_are_restored_and_worked_on_once_they_are_ready() -> None:
     place = Place()
-    place.pipeline.assigned({0, 1})
+    place.partitions.assigned({0, 1})
     assert place.asked == [("restore.begin", [0, 1])]
-    assert place.pipeline.restoring
+    assert place.partitions.restoring
     place.asked.clear()
     place.restore.out.append(ready(1))
     place.turn()
     opened = ["source.open", "coalesce.assign", "enrich.assign", "record.assign", "commit.assign"]
     assert place.asked == [(name, 1) for name in opened]
-    assert place.pipeline.restoring
+    assert place.partitions.restoring
 
 
 def test_a_partition_that_the_consumer_does_not_fetch_yet_is_restored_again() -> None:
@@ -408,7 +413,7 @@ def test_revoked_partitions_are_dropped_from_the_source_down_waited_for_and_comm
     place.deliver.busy_for, place.deliver.joined = 2, [ENDED]
     place.record.out.append(RECORDED)
     place.commit.flushes = 2
-    place.pipeline.revoked({0, 1})
+    place.partitions.revoked({0, 1})
     assert place.asked == [
         *REVOKED,
         ("deliver.join",),
@@ -427,7 +432,7 @@ def test_calls_and_a_commit_that_do_not_end_are_waited_for_no_longer_than_agreed
     place = Place()
     place.owns(0, 1)
     place.deliver.busy_for = place.commit.flushes = 10**6
-    place.pipeline.revoked({0, 1})
+    place.partitions.revoked({0, 1})
     assert place.names().count("deliver.join") == place.names().count("commit.flush") == int(JOIN_SECONDS)
     assert place.asked[-len(LOST) :] == LOST
 
@@ -436,7 +441,7 @@ def test_the_lease_is_kept_while_calls_are_waited_for() -> None:
     place = Place()
     place.deliver.busy_for = 5
     before = place.now
-    place.pipeline.revoked({0, 1})
+    place.partitions.revoked({0, 1})
     assert place.now - before >= 5
 
 
@@ -444,7 +449,7 @@ def test_lost_partitions_are_dropped_without_waiting_or_committing() -> None:
     place = Place()
     place.owns(0, 1)
     place.deliver.busy_for = place.commit.flushes = 3
-    place.pipeline.lost({0, 1})
+    place.partitions.lost({0, 1})
     assert place.asked == LOST
     assert place.commit.partitions == set()
 
@@ -454,7 +459,7 @@ def test_a_pause_and_a_change_of_the_breaker_give_all_work_up_and_restore_it(why
     """The partitions stay this member's: their entries come again from the committed offsets."""
     place = Place()
     place.owns(0)
-    place.pipeline.assigned({1})
+    place.partitions.assigned({1})
     place.asked.clear()
     if why == "paused":
         place.operator.paused = True
@@ -481,10 +486,10 @@ def test_a_pause_goes_through_once_each_time() -> None:
 
 def test_leaving_ends_what_asks_the_consumer_and_closing_waits_for_calls_before_files_go() -> None:
     place = Place()
-    place.pipeline.leave()
+    place.partitions.leave()
     assert place.names() == ["restore.close", "source.close"]
     place.asked.clear()
-    place.pipeline.close()
+    place.stages.close()
     assert place.names() == ["deliver.close", "enrich.close", "commit.close", "coalesce.close"]
 
 
@@ -611,4 +616,4 @@ def test_it_has_caught_up_once_nothing_of_its_partitions_is_left(change: dict[st
         for step in way:
             target = getattr(target, step)
         setattr(target, name, value)
-    assert place.pipeline.caught_up is caught_up
+    assert place.flow.caught_up is caught_up

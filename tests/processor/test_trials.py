@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from processor.coalesce.stage import Coalesce
-from processor.commit.refusals import Refusals
 from processor.commit.stage import Commit
+from processor.control.flow import Flow
 from processor.decide.judge import Judge
 from processor.decide.rules import RuleSettings
 from processor.ending import Ending, Write
 from processor.job import Entry, Job
 from processor.partition import Partition
+from processor.partitions import Partitions
 from processor.pipeline import Pipeline
 from processor.record.breaker import DeadLetterBreaker
 from processor.record.stage import Record
@@ -26,6 +27,7 @@ from processor.restore.ledger import Ledger
 from processor.stages import Stages
 from runtime.health import Health
 from runtime.metrics import Metrics
+from runtime.refusals import Refusals
 from schemas.codec import make_codec
 from schemas.progress import Progress
 from schemas.records import Outcome
@@ -163,7 +165,7 @@ class Place:
             enrich=self.shop,
             deliver=Nothing(),
             record=Record(self.breaker, CODEC, Metrics(), TOPICS.journal),
-            commit=Commit(writer, lambda: None, TOPICS, CODEC, Refusals(Health(), lambda: self.now)),
+            commit=Commit(writer, lambda: None, TOPICS, CODEC, Refusals(Health())),
         )
         self.shop.assign = self.shop.use = lambda _: None  # type: ignore[attr-defined]
         operator: Any = SimpleNamespace(
@@ -171,8 +173,10 @@ class Place:
         )
         restore: Any = Restored(self.kafka)
         self.stages: Stages = stages
-        self.pipeline = Pipeline(stages, restore, operator, Judge(b""), 5.0, self._tick)
-        self.pipeline.assigned({0})
+        pipeline = Pipeline(stages, Judge(b""), operator.rules)
+        partitions = Partitions(pipeline, restore, 5.0, self._tick)
+        self.flow = Flow(pipeline, partitions, operator)
+        partitions.assigned({0})
 
     def _tick(self) -> float:
         self.threads.run_all()
@@ -186,7 +190,7 @@ class Place:
         end = self.now + seconds
         while self.now < end and not until():
             self.threads.run_all()
-            self.pipeline.turn(self.now)
+            self.flow.turn(self.now)
             self.now += 0.1
 
     @property

@@ -1,25 +1,25 @@
-"""A journal, orders, a topic and a clock in memory; publishing fails or dies when it is told to."""
+"""A journal, orders, a topic and a clock in memory; publishing fails or dies as a test wants it."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from clients import JournalLog, Order
 from producer.clock import Clock as Clocks
 from producer.journal.cursor import first_cursor
 from producer.journal.silence import Silence
-from producer.journal.writer import Publishes, Writer
-from producer.options import Plan
+from producer.journal.writer import JournalWriter, Publishes
+from producer.options import Options
+from producer.sources import LOG_TYPES
 from producer.sweep.sweep import PAGE, Remembered
-from producer.term import Poll
+from producer.term import Term
 from runtime.metrics import Metrics
+from runtime.topic_identity import TopicIdentity
 from runtime.transaction import Fenced, NotCommitted
 from schemas.progress import Gap
 from schemas.records import Cursor, JournalEntry, Origin
 
-T = TypeVar("T")
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -30,7 +30,7 @@ class Killed(Exception):
 
 @dataclass
 class Clock:
-    """Moves when it is told to."""
+    """Moves as a test wants it."""
 
     now: datetime = NOW
 
@@ -125,13 +125,13 @@ class Kafka:
 class World:
     """One shop, one topic, and terms of leadership one after the other."""
 
-    plan: Plan
+    options: Options
     clock: Clock = field(default_factory=Clock)
     kafka: Kafka = field(default_factory=Kafka)
     skew: Callable[[datetime], timedelta] = lambda _: timedelta()  # of the program's clock, at a true time
-    header: bool = True  # whether BaseLinker tells what time it is
-    silent: bool = False
-    told: list[Gap] = field(default_factory=list)
+    header: bool = True  # whether BaseLinker sends what time it is
+    reported: list[Gap] = field(default_factory=list)  # gaps that processors report
+    used: bool = False  # whether the journal topic has ever had an entry
     publisher: Publishes | None = None
 
     def __post_init__(self) -> None:
@@ -148,32 +148,47 @@ class World:
 
     def begin_process(self) -> None:
         self.remembered = Remembered()
-        self.silence = Silence(min(2 * MINUTE, self.plan.sweep or 2 * MINUTE), self._tell)
+        self.silence = Silence(min(2 * MINUTE, self.options.sweep or 2 * MINUTE))
 
-    def _tell(self, silent: bool) -> None:
-        self.silent = silent
+    @property
+    def silent(self) -> bool:
+        return self.silence.silent
 
-    def term(self) -> Poll:
+    def term(self) -> Term:
         """Begin a term: from the committed cursor, or as at a first start."""
         cursor = self.kafka.cursor
         if cursor is None:
-            cursor = self.kafka.cursor = first_cursor(self.clocks.now(), self.plan.partitions)
-        writer = Writer(self.publisher or self.kafka, cursor, Metrics(), lambda _: None, lambda: None)
-        return Poll(
-            self.shop, _at_once, writer, self.plan, self.silence, self.remembered,
-            lambda _: self.told, lambda: None, self.clocks,
-        )  # fmt: skip
+            cursor = self.kafka.cursor = first_cursor(self.clocks.now(), self.options.partitions)
+        writer = JournalWriter(self.publisher or self.kafka, cursor, Metrics())
+        return Term(self, writer, self.options, self.silence, self.remembered, self.clocks)
 
-    def run(self, poll: Poll, span: timedelta) -> None:
-        """Take turns for a span of time, as the program does."""
+    def run(self, term: Term, span: timedelta) -> None:
+        """Take turns for a span of time, as the program does; one that Kafka rejected is taken again."""
         until = self.clock.now + span
         while self.clock.now < until:
-            self.clock.now += max(poll.turn(), timedelta(seconds=1))
+            try:
+                self.clock.now += max(term.turn(), timedelta(seconds=1))
+            except NotCommitted:
+                continue
+
+    # ---- what a term reads
+
+    def journal(self, log_id: int) -> list[JournalLog]:
+        return self.shop.journal(log_id, LOG_TYPES)
+
+    def orders(self, confirmed_from: datetime, id_from: int | None) -> list[Order]:
+        return self.shop.orders(confirmed_from=confirmed_from, id_from=id_from)
+
+    def gaps(self, partitions: int) -> list[Gap]:
+        return self.reported
+
+    def journal_topic(self, partitions: int) -> TopicIdentity:
+        cursor = self.kafka.cursor
+        return TopicIdentity("journal", cursor.journal_topic_id if cursor else "here", partitions)
+
+    def journal_has_entries(self, partitions: int) -> bool:
+        return self.used
 
 
-def _at_once(call: Callable[[], T]) -> T:
-    return call()
-
-
-def plan(sweep: timedelta | None = None, start_from: str = "earliest") -> Plan:
-    return Plan(start_from, timedelta(seconds=10), sweep, 6)
+def plan(sweep: timedelta | None = None, start_from: str = "earliest") -> Options:
+    return Options(start_from, timedelta(seconds=10), sweep, 6)

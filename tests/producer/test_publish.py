@@ -59,7 +59,7 @@ def test_a_gap_is_not_closed_without_its_orders(away: int) -> None:
     for number in range(1, 251):
         world.shop.place(number, NOW + HOUR + timedelta(seconds=number))
     world.clock.now = NOW + 2 * HOUR
-    world.told = [Gap("a", int((NOW + HOUR).timestamp()))]
+    world.reported = [Gap("a", int((NOW + HOUR).timestamp()))]
     run(world, RegistryUnavailable("away"), away, 3 * HOUR)
     assert sorted(world.kafka.ids(Origin.BACKFILL)) == list(range(1, 251))
     assert world.kafka.cursor is not None and world.kafka.cursor.gaps_closed == ("a",)

@@ -17,13 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from processor.coalesce.stage import LINGER_SECONDS, Coalesce
 from processor.commit.policy import COMMIT_SECONDS
-from processor.commit.refusals import Refusals
 from processor.commit.stage import Commit
+from processor.control.flow import Flow
 from processor.decide.judge import Judge
 from processor.decide.rules import RuleSettings
 from processor.ending import Ending
 from processor.job import Entry, Job, Raw
 from processor.partition import Partition
+from processor.partitions import Partitions
 from processor.pipeline import Pipeline
 from processor.record.breaker import DeadLetterBreaker
 from processor.record.stage import Record
@@ -32,6 +33,7 @@ from processor.stages import Stages
 from processor.values import Intent
 from runtime.health import Health
 from runtime.metrics import Metrics
+from runtime.refusals import Refusals
 from runtime.transaction import NotCommitted, OutgoingMessage
 from schemas.codec import make_codec
 from schemas.progress import Progress
@@ -182,7 +184,7 @@ class Life(RuleBasedStateMachine):
         near = self.near = Neighbours(self.kafka, ledger)
         self.stack = ExitStack()
         self.threads = self.stack.enter_context(by_hand("processor.commit.stage"))
-        self.commit = Commit(self.kafka, lambda: None, TOPICS, CODEC, Refusals(Health(), lambda: self.now))
+        self.commit = Commit(self.kafka, lambda: None, TOPICS, CODEC, Refusals(Health()))
         source = SimpleNamespace(
             open=near.open, pause=near.pause, at_end=False, close=lambda: None,
             poll=lambda now, room, seconds: near.taken(room),
@@ -206,7 +208,9 @@ class Life(RuleBasedStateMachine):
         record = Record(DeadLetterBreaker(10**6), CODEC, Metrics(), TOPICS.journal)
         self.coalesce = Coalesce(ledger, 39.0)
         stages: Any = (source, self.coalesce, enrich, deliver, record, self.commit)
-        self.pipeline = Pipeline(Stages(*stages), restore, operator, Judge(b"secret"), 3.0, self.tick)  # type: ignore[arg-type]
+        pipeline = Pipeline(Stages(*stages), Judge(b"secret"), operator.rules)
+        self.partitions = Partitions(pipeline, restore, 3.0, self.tick)  # type: ignore[arg-type]
+        self.flow = Flow(pipeline, self.partitions, operator)  # type: ignore[arg-type]
 
     def tick(self) -> float:
         """Time passes where something is waited for: a transaction under way ends meanwhile."""
@@ -224,7 +228,7 @@ class Life(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.01, LINGER_SECONDS * 2, COMMIT_SECONDS * 2, 10.0]))
     def a_turn(self, seconds: float) -> None:
         self.now += seconds
-        self.pipeline.turn(self.now)
+        self.flow.turn(self.now)
 
     @precondition(lambda self: self.near.jobs)
     @rule(data=st.data(), outcome=st.sampled_from([Outcome.DELIVERED, Outcome.SKIPPED, Outcome.DEAD]))
@@ -248,22 +252,22 @@ class Life(RuleBasedStateMachine):
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS)))
     def partitions_are_assigned(self, partitions: set[int]) -> None:
-        self.pipeline.assigned(partitions - self.owned)
+        self.partitions.assigned(partitions - self.owned)
         self.owned |= partitions
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS)))
     def partitions_are_revoked(self, partitions: set[int]) -> None:
-        self.pipeline.revoked(partitions & self.owned)
+        self.partitions.revoked(partitions & self.owned)
         self.owned -= partitions
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS)))
     def partitions_are_lost(self, partitions: set[int]) -> None:
-        self.pipeline.lost(partitions & self.owned)
+        self.partitions.lost(partitions & self.owned)
         self.owned -= partitions
 
     @rule()
     def all_work_is_given_up_for_a_moment(self) -> None:
-        self.pipeline.restart()
+        self.partitions.restart()
 
     @rule()
     def the_process_is_killed_and_another_one_joins(self) -> None:
@@ -287,7 +291,7 @@ class Life(RuleBasedStateMachine):
         self.a_turn(0.01)
         assert all(self.kafka.has_outcome(entry) for entry in entries)
         assert self.kafka.offsets == {number: len(lane) for number, lane in self.kafka.journal.items()}
-        assert self.pipeline.idle
+        assert self.flow.idle
 
     def leave(self) -> None:
         self.coalesce.close()

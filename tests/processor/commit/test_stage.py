@@ -9,7 +9,6 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from processor.commit.policy import COMMIT_SECONDS, RETRY_SECONDS
-from processor.commit.refusals import Refusals
 from processor.commit.stage import MOST_REFUSED, Commit
 from processor.dead_letters import dead_letter
 from processor.errors import TopicReplaced
@@ -17,6 +16,7 @@ from processor.job import Job
 from processor.partition import Partition
 from processor.values import Acknowledged, Intent, Passed, Recorded, Released
 from runtime.health import Health
+from runtime.refusals import Refusals
 from runtime.transaction import Fenced, NotCommitted, OutgoingMessage, Unanswered
 from schemas.codec import make_codec
 from schemas.progress import Gap, Progress, read_progress
@@ -53,7 +53,7 @@ class Place:
     def __init__(self, threads: Threads) -> None:
         self.now, self.threads, self.writer = 1000.0, threads, Writer()
         self.generation = 1
-        self.refusals = Refusals(Health(), lambda: self.now)
+        self.refusals = Refusals(Health())
         self.commit = Commit(self.writer, lambda: self.generation, TOPICS, CODEC, self.refusals)
         self.acknowledged: list[Acknowledged] = []
         self.assign(0)
@@ -452,7 +452,7 @@ def test_an_offset_that_was_taken_before_means_that_the_topic_was_recreated(plac
 
 def test_the_writer_is_opened_on_joining_and_what_is_waited_for_is_bounded() -> None:
     writer = Writer()
-    commit = Commit(writer, lambda: 1, TOPICS, CODEC, Refusals(Health(), lambda: 0.0))
+    commit = Commit(writer, lambda: 1, TOPICS, CODEC, Refusals(Health()))
     commit.open()
     assert writer.opened
     commit.join(0.01)
@@ -470,7 +470,7 @@ def test_closing_waits_for_no_transaction_that_never_ends() -> None:
     writer = Writer()
     hang: Callable[..., Any] = lambda *_: never.wait(60)  # noqa: E731
     writer.write = hang  # type: ignore[method-assign]
-    commit = Commit(writer, lambda: 1, TOPICS, CODEC, Refusals(Health(), lambda: 0.0))
+    commit = Commit(writer, lambda: 1, TOPICS, CODEC, Refusals(Health()))
     commit.assign(Partition(0, "T", 0.0, 10, Progress("T")))
     commit.submit(Released(a_job(7)))
     list(commit.poll(0.0, at_once=True))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException
 
-from processor.control.settings_watch import ASK_SECONDS, REGISTRY_PAUSE_SECONDS, Live
+from processor.control.settings_watch import REGISTRY_PAUSE_SECONDS, Live
 from processor.decide.rules import RuleSettings
+from runtime.compacted_reader import ASK_SECONDS
 from runtime.settings import SettingsError
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
@@ -38,7 +39,7 @@ class Place:
         self.now, self.came, self.end = 100.0, [], end  # type: ignore[var-annotated]
         self.away = self.registry_away = self.mute = False
         self.offset = 0
-        consumer: Any = SimpleNamespace(assign=lambda parts: None, consume=self.consume)
+        consumer: Any = SimpleNamespace(incremental_assign=lambda parts: None, consume=self.consume)
         admin: Any = SimpleNamespace(list_offsets=self.list_offsets, list_topics=lambda *_, **__: None)
         codec: Any = SimpleNamespace(decode=self.decode)
         self.live = Live(consumer, admin, Topics("t"), codec, rules_of, lambda: self.now)
@@ -73,7 +74,9 @@ class Place:
         self.came.append(self._message(self.offset if offset is None else offset, None, None, end))
 
     def _message(self, offset: int, key: bytes | None, value: bytes | None, error: Any) -> Any:
-        return SimpleNamespace(offset=lambda: offset, key=lambda: key, value=lambda: value, error=lambda: error)
+        return SimpleNamespace(
+            partition=lambda: 0, offset=lambda: offset, key=lambda: key, value=lambda: value, error=lambda: error
+        )
 
     def turn(self, seconds: float = 1.0) -> Live:
         self.now += seconds

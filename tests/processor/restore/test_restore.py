@@ -14,6 +14,7 @@ from processor.partition import Partition
 from processor.restore.ledger import Ledger
 from processor.restore.restore import AGAIN_SECONDS, Restore
 from processor.restore.topic_identity import TopicWatch
+from runtime.compacted_reader import CompactedReader
 from schemas.codec import make_codec
 from schemas.progress import Progress
 from schemas.topics import Topics, order_key
@@ -57,7 +58,7 @@ class Kafka:
 
     def describe_topics(self, _: Any, **__: Any) -> "dict[str, Future[Any]]":
         described: Future[Any] = Future()
-        described.set_result(SimpleNamespace(topic_id=self.topic_id))
+        described.set_result(SimpleNamespace(name=TOPICS.journal, topic_id=self.topic_id, partitions=[]))
         return {TOPICS.journal: described}
 
     def committed(self, asked: list[TopicPartition], timeout: float) -> list[Any]:
@@ -105,7 +106,7 @@ class Place:
         self.now, self.kafka, self.ledger = 1000.0, Kafka(), ledger
         kafka: Any = self.kafka
         identity = TopicWatch(kafka, TOPICS, 6, lambda: self.now)
-        self.restore = Restore(kafka, kafka, kafka, TOPICS, ledger, identity)
+        self.restore = Restore(kafka, kafka, TOPICS, CompactedReader(kafka, kafka, TOPICS.deliveries), ledger, identity)
 
     def begin(self, *numbers: int) -> None:
         self.restore.begin(set(numbers), self.now)
@@ -115,9 +116,8 @@ class Place:
         self.now += seconds
         ready = list(self.restore.poll(self.now))
         if self.kafka.hold.is_set():
-            for question in (self.restore._ends, self.restore._positions):
-                if question is not None:
-                    question[0].exception(30)
+            if self.restore._asked is not None:
+                self.restore._asked[0].exception(30)
         return ready
 
     def turns_until_ready(self, most: int = 20) -> tuple[int, list[Partition]]:
@@ -139,7 +139,7 @@ def place() -> Iterator[Place]:
 def asked_for_positions(place: Place) -> None:
     """Begin with a partition, up to the question for its committed offset, which has no answer yet."""
     place.begin(0)
-    while place.restore._positions is None:
+    while place.restore._asked is None:
         if place.restore._ends is None:
             place.poll()
             continue
@@ -295,8 +295,8 @@ def test_closing_waits_for_the_question_under_way(place: Place) -> None:
     asked_for_positions(place)
     closing = threading.Thread(target=place.restore.close)
     closing.start()
-    assert place.restore._positions is not None
-    question = place.restore._positions[0]
+    assert place.restore._asked is not None
+    question = place.restore._asked[0]
     place.kafka.hold.set()
     closing.join(30)
     assert question.done()

@@ -1,25 +1,25 @@
-"""Which cursor a term goes on from."""
+"""Which cursor a term starts from."""
 
 from dataclasses import replace
 
-from clients import JournalLog
+import pytest
+
 from producer.journal.cursor import first_cursor
 from producer.journal.initial_cursor import starting_cursor
-from producer.journal.topic_identity import Identity
 from producer.sweep.schedule import due
+from runtime.topic_identity import PartitionsChanged, TopicIdentity
 from schemas.records import Cursor
 from tests.producer.simulated import DAY, HOUR, MINUTE, NOW, World, plan
 
-HERE = Identity("here", 6)
+HERE = TopicIdentity("journal", "here", 6)
 
 
 def start(
     cursor: Cursor | None, start_from: str = "earliest", used: bool = False, world: World | None = None
 ) -> Cursor:
-    def page(at: int) -> list[JournalLog]:
-        return world.shop.journal(at, (1,)) if world else []
-
-    return starting_cursor(cursor, HERE, lambda: used, plan(start_from=start_from), page, NOW)
+    world = world or World(plan())
+    world.used = used
+    return starting_cursor(cursor, HERE, world, plan(start_from=start_from), NOW)
 
 
 def test_a_cursor_of_the_same_topic_is_taken_as_it_is_and_one_without_topic_notes_it() -> None:
@@ -28,11 +28,16 @@ def test_a_cursor_of_the_same_topic_is_taken_as_it_is_and_one_without_topic_note
     assert start(replace(cursor, journal_topic_id="")) == cursor
 
 
-def test_a_first_start_takes_the_topic_the_count_and_the_journals_end_if_told_to() -> None:
+def test_a_first_start_takes_the_topic_the_count_and_the_journals_end_if_asked_to() -> None:
     world = World(plan())
     world.shop.log(40, NOW - HOUR)
     assert start(None, world=world) == first_cursor(NOW, 6, 0, "here")
     assert start(None, "latest", world=world) == first_cursor(NOW, 6, 40, "here")
+
+
+def test_a_journal_with_another_number_of_partitions_is_refused() -> None:
+    with pytest.raises(PartitionsChanged, match="has 6 partitions and had 5"):
+        start(first_cursor(NOW, 5, 99, "here"))
 
 
 def test_another_topic_means_reading_all_again_and_sweeping_three_days() -> None:

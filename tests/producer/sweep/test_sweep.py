@@ -178,25 +178,25 @@ def test_a_journal_unread_for_days_is_swept_from_then_even_when_the_sweep_dies_i
     assert "getOrders" not in world.shop.asked
 
 
-def test_a_gap_told_by_a_processor_is_closed_once_without_a_regular_sweep_and_orders_are_published_again() -> None:
+def test_a_gap_that_a_processor_reports_is_closed_once_without_a_regular_sweep_and_orders_are_published_again() -> None:
     world = World(plan())
     world.run(world.term(), MINUTE)
     world.shop.place(1, NOW + 30 * MINUTE)
     world.shop.place(2, NOW + 5 * HOUR)
     world.shop.place(3, NOW + 3 * HOUR + 10 * MINUTE)
     world.clock.now = NOW + 6 * HOUR
-    world.told = [Gap("a", int((NOW + 4 * HOUR).timestamp())), Gap("b", int((NOW + 5 * HOUR).timestamp()))]
+    world.reported = [Gap("a", int((NOW + 4 * HOUR).timestamp())), Gap("b", int((NOW + 5 * HOUR).timestamp()))]
     poll = world.term()
     world.run(poll, 5 * MINUTE)
     assert sorted(world.kafka.ids(Origin.BACKFILL)) == [2, 3]  # from an hour before the earliest
     assert world.kafka.cursor is not None and set(world.kafka.cursor.gaps_closed) == {"a", "b"}
-    world.told.append(Gap("c", int((NOW + 5 * HOUR).timestamp())))
+    world.reported.append(Gap("c", int((NOW + 5 * HOUR).timestamp())))
     world.run(poll, 5 * MINUTE)
     assert sorted(world.kafka.ids(Origin.BACKFILL)) == [2, 2, 3]
 
 
 def test_hostile_times_of_a_gap_do_not_stop_the_program() -> None:
     world = World(plan())
-    world.told = [Gap("a", -(10**18)), Gap("b", 10**18)]
+    world.reported = [Gap("a", -(10**18)), Gap("b", 10**18)]
     world.run(world.term(), MINUTE)
     assert world.kafka.cursor is not None and set(world.kafka.cursor.gaps_closed) == {"a", "b"}
