@@ -13,7 +13,17 @@ import processor
 
 ROOT = Path(processor.__file__).parent
 
-WHOLE = {"main", "supervisor", "wiring", "membership", "pipeline", "stages", "apis"}  # modules that hold rooms together
+WHOLE = {
+    "main",
+    "supervisor",
+    "wiring",
+    "membership",
+    "pipeline",
+    "partitions",
+    "stages",
+    "apis",
+    "kafka_clients",
+}  # modules that hold rooms together
 SHARED = {  # modules at the root that any room may know: values, errors, and what several rooms need
     "job", "ending", "partition", "values", "errors", "redact", "clock", "circuit_breaker", "ledger_rows",
     "dead_letters",
@@ -27,9 +37,14 @@ ARROWS = {  # room → the other rooms that it may know
     "deliver": {"decide"},  # pure
     "record": set(),
     "commit": set(),
-    "control": {"decide", "stages"},  # the shop's rules; the report looks at every stage
+    "control": {
+        "decide",
+        "stages",
+        "pipeline",
+        "partitions",
+    },  # the shop's rules; it turns the pipeline and looks at it
 }
-KAFKA = {"consume", "restore", "commit", "control", "wiring", "supervisor"}
+KAFKA = {"consume", "restore", "commit", "control", "wiring", "supervisor", "kafka_clients"}
 
 
 def room(name: str) -> str:
