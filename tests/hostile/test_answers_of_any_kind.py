@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx2 as httpx
+import httpx as httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from processor.errors import NeedsOperator, TopicReplaced
+from processor.errors import TopicReplaced
 from processor.restore.topic_identity import ASK_EVERY_SECONDS, TopicWatch
+from runtime.topic_identity import PartitionsChanged
 from schemas.topics import Topics
 
 TOPICS = Topics("t")
@@ -40,7 +41,7 @@ class Place:
             if isinstance(answer, int):
                 found[topic].set_exception(KafkaException(KafkaError(answer)))
             else:
-                found[topic].set_result(SimpleNamespace(topic_id=answer[0], partitions=[None] * answer[1]))
+                found[topic].set_result(SimpleNamespace(name=topic, topic_id=answer[0], partitions=[None] * answer[1]))
         return found
 
 
@@ -64,7 +65,7 @@ def test_a_topic_that_was_recreated_or_deleted_ends_the_membership(topic: str) -
 def test_more_partitions_than_at_the_start_need_a_person() -> None:
     place = Place()
     place.answers[TOPICS.journal] = (TOPICS.journal, 12)
-    with pytest.raises(NeedsOperator, match="12 partitions and had 6"):
+    with pytest.raises(PartitionsChanged, match="12 partitions and had 6"):
         place.looks()
 
 
@@ -84,7 +85,7 @@ def test_a_broker_that_does_not_answer_says_nothing_and_is_asked_no_second_time_
 def test_a_partition_beyond_the_journals_count_needs_a_person() -> None:
     watch = Place().watch
     watch.check({0, 5})
-    with pytest.raises(NeedsOperator, match="7 partitions and had 6"):
+    with pytest.raises(PartitionsChanged, match="7 partitions and had 6"):
         watch.check({6})
 
 
