@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx as httpx
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
