@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 from clients.pacing import processor_share
 from processor.apis import Apis
 from processor.clock import boottime
-from processor.consume.caught_up import GroupEnd
+from processor.consume.caught_up import GroupCaughtUp
 from processor.consume.other_groups import other_groups
 from processor.errors import NeedsOperator, Rejoin
 from processor.kafka_clients import connect
@@ -85,7 +85,7 @@ class Supervisor:
             check_partition_count(kafka.loader, admin, self._topics, lasting.codec, count)
             membership, stages = build(settings, count, kafka, lasting, self._seen, self._patient)
             stages.commit.open()
-            group = GroupEnd(kafka.member, kafka.loader, self._topics.journal, count, boottime)
+            group = GroupCaughtUp(kafka.member, kafka.loader, self._topics.journal, count, boottime)
             return membership.run(self._stop.is_set, owns, None if self._patient else group.reached)
         finally:
             pacer.set_rate(0.0)  # what an old look-up thread still asks would be beyond the others' shares

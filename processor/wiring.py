@@ -14,7 +14,7 @@ from processor.consume.source import Source
 from processor.control.flow import Flow
 from processor.control.operator import Operator
 from processor.control.report import Report
-from processor.control.settings_watch import Live
+from processor.control.settings_watch import SettingsWatch
 from processor.decide.judge import Judge
 from processor.decide.rule_settings import rule_settings
 from processor.deliver.lease import Lease
@@ -75,8 +75,10 @@ def build(
     lease, ledger = Lease(settings.session_timeout_ms / 2000, boottime), Ledger(codec)
     name = f"{settings.group_id}-{uuid.uuid4()}"  # of its own: one that is shared would be fenced by its namesake
     writer = TransactionalWriter(lambda: Producer(transactional_producer_config(settings, name)))
-    saved = Live(
-        kafka.follower, kafka.admin, topics, codec, lambda saved: rule_settings(merged(settings, saved)), boottime
+    saved = SettingsWatch(
+        CompactedReader(kafka.follower, kafka.admin, topics.settings),
+        codec,
+        lambda saved: rule_settings(merged(settings, saved)),
     )
     rows = CompactedReader(kafka.loader, kafka.admin, topics.deliveries)
     identity = TopicWatch(kafka.admin, topics, count, boottime)

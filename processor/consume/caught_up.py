@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 ASK_SECONDS, AGAIN_SECONDS = 1.0, 0.5
 
 
-class GroupEnd:
+class GroupCaughtUp:
     """`reader` is a consumer of no group's assignment, free while it is asked; `member` knows the group's offsets."""
 
     def __init__(

@@ -4,7 +4,7 @@ Settings: what is being read is read again; what is decided is sent as decided. 
 recorded; all else is dropped and comes again after `resume`, to be decided then. The membership is kept.
 """
 
-from processor.control.settings_watch import Live
+from processor.control.settings_watch import SettingsWatch
 from processor.decide.rules import RuleSettings
 from processor.errors import NeedsOperator
 from runtime.health import Health
@@ -17,7 +17,7 @@ log = get_logger(__name__)
 class Operator:
     """Without patience (`--until-caught-up`) a pause ends the program."""
 
-    def __init__(self, saved: Live, health: Health, metrics: Metrics, patient: bool = True) -> None:
+    def __init__(self, saved: SettingsWatch, health: Health, metrics: Metrics, patient: bool = True) -> None:
         self._saved, self._health, self._metrics, self._patient = saved, health, metrics, patient
         self._reported = ""
         self.paused = False
@@ -34,7 +34,7 @@ class Operator:
 
     def poll(self, now: float) -> None:
         """Follow what was saved."""
-        self._saved.look()
+        self._saved.poll(now)
         self._health.set_ready("saved settings", self._saved.known, "not read yet")
         if not self._saved.known and not self.paused:
             return  # rows pass by that later ones replace

@@ -1,13 +1,10 @@
-"""What the shop saved in `<prefix>.settings`, followed on the poll thread: a plain consumer, no group, never a wait.
+"""What the shop saved in `<prefix>.settings`: a plain consumer, no group, never a wait.
 
-A row that can't be read, or whose values are refused, changes nothing: what was good before it holds on.
+A row that can't be read, or whose values are refused, changes nothing: what was good before stays in effect.
 """
 
 from collections import deque
 from collections.abc import Callable
-
-from confluent_kafka import Consumer
-from confluent_kafka.admin import AdminClient
 
 from processor.decide.rules import RuleSettings
 from runtime.compacted_reader import CompactedReader, Row
@@ -15,33 +12,24 @@ from runtime.logging import get_logger
 from runtime.settings import SettingsError
 from schemas.codec import Codec, DecodeError, RegistryUnavailable
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
-from schemas.topics import Topics
 
-LOOK_SECONDS, REGISTRY_PAUSE_SECONDS = 0.1, 2.0
+POLL_SECONDS, REGISTRY_PAUSE_SECONDS = 0.1, 2.0
 
 log = get_logger(__name__)
 
 
-class Live:
+class SettingsWatch:
     """`rules_of` makes rules of what was saved (None = nothing); SettingsError where a value is refused."""
 
     def __init__(
-        self,
-        consumer: Consumer,
-        admin: AdminClient,
-        topics: Topics,
-        codec: Codec,
-        rules_of: Callable[[ShopSettings | None], RuleSettings],
-        clock: Callable[[], float],
+        self, reader: CompactedReader, codec: Codec, rules_of: Callable[[ShopSettings | None], RuleSettings]
     ) -> None:
-        self._codec, self._clock, self._rules_of = codec, clock, rules_of
-        self._reader = CompactedReader(consumer, admin, topics.settings)
-        self._rows: deque[Row] = deque()  # not taken over yet
-        self._known = False
-        self._look_at = self._decode_at = 0.0
+        self._reader, self._codec, self._rules_of = reader, codec, rules_of
+        self._rows: deque[Row] = deque()  # not applied yet
+        self._opened = self._known = False
+        self._poll_at = self._decode_at = 0.0
         self.rules = rules_of(None)
         self.switch: Switch | None = None
-        self._reader.open([0])
 
     @property
     def known(self) -> bool:
@@ -62,28 +50,32 @@ class Live:
         at = f"{self.switch.changed_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"paused by {self.switch.changed_by} since {at}{why}: bl2sm resume"
 
-    def look(self) -> None:
-        """Take over what has come; called at every turn of the loop."""
-        now = self._clock()
-        if now < self._look_at:
+    def poll(self, now: float) -> None:
+        """Apply what has come; called at every turn of the loop. KafkaException."""
+        if now < self._poll_at:
             return
-        self._look_at = now + LOOK_SECONDS
+        self._poll_at = now + POLL_SECONDS
+        if not self._opened:
+            self._opened = True
+            self._reader.open([0])
         self._rows.extend(self._reader.poll(now))
-        self._take_over(now)
+        self._apply_all(now)
         self._known = self._known or (self._reader.reached and not self._rows)
 
-    def _take_over(self, now: float) -> None:
+    def _apply_all(self, now: float) -> None:
         while self._rows and now >= self._decode_at:
             row = self._rows[0]
             try:
                 self._apply(row)
             except RegistryUnavailable as error:
                 self._decode_at = now + REGISTRY_PAUSE_SECONDS
-                log.warning("schema registry away: waiting for it", error=str(error))
+                log.warning("the schema registry does not answer; waiting for it", error=str(error))
                 return
             except (DecodeError, SettingsError) as error:
                 log.error(
-                    "a saved setting can't be used: what held before it holds on", offset=row.offset, error=str(error)
+                    "a saved setting can't be used: the one before it stays in effect",
+                    offset=row.offset,
+                    error=str(error),
                 )
             self._rows.popleft()
 

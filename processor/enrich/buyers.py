@@ -15,7 +15,7 @@ from typing import Protocol
 from clients import Order, OrderSummary
 from processor.decide.phones import has_country_code, is_filler, phone_of, spellings
 from processor.decide.rules import RuleSettings, is_allegro, is_anonymous, is_masked, is_usable, source_of
-from processor.enrich.order_pages import Windows
+from processor.enrich.order_pages import OrderPages
 
 MOST_PHONES, MOST_ORDERS, MOST_BOUGHT_BY_ONE, MOST_NEVER = 50_000, 60_000, 50, 50_000
 MOST_CANDIDATES, MOST_SUMMARIES = 10, 200
@@ -60,7 +60,7 @@ class _Known:
 class Buyers:
     """Bounded in size and age; every order that passes by is remembered, so that many look-ups need no request."""
 
-    def __init__(self, api: Phones, windows: Windows, rules: RuleSettings, clock: Callable[[], float]) -> None:
+    def __init__(self, api: Phones, windows: OrderPages, rules: RuleSettings, clock: Callable[[], float]) -> None:
         self._api, self._windows, self._rules, self._clock = api, windows, rules, clock
         self._phones: OrderedDict[str, _Known] = OrderedDict()
         self._phone_of: dict[int, str] = {}

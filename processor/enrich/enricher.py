@@ -7,7 +7,7 @@ from clients import Order, OrderSummary, RetriableError
 from processor.decide.rules import Enriched, RuleSettings, needs_buyer
 from processor.enrich.buyers import Buyers
 from processor.enrich.coverage import Coverage
-from processor.enrich.order_pages import Orders, Windows
+from processor.enrich.order_pages import OrderPages, Orders
 
 SOURCES_SECONDS, SOURCES_AGAIN_SECONDS = 3600.0, 300.0
 PROOF_SECONDS = 15.0
@@ -40,7 +40,7 @@ class Enricher:
     ) -> None:
         self._api, self._clock, self._noted = api, clock, noted  # `noted` gets every order that is read
         self.rules = rules  # may be exchanged at any time: the next call goes by them
-        self._windows = Windows(api, self._note, coverage=Coverage(clock))
+        self._windows = OrderPages(api, self._note, coverage=Coverage(clock))
         self._buyers = Buyers(api, self._windows, rules, clock)  # told of every order by the windows
         self._found: dict[int, Order] = {}
         self._asked: set[int] = set()

@@ -28,7 +28,7 @@ class Orders(Protocol):
 
 
 @dataclass(slots=True)
-class Windows:
+class OrderPages:
     """`seen` is told every order that passes by; `width` = ids the last full window covered, None = not known yet."""
 
     api: Orders

@@ -9,7 +9,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor.consume.caught_up import AGAIN_SECONDS, ASK_SECONDS, GroupEnd
+from processor.consume.caught_up import AGAIN_SECONDS, ASK_SECONDS, GroupCaughtUp
 from schemas.topics import Topics, ensure_topics
 from tests.harness.judge import wrong
 from tests.harness.programs import QUICK, Programs, settings
@@ -51,7 +51,7 @@ def test_an_entry_that_nobody_has_committed_keeps_the_group_from_its_end(kafka: 
         def reached(*committed: TopicPartition, tries: int = 60) -> bool:
             if committed:
                 member.commit(offsets=list(committed), asynchronous=False)
-            end = GroupEnd(member, reader, topics.journal, 2, time.monotonic)
+            end = GroupCaughtUp(member, reader, topics.journal, 2, time.monotonic)
             for _ in range(tries):
                 if end.reached():
                     return True

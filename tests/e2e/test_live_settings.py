@@ -75,7 +75,9 @@ def test_two_processors_take_over_a_saved_setting_a_pause_and_a_resume(kafka: st
         for key in (b"switch", b"rules"):
             broken.produce(Topics(prefix).settings, key=key, value=b"no record")
         assert broken.flush(30) == 0
-        wait_until(lambda: programs.logged("a saved setting can't be used: what held before it holds on") == 4, 30, "")
+        wait_until(
+            lambda: programs.logged("a saved setting can't be used: the one before it stays in effect") == 4, 30, ""
+        )
         once = programs.start("processor", "--until-caught-up")
         assert once.wait(60) == 1
         assert "bl2sm resume" in programs.log(once)

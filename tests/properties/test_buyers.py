@@ -10,7 +10,7 @@ from clients import Order
 from processor.decide.rules import RuleSettings
 from processor.enrich.buyers import Buyers, matchable
 from processor.enrich.coverage import Coverage
-from processor.enrich.order_pages import Windows
+from processor.enrich.order_pages import OrderPages
 from tests.harness.cases import cases
 from tests.processor.shop import MASK, Shop, an_order, at
 
@@ -74,7 +74,7 @@ def play(data: st.DataObject, stride: int, inclusive: bool) -> None:
     count = data.draw(st.integers(5, 60), "orders")
     shop = Shop(*(data.draw(orders(number * stride)) for number in range(1, count + 1)), inclusive=inclusive, page=PAGE)
     told: set[int] = set()
-    windows = Windows(shop, coverage=Coverage(lambda: now[0]))
+    windows = OrderPages(shop, coverage=Coverage(lambda: now[0]))
     buyers = Buyers(shop, windows, RULES, lambda: now[0])
     stale: set[int] = set()  # edited since they passed by
 
@@ -113,7 +113,7 @@ def play(data: st.DataObject, stride: int, inclusive: bool) -> None:
     check(shop, windows, buyers, sorted(shop.stored), stale)
 
 
-def check(shop: Shop, windows: Windows, buyers: Buyers, ids: list[int], stale: set[int]) -> None:
+def check(shop: Shop, windows: OrderPages, buyers: Buyers, ids: list[int], stale: set[int]) -> None:
     """Look the Allegro orders' buyers up, phones with an order that changed unread do not count."""
     asking = [order for number in ids if (order := shop.stored[number]).order_source == "allegro"]
     if not asking:

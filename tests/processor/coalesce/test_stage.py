@@ -222,6 +222,30 @@ def test_a_job_that_failed_as_a_trial_is_let_go_with_what_waited_behind_it(place
     assert place.coalesce.unfinished_row() is None
 
 
+def test_a_later_entry_of_an_order_whose_trial_failed_is_one_job_with_the_earlier_ones(place: Place) -> None:
+    """Alone, its row would say that they are done, and a purchase would be passed over."""
+    (tried,) = place.jobs(entry(1, log_type=1))
+    place.submit(entry(2))
+    place.poll()
+    intent = row(outcome=Outcome.SENDING, event_id=None, journal_offset=-1)
+    place.coalesce.stored(0, 7, CODEC.encode(intent))
+    place.coalesce.forget(tried)
+    assert [one.raw.offset for one in place.coalesce.entries()] == [1, 2], "they have no outcome yet"
+    (job,) = place.jobs(entry(3))
+    assert (offsets(job), job.purchase, job.row) == ([1, 2, 3], True, intent)
+    place.finish(job)
+    assert list(place.coalesce.entries()) == []
+
+
+def test_what_failed_as_a_trial_comes_again_once_after_its_partition_was_restored(place: Place) -> None:
+    (tried,) = place.jobs(entry(1, log_type=1))
+    place.coalesce.forget(tried)
+    place.coalesce.revoke({0})
+    place.assign(0)
+    (job,) = place.jobs(entry(1, log_type=1))
+    assert offsets(job) == [1]
+
+
 def test_the_end_of_a_job_that_was_dropped_meanwhile_touches_no_other_job_of_the_order(place: Place) -> None:
     (old,) = place.jobs(entry(1))
     place.coalesce.revoke({0})

@@ -319,6 +319,17 @@ def test_an_intent_that_was_rejected_is_acknowledged_by_the_transaction_that_hol
     assert found.began > 1000.0
 
 
+def test_intents_too_are_written_again_after_a_moment_only(place: Place) -> None:
+    place.intend(7)
+    place.poll()
+    place.kafka(REJECTED)
+    place.poll(0.1)
+    place.poll(RETRY_SECONDS - 0.1)
+    assert len(place.threads) == 0
+    place.poll(0.1)
+    assert len(place.threads) == 1
+
+
 def test_dead_letters_of_a_rejected_transaction_are_not_lost(place: Place) -> None:
     raw = place.take(10)
     letter = dead_letter(raw, TOPICS.journal, "rejected", None, 0)

@@ -23,7 +23,7 @@ class Place:
         self.health, self.metrics = Health(), Metrics()
         self.rules = RuleSettings(location="sklep")
         saved: Any = SimpleNamespace(
-            known=known, paused=False, sentence="", switch=None, rules=self.rules, look=lambda: None
+            known=known, paused=False, sentence="", switch=None, rules=self.rules, poll=lambda now: None
         )
         self.saved = saved
         self.operator = Operator(saved, self.health, self.metrics, patient)

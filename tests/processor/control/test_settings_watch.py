@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException
 
-from processor.control.settings_watch import REGISTRY_PAUSE_SECONDS, Live
+from processor.control.settings_watch import REGISTRY_PAUSE_SECONDS, SettingsWatch
 from processor.decide.rules import RuleSettings
-from runtime.compacted_reader import ASK_SECONDS
+from runtime.compacted_reader import ASK_SECONDS, CompactedReader
 from runtime.settings import SettingsError
 from schemas.codec import RegistryUnavailable, make_codec
 from schemas.records import RULES_KEY, SWITCH_KEY, ShopSettings, Switch
@@ -42,7 +42,7 @@ class Place:
         consumer: Any = SimpleNamespace(incremental_assign=lambda parts: None, consume=self.consume)
         admin: Any = SimpleNamespace(list_offsets=self.list_offsets, list_topics=lambda *_, **__: None)
         codec: Any = SimpleNamespace(decode=self.decode)
-        self.live = Live(consumer, admin, Topics("t"), codec, rules_of, lambda: self.now)
+        self.watch = SettingsWatch(CompactedReader(consumer, admin, "t.settings"), codec, rules_of)
 
     def consume(self, count: int, seconds: float) -> list[Any]:
         assert seconds == 0
@@ -78,10 +78,10 @@ class Place:
             partition=lambda: 0, offset=lambda: offset, key=lambda: key, value=lambda: value, error=lambda: error
         )
 
-    def turn(self, seconds: float = 1.0) -> Live:
+    def turn(self, seconds: float = 1.0) -> SettingsWatch:
         self.now += seconds
-        self.live.look()
-        return self.live
+        self.watch.poll(self.now)
+        return self.watch
 
 
 def test_nothing_is_known_before_the_true_end_was_read() -> None:
@@ -92,7 +92,7 @@ def test_nothing_is_known_before_the_true_end_was_read() -> None:
     place.row(SWITCH_KEY, ON)
     place.eof(3)
     assert place.turn().known
-    assert place.live.paused
+    assert place.watch.paused
 
 
 def test_an_end_that_is_not_told_is_asked_for_again() -> None:
@@ -120,10 +120,10 @@ def test_the_newest_row_holds_and_a_row_taken_away_gives_the_environment_back() 
     place.row(RULES_KEY, tagged("B"))
     place.row(SWITCH_KEY, ON)
     assert place.turn().rules.contact_tag == "B"
-    assert place.live.sentence == "paused by ala since 2026-11-25 12:00:00 UTC (why): bl2sm resume"
+    assert place.watch.sentence == "paused by ala since 2026-11-25 12:00:00 UTC (why): bl2sm resume"
     place.row(RULES_KEY, None)
     place.row(SWITCH_KEY, OFF)
-    assert (place.turn().rules.contact_tag, place.live.paused, place.live.sentence) == ("Env", False, "")
+    assert (place.turn().rules.contact_tag, place.watch.paused, place.watch.sentence) == ("Env", False, "")
 
 
 @pytest.mark.parametrize("bad", [b"rubbish", b"", tagged("refused"), CODEC.encode(ON)])
@@ -135,7 +135,7 @@ def test_a_bad_row_changes_nothing(bad: Any) -> None:
     place.row(b"else", b"rubbish")
     place.row(SWITCH_KEY, ON)
     assert place.turn().rules is rules
-    assert place.live.paused
+    assert place.watch.paused
     place.row(SWITCH_KEY, b"rubbish")
     assert place.turn().paused
 
@@ -149,11 +149,11 @@ def test_while_the_registry_is_away_the_last_values_hold_and_no_row_is_lost() ->
     place.row(RULES_KEY, tagged("B"))
     place.row(SWITCH_KEY, ON)
     assert place.turn().rules.contact_tag == "A"
-    assert place.live.known
+    assert place.watch.known
     place.registry_away = False
     assert not place.turn(REGISTRY_PAUSE_SECONDS / 2).paused
     assert place.turn(REGISTRY_PAUSE_SECONDS).paused
-    assert place.live.rules.contact_tag == "B"
+    assert place.watch.rules.contact_tag == "B"
 
 
 def test_a_start_waits_for_a_registry_that_is_away() -> None:
@@ -164,7 +164,7 @@ def test_a_start_waits_for_a_registry_that_is_away() -> None:
     assert not place.turn().known
     place.registry_away = False
     assert place.turn(REGISTRY_PAUSE_SECONDS).known
-    assert place.live.paused
+    assert place.watch.paused
 
 
 def test_a_question_for_the_end_that_is_never_answered_is_asked_again() -> None:
@@ -174,6 +174,6 @@ def test_a_question_for_the_end_that_is_never_answered_is_asked_again() -> None:
     assert not place.turn().known
     place.mute = False
     place.turn(ASK_SECONDS)
-    assert not place.live.known
+    assert not place.watch.known
     place.turn(2 * ASK_SECONDS)
     assert place.turn().known

@@ -108,6 +108,25 @@ def test_few_orders_are_between_look_and_create_and_the_next_ones_are_looked_at_
     assert all(here.sales.created(order_id) == 1 for order_id in range(1, 31))
 
 
+def test_an_order_whose_look_was_slow_is_looked_at_alone_and_the_others_go_on_together() -> None:
+    sizes: list[int] = []
+    with hand() as here:
+        find = here.sales.contacts_by_email
+        here.sales.contacts_by_email = lambda emails: sizes.append(len(emails)) or find(emails)  # type: ignore[method-assign,func-returns-value]
+        here.submit(1, 2)
+        here.turn()
+        here.poll()
+        here.now += 9.0  # the cards take their time
+        here.answer()
+        here.submit(3, 4)
+        here.poll()
+        here.intend()  # too long after the look: another one, and the others' come behind it
+        here.answer()
+        here.turn(4)
+    assert sizes == [2, 1, 1, 2]
+    assert {ending.reason for ending in here.ended.values()} == {"created"}
+
+
 # ---- lanes
 
 

@@ -10,7 +10,7 @@ from processor.decide.rules import Enriched, RuleSettings
 from processor.enrich.buyers import ASKED_SECONDS, REMEMBERED_SECONDS, Buyers
 from processor.enrich.coverage import COVERED_SECONDS, Coverage
 from processor.enrich.enricher import Enricher
-from processor.enrich.order_pages import Windows
+from processor.enrich.order_pages import OrderPages
 from tests.processor.shop import MASK, Shop, allegro, an_order, at
 
 RULES = RuleSettings(location="sklep")
@@ -24,9 +24,9 @@ class Clock:
         return self.now
 
 
-def reading(shop: Shop, clock: Clock | None = None) -> tuple[Windows, Buyers]:
+def reading(shop: Shop, clock: Clock | None = None) -> tuple[OrderPages, Buyers]:
     clock = clock or Clock()
-    windows = Windows(shop, coverage=Coverage(clock))
+    windows = OrderPages(shop, coverage=Coverage(clock))
     found = Buyers(shop, windows, RULES, clock)
     windows.seen = found.note
     return windows, found
