@@ -1,10 +1,10 @@
 """Ten minutes of BaseLinker's limit on a simulated clock: what reads the orders is the program's own, Kafka is not.
 
-Each processor takes its partitions' entries (Intake), coalesces and batches them (Jobs, Read), and reads them
-(Enricher, windows, phone cache) through the real client and pacer, from the stand-in's own code. Simulated are the
-consumer, the clock, the time an answer takes, and SALESmanago, which takes what comes. Processors share nothing but the
-limit, so they are simulated one after the other; nothing is blocked as long as no 60 s of all of them together hold
-more than 100 requests.
+Each processor takes its partitions' entries (Source), makes jobs of them (Coalesce), and reads their orders (Enrich,
+windows, phone cache) through the real client and pacer, from the stand-in's own code. Simulated are the consumer, the
+clock, the time an answer takes, and SALESmanago, which takes what comes. Processors share nothing but the limit, so
+they are simulated one after the other; nothing is blocked as long as no 60 s of all of them together hold more than
+100 requests.
 """
 
 import heapq
@@ -13,12 +13,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Event
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from confluent_kafka import Consumer, TopicPartition
-from processor.session import MOST_JOBS
 
 from bench.limit_figures import BUDGET, LIMIT, POLL_INTERVAL, SHARE, Kept
 from bench.standin import BaseLinkerSide
@@ -26,15 +24,23 @@ from bench.topics import PARTITIONS, entry_of
 from clients import BaseLinker, Http, Pacer
 from clients.http import Answer
 from clients.pacing import processor_share
-from processor.circuit_breaker import Gate
-from processor.consume.decode import Undecodable
-from processor.consume.source import Intake
-from processor.decide.rules import Enriched, RuleSettings
+from processor.circuit_breaker import CircuitBreaker
+from processor.coalesce.stage import Coalesce
+from processor.consume.source import Source
+from processor.decide.rules import RuleSettings
+from processor.ending import Ending
 from processor.enrich.enricher import Enricher
-from processor.enrich.stage import Read
-from processor.job import Job, Jobs
+from processor.enrich.missing_orders import MissingOrders
+from processor.enrich.stage import Enrich
+from processor.job import Entry, Job
+from processor.ledger_rows import final_row
+from processor.partition import Partition
+from processor.restore.ledger import Ledger
+from processor.values import Read
 from schemas.codec import Codec, make_codec
 from schemas.partitioner import partition_of
+from schemas.progress import Progress
+from schemas.records import Outcome
 from schemas.topics import Topics, order_key
 
 ANSWER_SECONDS, DELIVERY_SECONDS, TURN_SECONDS = 0.2, 0.3, 0.05
@@ -50,7 +56,7 @@ RULES = RuleSettings(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the intake asks a message."""
+    """What the source asks a message."""
 
     number: int
     place: int
@@ -103,14 +109,21 @@ class SimulatedConsumer:
 
     def __init__(self, messages: Backlog) -> None:
         self._left = {number: iter(found) for number, found in messages.items()}
+        self._ends = {number: len(found) for number, found in messages.items()}
         self._paused: set[int] = set()
+        self.idle = False  # brought nothing when it was asked last
 
     def consume(self, count: int, _: float) -> list[Message]:
         """Return the next messages of the first partition that has some."""
         for number, left in self._left.items():
             if number not in self._paused and (found := list(itertools.islice(left, count))):
+                self.idle = False
                 return found
+        self.idle = True
         return []
+
+    def seek(self, _: TopicPartition) -> None:
+        """They begin where they are."""
 
     def pause(self, partitions: list[TopicPartition]) -> None:
         """Bring no more of these."""
@@ -120,9 +133,9 @@ class SimulatedConsumer:
         """Bring them again."""
         self._paused -= {one.partition for one in partitions}
 
-    def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
+    def get_watermark_offsets(self, here: TopicPartition, **_: Any) -> tuple[int, int]:
         """Nothing has expired."""
-        return 0, 2**62
+        return 0, self._ends[here.partition]
 
 
 class Clock:
@@ -183,14 +196,19 @@ class Simulated:
         http = cast("Http", SimulatedHttp(side, self.clock, self.times))
         api = BaseLinker(http, "", "", pacer, self.clock.utc)
         codec = make_codec(TOPICS, None)
-        self._intake = Intake(cast("Consumer", SimulatedConsumer(messages)), codec, TOPICS.journal, self.clock)
+        self._messages, self._codec = messages, codec
+        self._consumer = SimulatedConsumer(messages)
+        self._source = Source(cast("Consumer", self._consumer), codec, TOPICS.journal)
+        ledger = Ledger(codec)
+        self._coalesce = Coalesce(ledger, 0.0)
+        breaker, missing = CircuitBreaker("BaseLinker"), MissingOrders(limit=20)
+        self._enrich = Enrich(Enricher(api, RULES, self.clock), breaker, missing, attempts=8, executor=AtOnce(1))
         for number in messages:
-            self._intake.open(number, 0, 0)
-        self._jobs = Jobs()
-        enricher = Enricher(api, RULES, self.clock)
-        gate = Gate("BaseLinker")
-        self._read = Read(enricher, gate, self._jobs, self.clock, self._decided, self._refused, Event())
-        self._read._pool = AtOnce(1)
+            partition = Partition(number, "simulated", 0.0, 0, Progress("simulated"))
+            ledger.open(number)
+            self._source.open(partition)
+            self._coalesce.assign(partition)
+            self._enrich.assign(partition)
         self._under_way: list[tuple[float, int, Job]] = []
         self._tick = itertools.count()
 
@@ -198,31 +216,44 @@ class Simulated:
         """Work until then, or until all is read; return the orders so far, and their requests."""
         while self.clock.now < seconds:
             while self._under_way and self._under_way[0][0] <= self.clock.now:
-                self._jobs.close(heapq.heappop(self._under_way)[2])
-            came = self._poll()
-            for entry in self._intake.take(MOST_JOBS - len(self._jobs), self.clock.now):
-                assert not isinstance(entry, Undecodable)
-                if not self._jobs.join(entry):
-                    self._jobs.open(entry.record.order_id, entry.raw.partition, [entry], None)
-            self._read.greet()
-            self._read.advance()
-            if not came and not self._jobs and not self._intake.queued():
+                self._delivered(heapq.heappop(self._under_way)[2])
+            self._poll()
+            for entry in self._source.poll(self.clock.now, self._coalesce.room, 0.0):
+                assert isinstance(entry, Entry)
+                self._coalesce.submit(entry)
+            for job in self._coalesce.poll(self.clock.now, self._enrich.room):
+                assert isinstance(job, Job)
+                self._enrich.submit(job)
+            for read in self._enrich.poll(self.clock.now):
+                self._read(read)
+            if not self._coalesce.unfinished and not sum(map(self._source.waiting, self._messages)):
                 break
             self.clock.sleep(TURN_SECONDS)
         return self.orders, self.requests
 
-    def _poll(self) -> int:
+    def close(self) -> None:
+        """End its threads and remove its files."""
+        self._source.close()
+        self._enrich.close()
+        self._coalesce.close()
+
+    def _poll(self) -> None:
         """Poll as often as the program has done while an answer was waited for: until every queue is full."""
         turns = max(1, round((self.clock.now - self._polled_at) / TURN_SECONDS))
         self._polled_at = self.clock.now
-        return sum(itertools.takewhile(bool, (self._intake.poll(0) for _ in range(turns))))
+        for _ in range(turns - 1):
+            list(self._source.poll(self.clock.now, 0, 0.0))
+            if self._consumer.idle:
+                return
 
-    def _decided(self, job: Job, _: Enriched) -> None:
+    def _read(self, read: Read | Ending) -> None:
+        assert isinstance(read, Read), read
         self.orders, self.requests = self.orders + 1, len(self.times)
-        heapq.heappush(self._under_way, (self.clock.now + DELIVERY_SECONDS, next(self._tick), job))
+        heapq.heappush(self._under_way, (self.clock.now + DELIVERY_SECONDS, next(self._tick), read.job))
 
-    def _refused(self, job: Job, error: Exception) -> None:
-        raise error
+    def _delivered(self, job: Job) -> None:
+        row = final_row(Ending(job, Outcome.DELIVERED, "created", "event", "contact"), "simulated", self.clock.utc())
+        self._coalesce.finished(job, row, self._codec.encode(row), 0.0)
 
 
 def simulate(side: BaseLinkerSide, messages: Backlog, processors: int, seconds: float, warm_up: float) -> Kept:
@@ -233,6 +264,8 @@ def simulate(side: BaseLinkerSide, messages: Backlog, processors: int, seconds: 
     members = [Simulated(side, part) for part in _ranges(messages, processors)]
     before = [member.run(warm_up) for member in members]
     after = [member.run(warm_up + seconds) for member in members]
+    for member in members:
+        member.close()
     times = sorted(at for member in members for at in member.times if at < warm_up + seconds)
     lasted = min(seconds, max(member.clock.now for member in members) - warm_up)
     orders, requests = (

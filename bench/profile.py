@@ -17,14 +17,14 @@ from bench.setting import Setting
 
 GROUPS = {
     "HTTP client": r"httpx|httpcore|h11|clients/(http|network|transport)|anyio|ssl\.py|ipaddress",
-    "phone numbers": r"phonenumbers|processor/phones",
+    "phone numbers": r"phonenumbers|processor/decide/phones",
     "log lines": r"structlog|logging/|runtime/logging",
     "JSON": r"json/",
     "orders parsed": r"clients/(orders|parsing|baselinker)",
-    "rules, mapping, fingerprint": r"processor/(rules|mapping|tags|fingerprint|lookups|enrich|windows|coverage)",
-    "SALESmanago calls and answers": r"clients/(salesmanago|contacts|errors)|processor/(calls|look)",
-    "Kafka, rows, codec, ledger": r"processor/(record|consume|decode|ledger|assignment|outcomes)|schemas/|fastavro",
-    "threads and queues": r"concurrent/futures|threading|queue\.py|processor/pool",
+    "rules, mapping, fingerprint": r"processor/(decide|enrich)/",
+    "SALESmanago calls and answers": r"clients/(salesmanago|contacts|errors)|processor/deliver/(requests|existing)",
+    "Kafka, rows, codec, ledger": r"processor/(consume|restore|record|commit|ledger_rows)|schemas/|fastavro",
+    "threads and queues": r"concurrent/futures|threading|queue\.py|processor/deliver/pool",
     "the loop, lanes, steps": r"processor/",
     "metrics": r"prometheus_client|runtime/metrics",
 }

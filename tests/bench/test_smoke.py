@@ -25,7 +25,7 @@ def test_a_benchmark_gives_a_table_with_numbers(name: str, kafka: str, tmp_path:
 
 
 def test_a_sample_counts_for_the_innermost_part_of_its_stack() -> None:
-    loop = "run (processor/session.py:80);advance (processor/deliver/stage.py:120)"
+    loop = "run (processor/membership.py:80);advance (processor/deliver/stage.py:120)"
     post = f"{loop};post_json (clients/http.py:70);send (httpx/_client.py:900)"
     found = count(f"{loop} 3\n{post} 5\n{post};dumps (json/__init__.py:231) 2\nmain (odd.py:1) 1\n")
     assert found == {"the loop, lanes, steps": 3, "HTTP client": 5, "JSON": 2, "other": 1}

@@ -30,10 +30,9 @@ BREAKS = (
         "An entry's offset is committed as soon as it was taken, not when its order has an outcome.",
         (
             (
-                "processor/coalesce/admit.py",
-                "        self.open(entry.record.order_id, entry.raw.partition, [entry], row)\n",
-                "        self.open(entry.record.order_id, entry.raw.partition, [entry], row)\n"
-                "        self._holdings.pass_over(entry.raw)\n",
+                "processor/pipeline.py",
+                "            stages.commit.start(entry.raw)\n",
+                "            stages.commit.start(entry.raw)\n            stages.commit.submit(Passed(entry.raw))\n",
             ),
         ),
         (CRASH,),
@@ -45,8 +44,8 @@ BREAKS = (
         (
             (
                 "processor/deliver/stage.py",
-                "        self._go(job, after_look(job, seen, self._clock(), self._limits))\n",
-                "        self._go(job, after_look(job, Seen(None, None, 0), self._clock(), self._limits))\n",
+                "        self._go(attempt, after_look(attempt, seen, self._now, self._limits))\n",
+                "        self._go(attempt, after_look(attempt, Seen(None, None, 0), self._now, self._limits))\n",
             ),
         ),
         (CRASH,),
@@ -58,19 +57,18 @@ BREAKS = (
         (
             (
                 "processor/deliver/state_machine.py",
-                "        return Next(Step.LOOK, job.settle_until)\n    return Next(Step.INTEND)\n",
-                "        return Next(Step.LOOK)\n    return Next(Step.INTEND)\n",
+                "    return Next(Step.LOOK, attempt.settle_until)\n",
+                "    return Next(Step.LOOK)\n",
             ),
             (
                 "processor/deliver/state_machine.py",
-                "if job.slow_look else None\n        return Next(Step.INTEND)\n",
-                "if job.slow_look else None\n        return Next(Step.INTEND, job.settle_until)\n",
+                "Next(Step.CREATE if young and attempt.intended_contact == attempt.contact_id else Step.INTEND)\n",
+                "Next(Step.INTEND, attempt.settle_until)\n",
             ),
             (
-                "processor/deliver/stage.py",
-                "job.intended_contact = at, job.contact_id\n"
-                "                self._go(job, after_intent(job, self._clock(), self._limits))\n",
-                "job.intended_contact = at, job.contact_id\n                self._go(job, Next(Step.CREATE))\n",
+                "processor/deliver/state_machine.py",
+                "    return Next(Step.CREATE if young else Step.LOOK)\n",
+                "    return Next(Step.CREATE)\n",
             ),
             (
                 "processor/deliver/requests.py",
@@ -123,9 +121,9 @@ BREAKS = (
         "Intents are written without their partitions' offsets: nobody checks whether the member still owns them.",
         (
             (
-                "processor/commit/transaction.py",
-                "            self._send_offsets(offsets)\n",
-                "            if not batch.intents:\n                self._send_offsets(offsets)\n",
+                "processor/commit/stage.py",
+                "self._writer.write, messages, offsets, metadata), batch\n",
+                "self._writer.write, messages, [] if batch.intents else offsets, metadata), batch\n",
             ),
         ),
         (STOP,),
@@ -136,15 +134,9 @@ BREAKS = (
         "An entry whose order has an unfinished job opens another one beside it.",
         (
             (
-                "processor/job.py",
-                "        job = self._by_order.get(entry.record.order_id)\n        if job is None:\n",
-                "        job = self._by_order.get(entry.record.order_id)\n"
-                "        if job is None or job.step is not Step.WAITING:\n",
-            ),
-            (
-                "processor/job.py",
-                "        if order_id in self._by_order:\n            raise ValueError(",
-                "        if False:\n            raise ValueError(",
+                "processor/coalesce/stage.py",
+                "self._orders.get(order_id)\n        if order is None:\n",
+                "self._orders.get(order_id)\n        if order is None or order.job is not None:\n",
             ),
         ),
         (f"{EXACT}::test_an_order_whose_buyer_changes_while_its_purchase_is_created_has_one_purchase",),

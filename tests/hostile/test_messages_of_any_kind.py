@@ -10,10 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from processor.commit.transaction import dead_letter
 
-from processor.consume.decode import Undecodable, decode
+from processor.consume.decode import decode
+from processor.dead_letters import dead_letter
 from processor.job import Entry, Raw
+from processor.values import Undecodable
 from schemas.codec import AvroCodec, Codec, schema_text, single_object_fingerprint
 from schemas.records import Cursor, Delivery, JournalEntry, Origin, Outcome, dead_letter_from_headers
 from schemas.registry import Registry, RegistryUnavailable
@@ -89,7 +90,7 @@ def codecs() -> Iterator[list[Codec]]:
 def tried(raw: Raw, codec: Codec) -> Entry | Undecodable | None:
     """Decode and judge; None = the registry is away, which says nothing of the message."""
     try:
-        found = decode(raw, codec, 0, 1.0)
+        found = decode(raw, codec, 0)
     except RegistryUnavailable as error:
         assert raw.value is not None
         assert raw.value[:1] == b"\x00"
