@@ -36,7 +36,7 @@ ARROWS = {  # room → the other rooms that it may know
         "partitions",
     },  # the shop's rules; it turns the pipeline and looks at it
 }
-KAFKA = {"consume", "restore", "commit", "control", "wiring", "supervisor", "kafka_clients"}
+KAFKA = {"consume", "restore", "commit", "wiring", "supervisor", "kafka_clients"}
 
 
 def room(name: str) -> str:
