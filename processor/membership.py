@@ -11,6 +11,7 @@ from processor.deliver.lease import Lease
 from processor.errors import NeedsOperator
 from processor.partitions import Partitions
 from runtime.health import Health
+from schemas.topics import TopicProblem
 
 
 class Watch(Protocol):
@@ -53,8 +54,8 @@ class Membership:
     ) -> bool:
         """Turn until stopped, or until caught up (True) where `all_done` says whether nothing of the group is left.
 
-        `owns` gets the number of assigned partitions in each turn. NeedsOperator, Rejoin, Fenced, KafkaException and
-        RegistryUnavailable end it.
+        `owns` gets the number of assigned partitions in each turn. NeedsOperator, TopicProblem, Rejoin, Fenced,
+        KafkaException and RegistryUnavailable end it.
         """
         self._rebalance.join(self._partitions)
         caught_up = False
@@ -68,7 +69,7 @@ class Membership:
                 self._rebalance.check()
                 self._report.turn(now)
                 caught_up = self._settled() and all_done is not None and self._flow.caught_up and all_done()
-        except NeedsOperator:
+        except (NeedsOperator, TopicProblem):
             self._partitions.revoked(self._rebalance.owned)
             raise
         self._partitions.revoked(self._rebalance.owned)
