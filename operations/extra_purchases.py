@@ -14,7 +14,7 @@ from operations.apis import Apis, tell_pace
 from operations.audit import contacts_of, emails_of, read_cards
 from operations.kafka_reads import KafkaReads
 from operations.output import Refused
-from processor.enrich.order_pages import Windows
+from processor.enrich.order_pages import OrderPages
 from schemas.records import Outcome
 
 
@@ -52,7 +52,7 @@ def find_extra(
     seen = set()
     tell_pace(reads.settings, 1)
     orders: dict[int, Order] = {}
-    Windows(apis.base).read(list(own), orders, set())
+    OrderPages(apis.base).read(list(own), orders, set())
     contacts = contacts_of(own, rows) | set(contact_ids)
     for card in chain.from_iterable(read_cards(apis.sales, contacts, emails_of(orders.values()))):
         for event in card.events:

@@ -30,7 +30,7 @@ from operations.publish import Publisher, drip
 from operations.replay_stop import replay_rest, stop_replay
 from operations.times import read_time
 from operations.topic_reads import SECONDS
-from processor.enrich.order_pages import Orders, Windows
+from processor.enrich.order_pages import Orders, OrderPages
 from producer.sweep.sweep import CONFIRMED
 from runtime.client_errors import describe
 from runtime.offsets import GroupOffsets
@@ -231,12 +231,12 @@ def plan_orders(reads: KafkaReads, order_ids: list[int], base: Orders | None = N
     if missing:
         found: dict[int, Order] = {}
         if base is not None:
-            Windows(base).read(missing, found, set())
+            OrderPages(base).read(missing, found, set())
         else:
             settings = load_settings(need="producer")
             tell_pace(settings, len(missing))
             with open_apis(settings) as apis:
-                Windows(apis.base).read(missing, found, set())
+                OrderPages(apis.base).read(missing, found, set())
         if unknown := [order_id for order_id in missing if order_id not in found]:
             raise Refused(f"BaseLinker does not know order {', '.join(map(str, unknown))}: nothing was done")
     return [_order_plan(order_id, rows.get(order_id)) for order_id in dict.fromkeys(order_ids)]

@@ -118,15 +118,9 @@ class Place:
         """What makes partitions ready."""
         loader = self.consumer(f"{self.prefix}-ledger")
         identity = TopicWatch(self.admin, self.topics, PARTITIONS, boottime)
-<<<<<<< HEAD
-        asked = admin or self.admin
-        rows = CompactedReader(loader, asked, self.topics.deliveries)
-        restore = Restore(member, asked, self.topics, rows, ledger, identity)
-=======
         admin = admin or self.admin
         rows = CompactedReader(loader, admin, self.topics.deliveries)
         restore = Restore(member, admin, self.topics, rows, ledger, identity)
->>>>>>> 6f7e52f9a7a02fc1691869fc34f0651e8a2421e3
         self.stack.callback(restore.close)
         return restore
 

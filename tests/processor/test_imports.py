@@ -13,23 +13,9 @@ import processor
 
 ROOT = Path(processor.__file__).parent
 
-<<<<<<< HEAD
-WHOLE = {
-    "main",
-    "supervisor",
-    "wiring",
-    "membership",
-    "pipeline",
-    "partitions",
-    "stages",
-    "apis",
-    "kafka_clients",
-}  # modules that hold rooms together
-=======
 WHOLE = {  # modules that hold the rooms together
     "main", "supervisor", "wiring", "membership", "partitions", "pipeline", "stages", "apis", "kafka_clients",
 }  # fmt: skip
->>>>>>> 6f7e52f9a7a02fc1691869fc34f0651e8a2421e3
 SHARED = {  # modules at the root that any room may know: values, errors, and what several rooms need
     "job", "ending", "partition", "values", "errors", "redact", "clock", "circuit_breaker", "ledger_rows",
     "dead_letters",
@@ -48,13 +34,9 @@ ARROWS = {  # room → the other rooms that it may know
         "stages",
         "pipeline",
         "partitions",
-<<<<<<< HEAD
-    },  # the shop's rules; it turns the pipeline and looks at it
-=======
     },  # the shop's rules; the whole, to turn it and report of it
->>>>>>> 6f7e52f9a7a02fc1691869fc34f0651e8a2421e3
 }
-KAFKA = {"consume", "restore", "commit", "control", "wiring", "supervisor", "kafka_clients"}
+KAFKA = {"consume", "restore", "commit", "wiring", "supervisor", "kafka_clients"}
 
 
 def room(name: str) -> str:

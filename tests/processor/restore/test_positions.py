@@ -99,11 +99,7 @@ class Kafka:
     def describe_topics(self, _: Any, **__: Any) -> dict[str, Any]:
         return {
             TOPICS.journal: SimpleNamespace(
-<<<<<<< HEAD
-                result=lambda *_: SimpleNamespace(name="t.journal", topic_id="T", partitions=[])
-=======
                 result=lambda *_: SimpleNamespace(name=TOPICS.journal, topic_id="T", partitions=[])
->>>>>>> 6f7e52f9a7a02fc1691869fc34f0651e8a2421e3
             )
         }
 
@@ -119,21 +115,13 @@ class Kafka:
         return here.partition, 100
 
 
-<<<<<<< HEAD
-def test_all_partitions_are_asked_for() -> None:
-=======
 def test_all_partitions_are_asked_for_at_once() -> None:
->>>>>>> 6f7e52f9a7a02fc1691869fc34f0651e8a2421e3
     kafka: Any = Kafka()
     assert find_positions(kafka, kafka, TOPICS, [1, 4]) == [
         Found(1, "T", 41, told(), 1, 100),
         Found(4, "T", 44, told(), 4, 100),
     ]
-<<<<<<< HEAD
-    assert kafka.asked[0] == "committed"
-=======
     assert kafka.asked == ["committed", "marks", "marks"]
->>>>>>> 6f7e52f9a7a02fc1691869fc34f0651e8a2421e3
 
 
 def test_one_partition_whose_offset_is_not_told_is_an_error_for_all() -> None:

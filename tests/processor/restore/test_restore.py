@@ -121,11 +121,7 @@ class Place:
                 self.restore._asked[0].exception(30)
         return ready
 
-<<<<<<< HEAD
-    def turns_until_ready(self, most: int = 60) -> tuple[int, list[Partition]]:
-=======
     def turns_until_ready(self, most: int = 100) -> tuple[int, list[Partition]]:
->>>>>>> 6f7e52f9a7a02fc1691869fc34f0651e8a2421e3
         for turn in range(most):
             if ready := self.poll():
                 return turn, ready
@@ -143,7 +139,6 @@ def place() -> Iterator[Place]:
 
 def asked_for_positions(place: Place) -> None:
     """Begin with a partition, up to the question for its committed offset, which has no answer yet."""
-    place.kafka.hold.clear()
     place.begin(0)
     place.kafka.hold.clear()
     while place.restore._asked is None:
