@@ -30,7 +30,7 @@ from operations.publish import Publisher, drip
 from operations.replay_stop import replay_rest, stop_replay
 from operations.times import read_time
 from operations.topic_reads import SECONDS
-from processor.enrich.order_pages import Orders, OrderPages
+from processor.enrich.order_pages import OrderPages, Orders
 from producer.sweep.sweep import CONFIRMED
 from runtime.client_errors import describe
 from runtime.offsets import GroupOffsets
