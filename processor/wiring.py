@@ -111,7 +111,7 @@ def build(
         turn.note,
     )
     membership = Membership(
-        Flow(pipeline, partitions, Operator(saved, health, metrics, patient)),
+        Flow(pipeline, partitions, Operator(saved, health, metrics, patient), turn.note),
         partitions,
         Rebalance(kafka.member, topics.journal, kafka.known, cooperative(settings)),
         Report(stages, topics.journal, health, metrics, lambda: apis.pacer.blocked_until),

@@ -257,7 +257,7 @@ class Place:
         self.stages = Stages(*stages)
         pipeline = Pipeline(self.stages, Judge(b"secret"), operator.rules)
         self.partitions = Partitions(pipeline, restore, JOIN_SECONDS, self.tick)
-        self.flow = Flow(pipeline, self.partitions, operator)
+        self.flow = Flow(pipeline, self.partitions, operator, self.tick)
 
     def tick(self) -> float:
         self.now += 1.0
@@ -547,6 +547,26 @@ def test_messages_are_waited_for_where_nothing_else_is_to_do(
     place.restore.numbers = {0} if loading else set()
     place.turn()
     assert place.source.waits == [seconds]
+
+
+def test_what_follows_a_rebalance_in_the_same_turn_goes_by_the_time_after_it() -> None:
+    place = Place()
+    at: list[float] = []
+
+    def rebalances(now: float, room: int, seconds: float) -> Iterator[Any]:
+        place.now += 30.0
+        return iter(())
+
+    def noted(now: float) -> Iterator[Any]:
+        at.append(now)
+        return iter(())
+
+    place.source.poll = rebalances  # type: ignore[method-assign]
+    for stage in (place.enrich, place.deliver, place.record, place.commit):
+        stage.poll = noted  # type: ignore[method-assign]
+    began = place.now
+    place.turn()
+    assert min(at) >= began + 30.0
 
 
 # ---- what the operator and Kafka change

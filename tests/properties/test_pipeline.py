@@ -210,7 +210,7 @@ class Life(RuleBasedStateMachine):
         stages: Any = (source, self.coalesce, enrich, deliver, record, self.commit)
         pipeline = Pipeline(Stages(*stages), Judge(b"secret"), operator.rules)
         self.partitions = Partitions(pipeline, restore, 3.0, self.tick)  # type: ignore[arg-type]
-        self.flow = Flow(pipeline, self.partitions, operator)  # type: ignore[arg-type]
+        self.flow = Flow(pipeline, self.partitions, operator, lambda: self.now)  # type: ignore[arg-type]
         self.partitions.assigned(set(PARTITIONS))
 
     def tick(self) -> float:
