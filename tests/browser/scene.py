@@ -121,9 +121,9 @@ class Scene:
     def resume(self) -> None:
         """Let the processors send again, where somebody has paused them."""
         if read(self.known).paused:
-            before = self.programs.logged("resumed: going on")
+            before = self.programs.logged("resumed: continuing")
             save_switch(self.known, Switch(False, "", "test", datetime.now(UTC)))
-            wait_until(lambda: self.programs.logged("resumed: going on") > before, SECONDS, "the processors resume")
+            wait_until(lambda: self.programs.logged("resumed: continuing") > before, SECONDS, "the processors resume")
 
     def start_processor(self) -> None:
         """Start one, unless one is running."""

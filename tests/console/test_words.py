@@ -39,7 +39,8 @@ def test_every_reason_and_outcome_has_words() -> None:
 def test_every_reason_that_the_programs_write_has_words() -> None:
     root = Path(__file__).parents[2]
     written = "\n".join(path.read_text() for path in (root / "processor").rglob("*.py"))
-    codes = set(re.findall(r"(?:Ending\(Outcome\.\w+, |Undecodable\(raw, )\"(\w+)\"", written)) | {RETRACTED}
+    made = r"(?:Ending\(\s*job, Outcome\.\w+, |Undecodable\(raw, |(?:delivered|dead)\(attempt, )\"(\w+)\""
+    codes = set(re.findall(made, written)) | {RETRACTED}
     assert {"order_refused", "undecidable", "undecodable", "created"} <= codes
     assert {code for code in codes if not Words("pl").has(f"reason.{code}")} == set()
 

@@ -118,9 +118,9 @@ class Place:
         """What makes partitions ready."""
         loader = self.consumer(f"{self.prefix}-ledger")
         identity = TopicWatch(self.admin, self.topics, PARTITIONS, boottime)
-        admin = admin or self.admin
-        rows = CompactedReader(loader, admin, self.topics.deliveries)
-        restore = Restore(member, admin, self.topics, rows, ledger, identity)
+        asked = admin or self.admin
+        rows = CompactedReader(loader, asked, self.topics.deliveries)
+        restore = Restore(member, asked, self.topics, rows, ledger, identity)
         self.stack.callback(restore.close)
         return restore
 

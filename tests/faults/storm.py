@@ -107,5 +107,5 @@ def measures(sales: dict[str, Any], programs: Programs, started: float, ended: f
         "adopted": programs.logged("adopted"),
         "longest_stall": round(max(later - sooner for sooner, later in itertools.pairwise(at)), 1),
         "rebalances": programs.logged("partitions assigned"),
-        "joined_anew": programs.logged("giving up all partitions and joining anew"),
+        "joined_anew": programs.logged("giving up all partitions and joining again"),
     }

@@ -141,8 +141,8 @@ class Load:
     def numbers(self) -> dict[str, Any]:
         """What this run was made of."""
         base, sales = fetch_state(self.apis["BASELINKER_API_URL"]), fetch_state(self.apis["SALESMANAGO_API_URL"])
-        joined = self.programs.logged("giving up all partitions and joining anew")
-        joined += self.programs.logged("Kafka can't go on; joining anew")
+        joined = self.programs.logged("giving up all partitions and joining again")
+        joined += self.programs.logged("Kafka error; joining the group again")
         logged = {"joined_anew": joined, "complaints": sum(self.complaints().values())}
         return {**tally(base, sales, CHOICE), "edits": self.life.edited, **self.faults, **logged}
 

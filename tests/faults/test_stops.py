@@ -41,7 +41,7 @@ FAULTS = [
     {"kind": "slow", "where": "addContactExtEvent", "rate": 0.05, "seconds": 1.0, "after": True},
 ]
 RUSH = 80  # orders just before a stop: it must come while many creates are about to be written, or under way
-GAVE_UP = ("giving up all partitions and joining anew", "gave up the lead")
+GAVE_UP = ("giving up all partitions and joining again", "gave up the lead")
 
 
 @pytest.mark.timeout(1500)

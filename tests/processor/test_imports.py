@@ -34,7 +34,7 @@ ARROWS = {  # room → the other rooms that it may know
         "stages",
         "pipeline",
         "partitions",
-    },  # the shop's rules; the whole, to turn it and report of it
+    },  # the shop's rules; it turns the pipeline and looks at it
 }
 KAFKA = {"consume", "restore", "commit", "wiring", "supervisor", "kafka_clients"}
 

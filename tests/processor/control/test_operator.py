@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from processor.control import operator as module
 from processor.control.operator import Operator
 from processor.decide.rules import RuleSettings
 from processor.errors import NeedsOperator
 from runtime.health import Health
 from runtime.metrics import Metrics
 from schemas.records import Switch
+from tests.harness.log_lines import log_lines
 
 PAUSED = "paused by ala since 2026-11-25 12:00:00 UTC (stocktaking): bl2sm resume"
 
@@ -64,23 +66,25 @@ def test_nothing_is_taken_before_it_is_known_what_was_saved() -> None:
     assert place.not_ready == {}
 
 
-def test_a_pause_is_followed_and_says_who_why_and_how_to_end_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pause_is_followed_and_says_who_why_and_how_to_end_it() -> None:
     place = Place()
     place.turn(1.0)
     assert place.operator.may_take
     place.pause()
-    for _ in range(3):
-        place.turn(2.0)
+    with log_lines(module) as lines:
+        for _ in range(3):
+            place.turn(2.0)
     assert (place.operator.paused, place.operator.may_take) == (True, False)
     assert place.not_ready == {"switch": PAUSED}
     assert place.switched_off == 1
-    assert capsys.readouterr().out.count(PAUSED) == 1
+    assert [line["why"] for line in lines] == [PAUSED]
     place.resume()
-    place.turn(3.0)
+    with log_lines(module) as lines:
+        place.turn(3.0)
     assert (place.operator.paused, place.operator.may_take) == (False, True)
     assert place.not_ready == {}
     assert place.switched_off == 0
-    assert "by=ola" in capsys.readouterr().out
+    assert [line["by"] for line in lines] == ["ola"]
 
 
 def test_a_pause_stays_in_effect_while_the_saved_settings_cannot_be_read() -> None:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from prometheus_client import generate_latest
 
 from processor.circuit_breaker import CircuitBreaker
+from processor.control import report as module
 from processor.control.report import ALARM_AGAIN_SECONDS, ALARM_SECONDS, REPORT_SECONDS, Report
 from processor.job import Entry
 from runtime.health import Health
 from runtime.metrics import Metrics
+from tests.harness.log_lines import log_lines
 from tests.processor.entries import entry
 
 
@@ -161,21 +162,20 @@ def test_an_entry_that_is_replayed_is_not_the_oldest_unfinished_one() -> None:
     assert place.value("bl2sm_oldest_unfinished_seconds") == 0
 
 
-def test_an_entry_without_an_outcome_for_ten_minutes_is_reported_once_a_minute_with_what_is_wrong(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_an_entry_without_an_outcome_for_ten_minutes_is_reported_once_a_minute_with_what_is_wrong() -> None:
     place = Place()
-    place.entries = [aged(1, ALARM_SECONDS - 60)]
-    place.turn()
-    assert "no outcome" not in capsys.readouterr().out
-    place.entries = [aged(5, ALARM_SECONDS + 60)]
-    place.salesmanago.why = "away"
-    place.turn()
-    line = capsys.readouterr().out
-    assert "an entry has had no outcome for 10 minutes" in line
-    for told in ("order_id=7", "log_id=105", "offset=5", "salesmanago=away", "baselinker=ok"):
-        assert told in line
-    place.turn(ALARM_AGAIN_SECONDS / 2)
-    assert "no outcome" not in capsys.readouterr().out
-    place.turn(ALARM_AGAIN_SECONDS / 2)
-    assert "no outcome" in capsys.readouterr().out
+    with log_lines(module) as lines:
+        place.entries = [aged(1, ALARM_SECONDS - 60)]
+        place.turn()
+        assert lines == []
+        place.entries = [aged(5, ALARM_SECONDS + 60)]
+        place.salesmanago.why = "away"
+        place.turn()
+        (line,) = lines
+        place.turn(ALARM_AGAIN_SECONDS / 2)
+        assert len(lines) == 1
+        place.turn(ALARM_AGAIN_SECONDS / 2)
+        assert len(lines) == 2
+    assert line["event"] == "an entry has had no outcome for 10 minutes"
+    fields = {"order_id": 7, "log_id": 105, "offset": 5, "salesmanago": "away", "baselinker": "ok"}
+    assert line.items() >= fields.items()

@@ -121,7 +121,7 @@ class Place:
                 self.restore._asked[0].exception(30)
         return ready
 
-    def turns_until_ready(self, most: int = 100) -> tuple[int, list[Partition]]:
+    def turns_until_ready(self, most: int = 60) -> tuple[int, list[Partition]]:
         for turn in range(most):
             if ready := self.poll():
                 return turn, ready
@@ -139,8 +139,8 @@ def place() -> Iterator[Place]:
 
 def asked_for_positions(place: Place) -> None:
     """Begin with a partition, up to the question for its committed offset, which has no answer yet."""
-    place.begin(0)
     place.kafka.hold.clear()
+    place.begin(0)
     while place.restore._asked is None:
         place.poll()
 
