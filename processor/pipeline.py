@@ -23,12 +23,15 @@ class Pipeline:
     def __init__(self, stages: Stages, judge: Judge, rules: RuleSettings) -> None:
         self.stages, self._judge, self.rules = stages, judge, rules
 
-    def turn(self, now: float, room: int, seconds: float) -> None:
-        """One turn of the loop: take up to `room` entries, waiting at most so long for them, and move all on."""
-        stages = self.stages
-        for entry in stages.source.poll(now, room, seconds):
-            stages.commit.start(entry.raw)
+    def take(self, now: float, room: int, seconds: float) -> None:
+        """Take up to `room` entries, waiting at most so long for them; Kafka's callbacks run in here."""
+        for entry in self.stages.source.poll(now, room, seconds):
+            self.stages.commit.start(entry.raw)
             self.route(entry)
+
+    def turn(self, now: float) -> None:
+        """Move all on that was taken."""
+        stages = self.stages
         self.route_all(stages.coalesce.poll(now, stages.enrich.room))
         self.route_all(stages.enrich.poll(now))
         self.route_all(stages.deliver.poll(now))

@@ -92,7 +92,9 @@ def build(
             MissingOrders(settings.max_consecutive_dead_letters, patient),
             limits.attempts,
         ),
-        deliver=Deliver(Requests(apis.salesmanago, lease, limits, boottime), apis.salesmanago_breaker, limits),
+        deliver=Deliver(
+            Requests(apis.salesmanago, lease, limits, boottime), apis.salesmanago_breaker, limits, boottime
+        ),
         record=Record(lasting.dead_letters, codec, metrics, topics.journal, patient),
         commit=Commit(writer, kafka.member.consumer_group_metadata, topics, codec, lasting.refusals),
     )
@@ -109,7 +111,7 @@ def build(
         turn.note,
     )
     membership = Membership(
-        Flow(pipeline, partitions, Operator(saved, health, metrics, patient)),
+        Flow(pipeline, partitions, Operator(saved, health, metrics, patient), turn.note),
         partitions,
         Rebalance(kafka.member, topics.journal, kafka.known, cooperative(settings)),
         Report(stages, topics.journal, health, metrics, lambda: apis.pacer.blocked_until),

@@ -179,7 +179,8 @@ class Coalesce:
         here = self._partitions[order.partition]
         until = here.assigned_at + self._takeover_seconds
         uncertain = order.row is not None and order.row.outcome is Outcome.SENDING
-        if uncertain or (order.row is None and here.rows_lost and now < until):
+        unknown = order.row is None or order.row.event_id is None  # a row of ours says nothing of those that were lost
+        if uncertain or (unknown and here.rows_lost and now < until):
             return max(until, order.settle_until)
         return order.settle_until
 

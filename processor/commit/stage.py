@@ -224,6 +224,7 @@ class Commit:
         if error is None:
             self._refused_in_a_row = 0
             self._refusals.accepted()
+            self._keep_current(batch)
             for intent, value in batch.intents:
                 yield Acknowledged(intent, batch.began, value)
             return
@@ -239,9 +240,13 @@ class Commit:
         self._policy.refused(now)
         self._take_back(batch)
 
+    def _keep_current(self, batch: _Batch) -> None:
+        """Leave out what belongs to an assignment that has ended, also where the partition was given back since."""
+        batch.keep(lambda number: self._trackers.get(number) is batch.trackers.get(number, self))
+
     def _take_back(self, batch: _Batch) -> None:
         """Of a refused transaction, all that still belongs to the same assignment goes into the next one."""
-        batch.keep(lambda number: self._trackers.get(number) is batch.trackers.get(number, self))
+        self._keep_current(batch)
         self._batch.rows = batch.rows | self._batch.rows
         self._batch.intents = batch.intents + self._batch.intents
         self._batch.letters = batch.letters + self._batch.letters

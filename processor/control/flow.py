@@ -1,5 +1,7 @@
 """How much is taken, and when: by room, by the operator, and by the breaker of dead letters."""
 
+from collections.abc import Callable
+
 from processor.control.operator import Operator
 from processor.partitions import Partitions
 from processor.pipeline import Pipeline
@@ -8,18 +10,22 @@ IDLE_SECONDS, WORK_SECONDS = 0.1, 0.02
 
 
 class Flow:
-    """Turns the pipeline. A pause is a restart of all partitions after which nothing is taken."""
+    """Turns the pipeline; `tick` = the time. A pause is a restart of all partitions after which nothing is taken."""
 
-    def __init__(self, pipeline: Pipeline, partitions: Partitions, operator: Operator) -> None:
+    def __init__(
+        self, pipeline: Pipeline, partitions: Partitions, operator: Operator, tick: Callable[[], float]
+    ) -> None:
         self._pipeline, self._stages = pipeline, pipeline.stages
         self._partitions, self._operator = partitions, operator
+        self._tick = tick
         self._paused = False
 
     def turn(self, now: float) -> None:
         """One turn of everything; NeedsOperator, Rejoin, Fenced, KafkaException, RegistryUnavailable."""
         self._follow_operator(now)
         self._partitions.turn(now)
-        self._pipeline.turn(now, self._room(now), self._seconds())
+        self._pipeline.take(now, self._room(now), self._seconds())
+        self._pipeline.turn(self._tick())  # a rebalance may have run meanwhile, and taken half a minute
 
     @property
     def idle(self) -> bool:

@@ -12,18 +12,20 @@ from processor.redact import nameless
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How the call of a step ended, for these attempts; step None: a probe."""
+    """How the call of a step ended, for these attempts, and when; step None: a probe."""
 
     attempts: tuple[Attempt, ...]
     step: Step | None
     value: Any
     error: BaseException | None
+    at: float
 
 
 class Pool:
     """Used by the main thread alone; marks the attempts of the calls under way."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="deliver")
         self._replies: SimpleQueue[Reply] = SimpleQueue()
         self.in_flight = 0
@@ -34,9 +36,10 @@ class Pool:
 
         def work() -> None:
             try:
-                self._replies.put(Reply(attempts, step, call(), None))
+                value = call()
+                self._replies.put(Reply(attempts, step, value, None, self._clock()))
             except BaseException as error:
-                self._replies.put(Reply(attempts, step, None, nameless(error)))
+                self._replies.put(Reply(attempts, step, None, nameless(error), self._clock()))
 
         self._count(attempts, step, 1)
         self._threads.submit(work)

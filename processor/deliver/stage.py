@@ -50,13 +50,18 @@ Out = Intent | Ending | Released
 
 
 class Deliver:
-    """`now` of the last poll is the time of everything that happens in between."""
+    """`now` of the last poll is the time of everything that happens in between, except of calls that ended later."""
 
     def __init__(
-        self, requests: Requests, breaker: CircuitBreaker, limits: Limits, chance: Callable[[], float] = random.random
+        self,
+        requests: Requests,
+        breaker: CircuitBreaker,
+        limits: Limits,
+        clock: Callable[[], float],
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._requests, self.breaker, self._limits, self._chance = requests, breaker, limits, chance
-        self._pool, self._lanes = Pool(limits.threads), Lanes()
+        self._pool, self._lanes = Pool(limits.threads, clock), Lanes()
         self._attempts: set[Attempt] = set()
         self._starting: deque[Attempt] = deque()  # got their lane
         self._runnable: deque[Attempt] = deque()
@@ -127,6 +132,7 @@ class Deliver:
         """Hand on what has ended, without starting anything; wait up to so many seconds for the first reply."""
         self._now = now
         for reply in self._pool.replies(seconds):
+            self._now = max(self._now, reply.at)  # the turn may have begun long ago: no wait may begin before its cause
             self._handle(reply)
         while self._out:
             yield self._out.popleft()

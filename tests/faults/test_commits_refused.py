@@ -47,7 +47,7 @@ def test_rejected_transactions_make_a_processor_unready_until_they_are_accepted(
         wait_until(lambda: commits() == "ok", LONG, "it is ready", works)
         bound(kafka, scenario.topics.deliveries, 1)
         scenario.publish(scenario.place(0))
-        wait_until(lambda: "Kafka did not take the last" in commits(), LONG, "it says so", works)
+        wait_until(lambda: "Kafka rejected the last" in commits(), LONG, "it says so", works)
         assert purchases(apis).total() == 0  # without its intent nothing is created
         bound(kafka, scenario.topics.deliveries, None)
         wait_until(lambda: purchases(apis).total() == 1, LONG, "the order arrives", works)
@@ -61,7 +61,7 @@ def test_rejected_transactions_make_a_processor_unready_until_they_are_accepted(
         bound(kafka, scenario.topics.deliveries, 1)
         scenario.publish(scenario.place(0, log_types=(2,), delivery_price=18.5))
         scenario.publish(scenario.place(1))
-        wait_until(lambda: "Kafka did not take the last" in commits(), LONG, "it says so again", works)
+        wait_until(lambda: "Kafka rejected the last" in commits(), LONG, "it says so again", works)
         bound(kafka, scenario.topics.deliveries, None)
         wait_until(lambda: purchases(apis).total() == 2, LONG, "what waited arrives", works)
         wait_until(lambda: not scenario.problems(), LONG, "all is recorded", works)

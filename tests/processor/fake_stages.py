@@ -260,7 +260,7 @@ class Place:
         self.stages = Stages(*stages)
         pipeline = Pipeline(self.stages, Judge(b"secret"), operator.rules)
         self.partitions = Partitions(pipeline, restore, JOIN_SECONDS, self.tick)
-        self.flow = Flow(pipeline, self.partitions, operator)
+        self.flow = Flow(pipeline, self.partitions, operator, self.tick)
 
     def tick(self) -> float:
         self.now += 1.0

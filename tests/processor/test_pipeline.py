@@ -1,6 +1,6 @@
 """Each value goes to the stage that follows, and an order's outcome back to coalesce."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -95,3 +95,23 @@ def test_an_order_goes_all_its_way_in_one_turn_where_nothing_keeps_it() -> None:
         "commit.start", "coalesce.submit", "enrich.submit", "deliver.submit", "record.submit", "commit.submit",
         "coalesce.finished",
     ]  # fmt: skip
+
+
+def test_what_follows_a_rebalance_in_the_same_turn_goes_by_the_time_after_it() -> None:
+    place = Place()
+    at: list[float] = []
+
+    def rebalances(now: float, room: int, seconds: float) -> Iterator[Any]:
+        place.now += 30.0
+        return iter(())
+
+    def noted(now: float) -> Iterator[Any]:
+        at.append(now)
+        return iter(())
+
+    place.source.poll = rebalances  # type: ignore[method-assign]
+    for stage in (place.enrich, place.deliver, place.record, place.commit):
+        stage.poll = noted  # type: ignore[method-assign]
+    began = place.now
+    place.turn()
+    assert min(at) >= began + 30.0

@@ -175,7 +175,7 @@ class Place:
         self.stages: Stages = stages
         pipeline = Pipeline(stages, Judge(b""), operator.rules)
         partitions = Partitions(pipeline, restore, 5.0, self._tick)
-        self.flow = Flow(pipeline, partitions, operator)
+        self.flow = Flow(pipeline, partitions, operator, lambda: self.now)
         partitions.assigned({0})
 
     def _tick(self) -> float:

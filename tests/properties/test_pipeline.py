@@ -83,8 +83,9 @@ class Kafka:
     def has_outcome(self, entry: Entry) -> bool:
         value = self.rows[entry.raw.partition].get(entry.record.order_id)
         row = CODEC.decode(value, Delivery) if value is not None else None
-        if row is None or row.outcome is Outcome.SENDING:
+        if row is None:
             return False
+        # an intent keeps the offset of the outcome before it
         buried = row.outcome is not Outcome.DEAD or (entry.raw.partition, row.journal_offset) in self.letters
         return buried and row.journal_offset >= entry.raw.offset
 
@@ -210,7 +211,7 @@ class Life(RuleBasedStateMachine):
         stages: Any = (source, self.coalesce, enrich, deliver, record, self.commit)
         pipeline = Pipeline(Stages(*stages), Judge(b"secret"), operator.rules)
         self.partitions = Partitions(pipeline, restore, 3.0, self.tick)  # type: ignore[arg-type]
-        self.flow = Flow(pipeline, self.partitions, operator)  # type: ignore[arg-type]
+        self.flow = Flow(pipeline, self.partitions, operator, lambda: self.now)  # type: ignore[arg-type]
         self.partitions.assigned(set(PARTITIONS))
 
     def tick(self) -> float:

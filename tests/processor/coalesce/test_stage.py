@@ -346,7 +346,8 @@ def test_a_damaged_file_ends_the_membership(place: Place) -> None:
         pytest.param(row(outcome=Outcome.SENDING, event_id=None), False, 0.0, True, id="an intent at assignment"),
         pytest.param(None, True, 0.0, True, id="the rows were lost, and intents perhaps among them"),
         pytest.param(None, True, TAKEOVER_SECONDS, False, id="the rows were lost long ago"),
-        pytest.param(row(), True, 0.0, False, id="a row that came after the rows were lost"),
+        pytest.param(row(), True, 0.0, False, id="a purchase that is known although rows were lost"),
+        pytest.param(row(event_id=None), True, 0.0, True, id="a contact written after the rows were lost"),
     ],
 )
 def test_an_order_waits_where_a_create_of_an_earlier_owner_may_be_alive(

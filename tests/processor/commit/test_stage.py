@@ -210,6 +210,18 @@ def test_the_groups_metadata_are_those_of_the_moment_it_was_begun(place: Place) 
     assert [metadata for *_, metadata in place.writer.written] == [1, 2]
 
 
+def test_an_intent_of_an_earlier_assignment_is_not_acknowledged_to_the_next_one(place: Place) -> None:
+    place.assign(1)
+    place.intend(7)
+    kept = place.intend(8, partition=1)
+    place.poll()
+    place.commit.lose({0})
+    place.assign(0)  # given back while the transaction is still under way: its rows may be newer by now
+    place.kafka()
+    place.poll()
+    assert [found.intent for found in place.acknowledged] == [kept]
+
+
 # ---- an intent is taken back
 
 

@@ -34,7 +34,7 @@ class Place:
         limits = replace(Limits(threads, 20, 10, 20), **over)
         self.breaker = CircuitBreaker("SALESmanago", proven=True)
         self.clock = clock
-        self.deliver = Deliver(Requests(api, lease, limits, clock), self.breaker, limits, lambda: 1.0)
+        self.deliver = Deliver(Requests(api, lease, limits, clock), self.breaker, limits, clock, lambda: 1.0)
         self.ended: dict[int, Ending] = {}
         self.released: list[Job] = []
         self.intents: list[Intent] = []

@@ -79,7 +79,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.calls, self.now, self.last = Calls(), 1000.0, 0
         with by_hand("processor.deliver.pool") as self.threads:
             breaker = CircuitBreaker("S", proven=True)
-            self.deliver = Deliver(self.calls, breaker, Limits(3, 5, 10, 20), lambda: 1.0)
+            self.deliver = Deliver(self.calls, breaker, Limits(3, 5, 10, 20), lambda: self.now, lambda: 1.0)
         self.jobs: dict[Job, str] = {}
         self.held: set[Job] = set()  # neither ended nor gone
         self.gone: set[Job] = set()

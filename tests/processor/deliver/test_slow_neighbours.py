@@ -34,7 +34,7 @@ class Simulation:
         self.ended: list[Ending] = []
         limits, clock = Limits(threads, 20, 10, 20), lambda: self.now
         requests = _Requests(self, self.sales, Lease(10**9, clock), limits, clock)
-        self.deliver = Deliver(requests, CircuitBreaker("SALESmanago", proven=True), limits, lambda: 1.0)
+        self.deliver = Deliver(requests, CircuitBreaker("SALESmanago", proven=True), limits, clock, lambda: 1.0)
 
     def submit(self, work: Callable[[], Any]) -> "Future[Any]":
         """Begin a call, as the pool's executor."""

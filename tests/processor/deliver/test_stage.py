@@ -74,6 +74,22 @@ def test_a_create_without_an_answer_is_looked_for_after_a_wait_and_adopted() -> 
     assert here.sales.created(1) == 1
 
 
+def test_the_wait_for_a_lost_reply_begins_when_the_call_ended_however_long_ago_the_turn_began() -> None:
+    with hand() as here:
+        here.sales.after["create"] = NO_ANSWER
+        here.submit(1)
+        here.turn(2)
+        here.poll()
+        turn_began = here.now
+        here.now += 9.0  # a rebalance in this turn, for instance
+        here.threads.run_all()
+        here.take(here.deliver.join(turn_began, 0.0))
+        here.turn(1, seconds=29.0)
+        assert here.sales.calls == ["upsert", "look", "create"]
+        here.turn(2, seconds=1.0)
+    assert here.ended[1].reason == "adopted"
+
+
 def test_a_create_whose_turn_comes_too_late_is_not_written_and_repeated_from_the_look() -> None:
     with hand() as here:
         here.submit(1)
