@@ -10,11 +10,19 @@ holds nothing. Lines of JSON: the client's configuration first, then `{"group", 
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+
+AGAIN_SECONDS = 0.2
+MOVING = {  # the group is moving to its coordinator: asked again within the time that is given
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 
 
 def main() -> None:
@@ -26,10 +34,17 @@ def main() -> None:
 
 
 def _answer(admin: AdminClient, group: str, seconds: float, topic: str | None = None) -> dict[str, Any]:
-    try:
-        described = admin.describe_consumer_groups([group], request_timeout=seconds)[group].result()
-    except KafkaException as error:
-        return {"code": error.args[0].code(), "text": error.args[0].str()}
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            left = max(AGAIN_SECONDS, until - time.monotonic())
+            described = admin.describe_consumer_groups([group], request_timeout=left)[group].result()
+            break
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code not in MOVING or time.monotonic() + AGAIN_SECONDS >= until:
+                return {"code": code, "text": error.args[0].str()}
+            time.sleep(AGAIN_SECONDS)
     return {
         "members": [
             [member.client_id, member.host, sorted(_numbers(member.assignment.topic_partitions, topic))]

@@ -31,8 +31,9 @@ BREAKS = (
         (
             (
                 "processor/pipeline.py",
-                "            stages.commit.start(entry.raw)\n",
-                "            stages.commit.start(entry.raw)\n            stages.commit.submit(Passed(entry.raw))\n",
+                "            self.stages.commit.start(entry.raw)\n",
+                "            self.stages.commit.start(entry.raw)\n"
+                "            self.stages.commit.submit(Passed(entry.raw))\n",
             ),
         ),
         (CRASH,),

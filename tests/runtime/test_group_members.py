@@ -5,13 +5,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from runtime import group_child
 from runtime.group_members import GroupMembers
 from runtime.kafka import admin_config, consumer_config
 from runtime.offsets import GroupOffsets
@@ -111,3 +115,19 @@ def test_the_password_is_not_on_the_childs_command_line(kafka: str, prefix: str)
     told = Path(f"/proc/{child}/cmdline").read_bytes() + Path(f"/proc/{child}/environ").read_bytes()
     asking.close()
     assert b"hunter2" not in told
+
+
+def test_a_group_that_is_moving_to_its_coordinator_is_asked_for_again() -> None:
+    answers: list[Future[Any]] = [Future() for _ in range(3)]
+    answers[0].set_exception(KafkaException(KafkaError(KafkaError.NOT_COORDINATOR)))
+    answers[1].set_exception(KafkaException(KafkaError(KafkaError.COORDINATOR_LOAD_IN_PROGRESS)))
+    answers[2].set_result(SimpleNamespace(members=[]))
+    admin: Any = SimpleNamespace(describe_consumer_groups=lambda names, request_timeout: {names[0]: answers.pop(0)})
+    assert group_child._answer(admin, "g", 10.0) == {"members": []}
+
+
+def test_a_group_that_keeps_moving_is_an_error_once_the_time_is_over() -> None:
+    moving: Future[Any] = Future()
+    moving.set_exception(KafkaException(KafkaError(KafkaError.NOT_COORDINATOR)))
+    admin: Any = SimpleNamespace(describe_consumer_groups=lambda names, request_timeout: {names[0]: moving})
+    assert group_child._answer(admin, "g", 0.5)["code"] == KafkaError.NOT_COORDINATOR
